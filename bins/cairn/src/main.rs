@@ -1,0 +1,3 @@
+//! The cairn binary: every role and every tool.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Closed-loop load generator for any FastDFS-protocol cluster.
+
+fn main() {}

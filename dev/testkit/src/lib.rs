@@ -1,0 +1,1 @@
+//! Test kit: spawns real servers on free loopback ports, reads recorded traffic, scans logs.

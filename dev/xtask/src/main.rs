@@ -1,0 +1,3 @@
+//! The one developer command.
+
+fn main() {}

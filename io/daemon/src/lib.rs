@@ -1,0 +1,1 @@
+//! What every server process needs: pid file, daemonising, signals, logs.

@@ -1,0 +1,1 @@
+//! Async FastDFS client: pooled, fails over between trackers, retries what is safe.

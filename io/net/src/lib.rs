@@ -1,0 +1,1 @@
+//! Listeners, deadlines, framed connections, allow lists.

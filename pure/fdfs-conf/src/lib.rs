@@ -1,0 +1,1 @@
+//! Configuration: the FastDFS INI grammar, the key registry, typed and checked configurations.

@@ -1,0 +1,1 @@
+//! FastDFS file ids: parse, build, slave names, anti-steal token.

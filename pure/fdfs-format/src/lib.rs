@@ -1,0 +1,1 @@
+//! Bytes on disk: metadata, statistics, binlog lines, tracker state files.

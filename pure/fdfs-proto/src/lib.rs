@@ -1,0 +1,1 @@
+//! FastDFS wire codec: header, opcode registry, one module per command.

@@ -1,0 +1,1 @@
+//! The tracker's decisions: groups, members, placement, routing; no I/O.

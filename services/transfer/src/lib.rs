@@ -1,0 +1,1 @@
+//! Whole folders up and down: manifest, resume, verification.
