@@ -1,1 +1,16 @@
-//! What every server process needs: pid file, daemonising, signals, logs.
+//! What every server process needs: pid file, running in the background, signals, limits, another
+//! user, logs.
+//!
+//! Begin with [`pid_file`] (who runs here), then [`detach`] (how a start from a shell learns that the
+//! server is up, or why not) and [`log`] (lines in the shape FastDFS's operators know).
+//!
+//! Will never know: trackers, storages, sockets, configuration files.
+
+pub mod control;
+pub mod detach;
+pub mod limits;
+pub mod log;
+pub mod pid_file;
+pub mod process;
+pub mod run_as;
+pub mod signals;

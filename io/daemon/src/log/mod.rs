@@ -1,0 +1,100 @@
+//! The log: lines in the original's shape, `[2026-11-22 12:31:09] INFO - text`, in
+//! `<base_path>/logs/<name>.log`, on standard error, or both (storage internals: logs).
+//!
+//! Whoever logs hands its line to a bounded queue and goes on; one thread writes. When the disk cannot
+//! follow and the queue is full, lines are dropped and their number is logged: a server that answers
+//! is worth more than its diary. What is in the queue when the process ends is written.
+
+mod file;
+mod line;
+mod writer;
+
+use std::io;
+use std::path::PathBuf;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+pub use file::Rotation;
+pub use writer::{LogGuard, LogSink};
+
+/// The environment variable that overrides the level, in the syntax of tracing's filters
+/// (`debug`, `storage=trace,info`).
+pub const LEVEL_VARIABLE: &str = "CAIRN_LOG";
+
+/// Where the log goes and how much of it.
+#[derive(Debug, Clone)]
+pub struct LogSetup {
+    /// The file, if any. Its folder must exist.
+    pub file: Option<(PathBuf, Rotation)>,
+    /// Whether the lines also go to standard error.
+    pub stderr: bool,
+    /// The least level that is logged.
+    pub level: LevelFilter,
+}
+
+/// Makes the log the process's log. Keep the guard until the end: dropping it writes what is queued.
+pub fn init(setup: LogSetup) -> io::Result<LogGuard> {
+    let guard = writer::start(setup.file, setup.stderr)?;
+    let filter = std::env::var(LEVEL_VARIABLE)
+        .ok()
+        .and_then(|text| EnvFilter::try_new(text).ok())
+        .unwrap_or_else(|| EnvFilter::new(setup.level.to_string()));
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .event_format(line::OriginalLine)
+        .with_writer(guard.sink());
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(layer)
+        .try_init()
+        .map_err(|error| io::Error::new(io::ErrorKind::AlreadyExists, error))?;
+    log_panics();
+    Ok(guard)
+}
+
+/// Opens a second log of ready-made lines, an access log say, with rules of its own.
+pub fn open(path: PathBuf, rotation: Rotation) -> io::Result<LogGuard> {
+    writer::start(Some((path, rotation)), false)
+}
+
+/// A `log_level` word of the configuration files (storage internals: logs), if it is one.
+///
+/// We have five levels where the original has eight: everything above ERROR is ERROR, NOTICE is INFO.
+pub fn level_from_word(word: &str) -> Option<LevelFilter> {
+    match word.to_ascii_lowercase().as_str() {
+        "emerg" | "alert" | "crit" | "error" => Some(LevelFilter::ERROR),
+        "warn" | "warning" => Some(LevelFilter::WARN),
+        "notice" | "info" => Some(LevelFilter::INFO),
+        "debug" => Some(LevelFilter::DEBUG),
+        "trace" => Some(LevelFilter::TRACE),
+        _ => None,
+    }
+}
+
+/// A panic is a bug and needs a person: it goes to the log as well as to standard error.
+fn log_panics() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let what = panic.payload_as_str().unwrap_or("no text");
+        tracing::error!(place, what, "panic");
+        default(panic);
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_originals_level_words_are_known() {
+        assert_eq!(level_from_word("info"), Some(LevelFilter::INFO));
+        assert_eq!(level_from_word("NOTICE"), Some(LevelFilter::INFO));
+        assert_eq!(level_from_word("Warning"), Some(LevelFilter::WARN));
+        assert_eq!(level_from_word("crit"), Some(LevelFilter::ERROR));
+        assert_eq!(level_from_word("loud"), None);
+    }
+}
