@@ -1,1 +1,16 @@
 //! The storage's decisions: naming, directories, space, the conversation with a tracker; no I/O.
+//!
+//! Small machines and pure functions, each with its own owner in the service above: what a new file is called
+//! ([`naming`]), where it goes ([`directories`], [`space`]), what is counted (`stats`), and how a storage
+//! talks with its trackers (`tracker_link`, `membership`).
+//!
+//! **Never knows**: sockets, files, clocks, threads, randomness. Time and random bits are arguments.
+//!
+//! **Begin reading** at [`naming`] for files and at `tracker_link` for the cluster.
+//!
+//! Sources: storage internals "Request path" and "Tracker conversation"; wire protocol "Tracker commands a storage
+//! server uses".
+
+pub mod directories;
+pub mod naming;
+pub mod space;
