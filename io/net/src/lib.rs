@@ -1,1 +1,19 @@
-//! Listeners, deadlines, framed connections, allow lists.
+//! Listeners, deadlines, framed connections.
+//!
+//! What every server here shares about sockets and nothing about what the bytes mean beyond the 10-byte
+//! header: binding, accepting within limits, reading a request without holding memory for a peer that is
+//! slow to send it, answering, and closing.
+//!
+//! Will never know: commands, files, configuration files.
+//!
+//! Start reading at [`Conn`], then [`serve`].
+
+mod conn;
+mod error;
+mod listen;
+mod serve;
+
+pub use conn::{Body, Conn, SCRATCH_LEN, with_scratch};
+pub use error::ConnError;
+pub use listen::Listener;
+pub use serve::{ConnCounters, ConnLimits, Stop, StopSource, serve};

@@ -1,1 +1,32 @@
-//! The store: files on disk under their ids, the journal that makes them durable, fsck.
+//! The store: files under their ids on the disks of one storage, durable when it says so.
+//!
+//! Everything that holds or changes a file goes through [`Store`]: the server's commands, later replication,
+//! scrub, recovery and HTTP. How a file is kept is nobody else's business: a reader gets a [`StoredFile`]
+//! (an open descriptor, an offset and a length), a writer hands over content and gets a name. Today there is
+//! one layout, the original's plain files (`plain.rs`).
+//!
+//! Will never know: sockets, commands, trackers, groups.
+//!
+//! Invariants
+//! - A change that was acknowledged survives what the [`Durability`] promises; one that was not is there as a
+//!   whole or not at all.
+//! - No half file ever stands under a final name for longer than it takes to start again.
+//! - No path outside `data/` of a store path is ever opened: names are [`fdfs_fileid::FileName`]s.
+//!
+//! Begin reading at `store.rs`, then `journal/`.
+
+pub mod binlog;
+mod error;
+mod files;
+mod journal;
+mod locks;
+mod path;
+mod plain;
+mod recover;
+mod staged;
+mod store;
+
+pub use error::StoreError;
+pub use path::{PathSettings, Usage};
+pub use staged::Staged;
+pub use store::{Content, Durability, Metadata, NewName, OpenReport, Store, StoreSettings, StoredFile};

@@ -1,0 +1,177 @@
+//! Accepting connections within limits, and letting them finish when the server stops.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use crate::{Conn, Listener};
+
+/// How long open connections may take to finish their request once the server stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// How long accepting pauses after the kernel refused us a connection (out of file descriptors).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What bounds the connections of one server.
+#[derive(Clone)]
+pub struct ConnLimits {
+    /// Connections open at one time; one more is closed as soon as it is accepted.
+    pub max_connections: usize,
+    /// Longest wait for progress on a request or an answer.
+    pub network_timeout: Duration,
+    /// Who may connect; others are closed without an answer (wire protocol: connection life cycle).
+    pub allow: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+}
+
+/// Counts of connections, as trackers show them.
+#[derive(Debug, Default)]
+pub struct ConnCounters {
+    current: AtomicU32,
+    max: AtomicU32,
+}
+
+impl ConnCounters {
+    /// Open connections now.
+    pub fn current(&self) -> u32 {
+        self.current.load(Relaxed)
+    }
+
+    /// The most that were ever open at one time.
+    pub fn max(&self) -> u32 {
+        self.max.load(Relaxed)
+    }
+
+    fn opened(&self) {
+        let now = self.current.fetch_add(1, Relaxed) + 1;
+        self.max.fetch_max(now, Relaxed);
+    }
+
+    fn closed(&self) {
+        self.current.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Tells every holder of its [`Stop`]s that the server stops. Dropping it stops too.
+#[derive(Debug)]
+pub struct StopSource(watch::Sender<bool>);
+
+impl StopSource {
+    /// A source and its first listener.
+    pub fn new() -> (Self, Stop) {
+        let (send, receive) = watch::channel(false);
+        (Self(send), Stop(receive))
+    }
+
+    /// Says stop.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// Where a task learns that the server stops.
+#[derive(Debug, Clone)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Whether stopping has begun.
+    pub fn stopping(&self) -> bool {
+        *self.0.borrow() || self.0.has_changed().is_err()
+    }
+
+    /// Waits until stopping begins.
+    pub async fn wait(&mut self) {
+        // An error means that the source is gone, which is a stop as well.
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
+}
+
+/// Accepts connections from all `listeners` until `stop`, running `handler` for each on the current
+/// runtime, then waits (bounded) until the open ones have finished.
+pub async fn serve<H, F>(
+    listeners: Vec<Listener>,
+    limits: ConnLimits,
+    counters: Arc<ConnCounters>,
+    stop: Stop,
+    handler: H,
+) where
+    H: Fn(Conn) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut loops = JoinSet::new();
+    for listener in listeners {
+        loops.spawn(accept_loop(
+            listener,
+            limits.clone(),
+            Arc::clone(&counters),
+            stop.clone(),
+            handler.clone(),
+        ));
+    }
+    while loops.join_next().await.is_some() {}
+}
+
+async fn accept_loop<H, F>(
+    listener: Listener,
+    limits: ConnLimits,
+    counters: Arc<ConnCounters>,
+    mut stop: Stop,
+    handler: H,
+) where
+    H: Fn(Conn) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut open = JoinSet::new();
+    loop {
+        while open.try_join_next().is_some() {}
+        let accepted = tokio::select! {
+            () = stop.wait() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, peer) = match accepted {
+            Ok(pair) => pair,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        if !(limits.allow)(peer.ip().to_canonical()) {
+            tracing::warn!(%peer, "connection refused by allow_hosts");
+            continue;
+        }
+        if counters.current() as usize >= limits.max_connections {
+            tracing::warn!(%peer, max_connections = limits.max_connections, "connection refused, too many are open");
+            continue;
+        }
+        let guard = Open::new(Arc::clone(&counters));
+        let work = handler(Conn::new(stream, peer, limits.network_timeout, stop.clone()));
+        open.spawn(async move {
+            work.await;
+            drop(guard);
+        });
+    }
+    drop(listener);
+    let deadline = Instant::now() + DRAIN;
+    while let Ok(Some(_)) = timeout_at(deadline, open.join_next()).await {}
+}
+
+struct Open(Arc<ConnCounters>);
+
+impl Open {
+    fn new(counters: Arc<ConnCounters>) -> Self {
+        counters.opened();
+        Self(counters)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.closed();
+    }
+}

@@ -1,0 +1,208 @@
+//! The replication log of a storage (`data/sync/binlog.NNN`): one line for every change, in the original's
+//! form, so that peers of either kind can be told of it (storage internals: replication log).
+//!
+//! Lines are collected in memory and written together. That loses nothing: until a line is on disk here,
+//! the journal of its store path holds it (see [`crate::journal`]).
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use parking_lot::Mutex;
+
+/// Size at which the next file is begun.
+const FILE_LEN_MAX: u64 = 1 << 30;
+
+/// Lines held in memory before they are written.
+const BUFFER_LEN: usize = 16 * 1024;
+
+/// Lines held in memory, while the log can't be written, before changes are refused.
+const BUFFER_LEN_MAX: usize = 16 << 20;
+
+/// Longest line that a reader must cope with, newline included.
+const LINE_LEN_MAX: usize = 256;
+
+/// Name of the file that tells which log is written to.
+const INDEX_FILE: &str = "binlog_index.dat";
+
+/// The log of one storage. All store paths share it.
+#[derive(Debug)]
+pub struct Binlog {
+    dir: PathBuf,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    file: File,
+    index: u32,
+    /// Bytes in the file.
+    written: u64,
+    buffer: Vec<u8>,
+}
+
+impl Binlog {
+    /// Opens the newest log of `dir` (`data/sync`), creating what is missing.
+    ///
+    /// Which log is the newest is read from the folder, not from the index file, which an interrupted write
+    /// can leave empty. A tail without newline, left by a crash, is cut off.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn open(dir: &Path) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        let index = newest(dir)?.unwrap_or(0);
+        let (file, written) = open_log(dir, index)?;
+        let log = Self {
+            dir: dir.to_owned(),
+            inner: Mutex::new(Inner { file, index, written, buffer: Vec::with_capacity(BUFFER_LEN * 2) }),
+        };
+        log.write_index(index)?;
+        Ok(log)
+    }
+
+    /// The end of the log: file number and offset.
+    pub fn position(&self) -> (u32, u64) {
+        let inner = self.inner.lock();
+        (inner.index, inner.written + inner.buffer.len() as u64)
+    }
+
+    /// Whether lines can still be taken: false while the log can't be written and its memory is full.
+    pub fn accepts(&self) -> bool {
+        self.inner.lock().buffer.len() < BUFFER_LEN_MAX
+    }
+
+    /// Adds a whole line with its newline.
+    pub fn append(&self, line: &[u8]) {
+        let mut inner = self.inner.lock();
+        inner.buffer.extend_from_slice(line);
+        if inner.buffer.len() >= BUFFER_LEN
+            && let Err(error) = self.write_out(&mut inner)
+        {
+            tracing::error!(%error, dir = %self.dir.display(), "cannot write the binlog");
+        }
+    }
+
+    /// Hands all lines to the operating system.
+    ///
+    /// # Errors
+    /// What writing says; the lines stay in memory and are written by the next call.
+    pub fn flush(&self) -> io::Result<()> {
+        self.write_out(&mut self.inner.lock())
+    }
+
+    /// Makes all flushed lines durable.
+    ///
+    /// # Errors
+    /// What syncing says.
+    pub fn sync(&self) -> io::Result<()> {
+        let file = self.inner.lock().file.try_clone()?;
+        file.sync_data()
+    }
+
+    fn write_out(&self, inner: &mut Inner) -> io::Result<()> {
+        if !inner.buffer.is_empty() {
+            // Positioned, so that a retry after a part was written does not write that part twice.
+            inner.file.write_all_at(&inner.buffer, inner.written)?;
+            inner.written += inner.buffer.len() as u64;
+            inner.buffer.clear();
+        }
+        if inner.written >= FILE_LEN_MAX {
+            inner.file.sync_data()?;
+            let next = inner.index + 1;
+            let (file, written) = open_log(&self.dir, next)?;
+            self.write_index(next)?;
+            (inner.file, inner.index, inner.written) = (file, next, written);
+        }
+        Ok(())
+    }
+
+    fn write_index(&self, index: u32) -> io::Result<()> {
+        let path = self.dir.join(INDEX_FILE);
+        let compressed = fs::read_to_string(&path).ok().and_then(|text| {
+            let value = text.lines().find_map(|line| line.trim().strip_prefix("current_compress="))?;
+            value.trim().parse::<u32>().ok()
+        });
+        let text = format!("current_write={index}\ncurrent_compress={}\n", compressed.unwrap_or(0));
+        crate::files::replace(&path, text.as_bytes())
+    }
+
+    /// Calls `visit` with each line, newline included, from the given place to the end.
+    ///
+    /// # Errors
+    /// What reading says.
+    pub fn lines_from(&self, from: (u32, u64), mut visit: impl FnMut(&[u8])) -> io::Result<()> {
+        self.flush()?;
+        let (last, _) = self.position();
+        for index in from.0..=last {
+            let path = log_path(&self.dir, index);
+            let mut file = match File::open(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            if index == from.0 {
+                file.seek(SeekFrom::Start(from.1))?;
+            }
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            bytes.split_inclusive(|&byte| byte == b'\n').for_each(&mut visit);
+        }
+        Ok(())
+    }
+}
+
+fn log_path(dir: &Path, index: u32) -> PathBuf {
+    dir.join(format!("binlog.{index:03}"))
+}
+
+/// The highest number of a log file of the folder.
+fn newest(dir: &Path) -> io::Result<Option<u32>> {
+    let mut newest = None;
+    for entry in fs::read_dir(dir)? {
+        let name = entry?.file_name();
+        let index = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("binlog."))
+            .filter(|digits| digits.len() >= 3 && digits.bytes().all(|byte| byte.is_ascii_digit()));
+        newest = newest.max(index.and_then(|digits| digits.parse().ok()));
+    }
+    Ok(newest)
+}
+
+/// Opens a log for writing behind its last whole line.
+fn open_log(dir: &Path, index: u32) -> io::Result<(File, u64)> {
+    let path = log_path(dir, index);
+    let is_new = !path.exists();
+    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path)?;
+    if is_new {
+        file.sync_all()?;
+        File::open(dir)?.sync_all()?;
+        return Ok((file, 0));
+    }
+    let len = file.metadata()?.len();
+    let whole = len - torn_tail(&mut file, len)?;
+    if whole < len {
+        tracing::warn!(log = %path.display(), bytes = len - whole, "cut off an incomplete line at the end of the binlog");
+        file.set_len(whole)?;
+        file.flush()?;
+    }
+    Ok((file, whole))
+}
+
+/// How many bytes behind the last newline there are.
+fn torn_tail(file: &mut File, len: u64) -> io::Result<u64> {
+    let mut end = len;
+    let mut block = vec![0; LINE_LEN_MAX * 16];
+    while end > 0 {
+        let take = usize::try_from(end).unwrap_or(usize::MAX).min(block.len());
+        let chunk = block.get_mut(..take).unwrap_or_default();
+        file.read_exact_at(chunk, end - take as u64)?;
+        if let Some(at) = chunk.iter().rposition(|&byte| byte == b'\n') {
+            return Ok(len - (end - take as u64 + at as u64 + 1));
+        }
+        end -= take as u64;
+    }
+    Ok(len)
+}

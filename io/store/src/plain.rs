@@ -1,0 +1,248 @@
+//! The original's layout: one plain file for each id, `data/HH/HH/<name>`, its metadata beside it.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use fdfs_format::journal::Change;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT};
+use rustix::io::Errno;
+
+use crate::path::temp_path;
+
+/// The plain files of one store path.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain<'a> {
+    pub(crate) data: BorrowedFd<'a>,
+    pub(crate) temp_dir: &'a Path,
+}
+
+/// Whether a change is done for the first time or once more after a crash.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// For the first time: what it needs is there.
+    First,
+    /// Once more: what it needs may be gone, what it makes may be there.
+    Again,
+}
+
+impl Plain<'_> {
+    /// What stands under a true name, links not followed.
+    pub(crate) fn stat(&self, name: &str) -> io::Result<Option<Stat>> {
+        match rustix::fs::statat(self.data, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens a regular file for reading; `Ok(None)` when it is a symbolic link.
+    pub(crate) fn open(&self, name: &str) -> io::Result<Option<File>> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        match rustix::fs::openat(self.data, name, flags, Mode::empty()) {
+            Ok(fd) => Ok(Some(fd.into())),
+            Err(Errno::LOOP) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Where a symbolic link points to.
+    pub(crate) fn link_target(&self, name: &str) -> io::Result<PathBuf> {
+        use std::os::unix::ffi::OsStringExt;
+        let target = rustix::fs::readlinkat(self.data, name, Vec::new())?;
+        Ok(std::ffi::OsString::from_vec(target.into_bytes()).into())
+    }
+
+    /// Does a change to the files. A failed change leaves what was there, except that bytes overwritten in
+    /// place by a `Write` or `Splice` that the disk refused stay overwritten.
+    pub(crate) fn apply(&self, change: &Change<'_>, mtime: u32, mode: Turn) -> io::Result<()> {
+        let result = match *change {
+            Change::Create { name, content } => self.create(text(name)?, content, mtime, mode),
+            Change::Adopt { name, temp } => self.adopt(text(name)?, temp, mode),
+            Change::Replace { name, content } => self.replace(text(name)?, content),
+            Change::Write { name, offset, content } => self.write(text(name)?, offset, content, mtime),
+            Change::Splice { name, offset, temp } => self.splice(text(name)?, offset, temp, mtime),
+            Change::Truncate { name, size } => self.truncate(text(name)?, size, mtime),
+            Change::Delete { name } => {
+                rustix::fs::unlinkat(self.data, text(name)?, AtFlags::empty()).map_err(Into::into)
+            }
+            Change::Move { from, to } => {
+                rustix::fs::renameat(self.data, text(from)?, self.data, text(to)?).map_err(Into::into)
+            }
+        };
+        match result {
+            // Its file was deleted or moved by a later change, or it is done already.
+            Err(error) if mode == Turn::Again && error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
+    }
+
+    fn create(&self, name: &str, content: &[u8], mtime: u32, mode: Turn) -> io::Result<()> {
+        let over = if mode == Turn::First { OFlags::EXCL } else { OFlags::TRUNC };
+        let file = self.create_file(name, over)?;
+        let written = file.write_all_at(content, 0).and_then(|()| set_mtime(&file, mtime));
+        if written.is_err() {
+            let _ = rustix::fs::unlinkat(self.data, name, AtFlags::empty());
+        }
+        written
+    }
+
+    fn create_file(&self, name: &str, over: OFlags) -> io::Result<File> {
+        let flags = OFlags::CREATE | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | over;
+        let mode = Mode::from_raw_mode(0o644);
+        match rustix::fs::openat(self.data, name, flags, mode) {
+            Ok(fd) => Ok(fd.into()),
+            Err(Errno::NOENT) => {
+                self.make_dirs(name)?;
+                Ok(rustix::fs::openat(self.data, name, flags, mode)?.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes the two folders of a true name.
+    pub(crate) fn make_dirs(&self, name: &str) -> io::Result<()> {
+        for end in [2, 5] {
+            let dir = name.get(..end).ok_or(io::ErrorKind::InvalidInput)?;
+            match rustix::fs::mkdirat(self.data, dir, Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn adopt(&self, name: &str, temp: u64, mode: Turn) -> io::Result<()> {
+        let temp = temp_path(self.temp_dir, temp);
+        if mode == Turn::Again && !temp.try_exists()? {
+            return Ok(());
+        }
+        match rustix::fs::renameat(rustix::fs::CWD, &temp, self.data, name) {
+            Err(Errno::NOENT) => {
+                self.make_dirs(name)?;
+                Ok(rustix::fs::renameat(rustix::fs::CWD, &temp, self.data, name)?)
+            }
+            result => Ok(result?),
+        }
+    }
+
+    fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        // Only metadata is replaced, one change at a time for each name, so the name is free for this.
+        let temp = self.temp_dir.join(format!("replace-{}", name.replace('/', "-")));
+        let written = std::fs::write(&temp, content);
+        if let Err(error) = written {
+            let _ = std::fs::remove_file(&temp);
+            return Err(error);
+        }
+        match rustix::fs::renameat(rustix::fs::CWD, &temp, self.data, name) {
+            Err(Errno::NOENT) => {
+                self.make_dirs(name)?;
+                Ok(rustix::fs::renameat(rustix::fs::CWD, &temp, self.data, name)?)
+            }
+            result => Ok(result?),
+        }
+    }
+
+    fn open_for_writing(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(rustix::fs::openat(self.data, name, flags, Mode::empty())?.into())
+    }
+
+    fn write(&self, name: &str, offset: u64, content: &[u8], mtime: u32) -> io::Result<()> {
+        let file = self.open_for_writing(name)?;
+        let before = file.metadata()?.len();
+        let written = file.write_all_at(content, offset);
+        undo_growth(&file, before, written)?;
+        set_mtime(&file, mtime)
+    }
+
+    fn splice(&self, name: &str, offset: u64, temp: u64, mtime: u32) -> io::Result<()> {
+        let file = self.open_for_writing(name)?;
+        let before = file.metadata()?.len();
+        let staged = File::open(temp_path(self.temp_dir, temp))?;
+        let copied = copy(&staged, &file, offset);
+        undo_growth(&file, before, copied)?;
+        set_mtime(&file, mtime)
+    }
+
+    fn truncate(&self, name: &str, size: u64, mtime: u32) -> io::Result<()> {
+        let file = self.open_for_writing(name)?;
+        file.set_len(size)?;
+        set_mtime(&file, mtime)
+    }
+
+    /// Makes content and name of a file durable.
+    pub(crate) fn sync(&self, name: &str) -> io::Result<()> {
+        self.open_for_writing(name)?.sync_all()?;
+        self.sync_dir(name)
+    }
+
+    fn sync_dir(&self, name: &str) -> io::Result<()> {
+        let dir = name.get(..5).ok_or(io::ErrorKind::InvalidInput)?;
+        let fd: OwnedFd =
+            rustix::fs::openat(self.data, dir, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        Ok(rustix::fs::fsync(fd.as_fd())?)
+    }
+}
+
+/// Whether a stat is that of a regular file.
+pub(crate) fn is_regular(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+}
+
+/// Whether a stat is that of a symbolic link.
+pub(crate) fn is_link(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::Symlink
+}
+
+/// Takes a failed write's growth back, so that no reader sees half of it.
+fn undo_growth(file: &File, before: u64, written: io::Result<()>) -> io::Result<()> {
+    if written.is_err() && file.metadata()?.len() > before {
+        file.set_len(before)?;
+    }
+    written
+}
+
+/// Sets the modification time unless it is that second already. The time in a name is the file's
+/// modification time (wire protocol: file ids).
+pub(crate) fn set_mtime(file: &File, mtime: u32) -> io::Result<()> {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse).tv_sec;
+    if mtime == 0 || now == i64::from(mtime) {
+        return Ok(());
+    }
+    let times = Timestamps {
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT.into() },
+        last_modification: Timespec { tv_sec: mtime.into(), tv_nsec: 0 },
+    };
+    Ok(rustix::fs::futimens(file, &times)?)
+}
+
+/// Copies all of `from` to `to` at `offset`, in the kernel where it can.
+fn copy(from: &File, to: &File, offset: u64) -> io::Result<()> {
+    const STEP: usize = 1 << 20;
+    let (mut read_at, mut write_at) = (0, offset);
+    loop {
+        match rustix::fs::copy_file_range(from, Some(&mut read_at), to, Some(&mut write_at), STEP) {
+            Ok(0) => return Ok(()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(Errno::XDEV | Errno::NOSYS | Errno::OPNOTSUPP | Errno::INVAL) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let mut buffer = vec![0; STEP];
+    loop {
+        let n = from.read_at(&mut buffer, read_at)?;
+        if n == 0 {
+            return Ok(());
+        }
+        to.write_all_at(buffer.get(..n).unwrap_or_default(), write_at)?;
+        read_at += n as u64;
+        write_at += n as u64;
+    }
+}
+
+fn text(name: &[u8]) -> io::Result<&str> {
+    std::str::from_utf8(name).map_err(|_| io::ErrorKind::InvalidData.into())
+}

@@ -1,0 +1,130 @@
+//! Doing the journal's entries again after a crash.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd;
+
+use fdfs_format::journal::Change;
+
+use crate::StoreError;
+use crate::binlog::Binlog;
+use crate::files;
+use crate::journal::{Replay, replay};
+use crate::path::Folders;
+use crate::plain::{Plain, Turn};
+
+/// Where a journal folder goes once its entries are done and synced; found at a start it is only removed.
+const DONE_DIR: &str = "journal.done";
+
+/// What a crash had left to do on one store path.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Recovered {
+    pub(crate) entries: u64,
+    pub(crate) damaged: u64,
+}
+
+/// Brings all store paths and the binlog to the state that was acknowledged, durably, and leaves empty
+/// journals and no temporary files.
+pub(crate) fn recover(paths: &[Folders], binlog: &Binlog) -> Result<Vec<Recovered>, StoreError> {
+    for path in paths {
+        remove_dir(path, DONE_DIR)?;
+    }
+    let journals = paths.iter().map(|path| replay(&path.journal_dir)).collect::<io::Result<Vec<_>>>()?;
+    let mut found = Vec::new();
+    for (path, journal) in paths.iter().zip(&journals) {
+        let entries = redo(path, journal)?;
+        found.push(Recovered { entries: entries as u64, damaged: journal.damaged() });
+    }
+    complete_binlog(&journals, binlog)?;
+    binlog.sync()?;
+    for (path, journal) in paths.iter().zip(&journals) {
+        if !journal.is_empty() {
+            rustix::fs::syncfs(&path.data_fd)?;
+        }
+        let done = path.journal_dir.with_file_name(DONE_DIR);
+        fs::rename(&path.journal_dir, &done)?;
+        files::sync_parent(&done)?;
+        fs::create_dir(&path.journal_dir)?;
+        remove_dir(path, DONE_DIR)?;
+        clear_temps(path)?;
+    }
+    Ok(found)
+}
+
+/// Does the entries of one path again.
+///
+/// What was done to a name before its file last came to be, or went away, must not be done again: the file
+/// that stands there now is another one.
+fn redo(path: &Folders, journal: &Replay) -> io::Result<usize> {
+    let mut current_since: HashMap<Vec<u8>, usize> = HashMap::new();
+    journal.for_each(|index, entry| {
+        match entry.change {
+            Change::Create { name, .. }
+            | Change::Adopt { name, .. }
+            | Change::Replace { name, .. }
+            | Change::Delete { name } => {
+                current_since.insert(name.to_vec(), index);
+            }
+            Change::Move { from, to } => {
+                current_since.insert(from.to_vec(), index);
+                current_since.insert(to.to_vec(), index);
+            }
+            Change::Write { .. } | Change::Splice { .. } | Change::Truncate { .. } => {}
+        }
+        Ok(())
+    })?;
+    let plain = Plain { data: path.data_fd.as_fd(), temp_dir: &path.temp_dir };
+    journal.for_each(|index, entry| {
+        let name = match entry.change {
+            Change::Create { name, .. }
+            | Change::Adopt { name, .. }
+            | Change::Replace { name, .. }
+            | Change::Write { name, .. }
+            | Change::Splice { name, .. }
+            | Change::Truncate { name, .. }
+            | Change::Delete { name }
+            | Change::Move { from: name, .. } => name,
+        };
+        if current_since.get(name).is_some_and(|&since| index < since) {
+            return Ok(());
+        }
+        plain.apply(&entry.change, entry.mtime, Turn::Again)
+    })
+}
+
+/// Adds the lines that the binlog lacks, in the order of their entries.
+fn complete_binlog(journals: &[Replay], binlog: &Binlog) -> io::Result<()> {
+    let Some(from) = journals.iter().filter(|j| !j.is_empty()).filter_map(Replay::binlog_from).min() else {
+        return Ok(());
+    };
+    let mut there: HashMap<Vec<u8>, u32> = HashMap::new();
+    binlog.lines_from(from, |line| *there.entry(line.to_vec()).or_default() += 1)?;
+    for journal in journals {
+        journal.for_each(|_, entry| {
+            for line in entry.line.split_inclusive(|&byte| byte == b'\n') {
+                match there.get_mut(line) {
+                    Some(count) if *count > 0 => *count -= 1,
+                    _ => binlog.append(line),
+                }
+            }
+            Ok(())
+        })?;
+    }
+    binlog.flush()
+}
+
+fn remove_dir(path: &Folders, name: &str) -> io::Result<()> {
+    match fs::remove_dir_all(path.journal_dir.with_file_name(name)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Removes what uploads that were never finished have left.
+fn clear_temps(path: &Folders) -> io::Result<()> {
+    for entry in fs::read_dir(&path.temp_dir)? {
+        fs::remove_file(entry?.path())?;
+    }
+    File::open(&path.temp_dir)?.sync_all()
+}

@@ -1,0 +1,459 @@
+//! What the store promises, on a real file system: files, journal, binlog, crashes.
+//!
+//! A crash here is a store that is dropped without being closed; what a crash of the machine takes away on
+//! top (pages that never reached the disk) is taken away by hand before the store is opened again.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use fdfs_fileid::{ExtName, FileName, SizeWord, Source, Stamp, StorePathIndex, build_name};
+use store::{Content, Durability, NewName, OpenReport, PathSettings, Store, StoreError, StoreSettings};
+use tempfile::TempDir;
+
+const M00: StorePathIndex = StorePathIndex(0);
+const NOW: u32 = 1_751_328_000;
+
+fn settings(dir: &Path) -> StoreSettings {
+    StoreSettings {
+        binlog_dir: dir.join("data/sync"),
+        paths: vec![PathSettings { root: dir.to_owned(), read_only: false }],
+        durability: Durability::Disk,
+        inline_max: 64 * 1024,
+        journal_len: 4 << 20,
+    }
+}
+
+fn open(dir: &TempDir) -> (Store, OpenReport) {
+    Store::open(&settings(dir.path())).unwrap()
+}
+
+fn name(random: u32, size: SizeWord) -> FileName {
+    let stamp = Stamp { source: Source::Id(100_001), timestamp: NOW, size, crc32: 7 };
+    build_name(M00, (0, 1), &stamp, &ExtName::from_field(b"txt\0\0\0").unwrap(), random)
+}
+
+fn normal(random: u32) -> FileName {
+    name(random, SizeWord::normal(5, random))
+}
+
+fn appender(random: u32) -> FileName {
+    name(random, SizeWord::appender(random))
+}
+
+async fn put(store: &Store, name: &FileName, content: &[u8]) {
+    store.create(M00, NewName::Fixed(name), Content::Bytes(content), NOW).await.unwrap();
+}
+
+async fn staged(store: &Store, content: &[u8]) -> Content<'static> {
+    let mut staged = store.stage(M00, content.len() as u64).await.unwrap();
+    staged.write(content).unwrap();
+    Content::Staged(staged)
+}
+
+fn on_disk(dir: &TempDir, name: &FileName) -> std::path::PathBuf {
+    dir.path().join("data").join(name.true_name())
+}
+
+fn read(dir: &TempDir, name: &FileName) -> Option<Vec<u8>> {
+    fs::read(on_disk(dir, name)).ok()
+}
+
+fn binlog(dir: &TempDir) -> String {
+    fs::read_to_string(dir.path().join("data/sync/binlog.000")).unwrap()
+}
+
+fn own_files(dir: &TempDir, folder: &str) -> usize {
+    fs::read_dir(dir.path().join("data/.cairn").join(folder)).unwrap().count()
+}
+
+#[tokio::test]
+async fn a_new_file_has_its_content_its_time_and_its_binlog_line() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &normal(1), b"hello").await;
+    assert_eq!(read(&dir, &normal(1)).unwrap(), b"hello");
+    let stored = store.open_file(&normal(1)).unwrap();
+    assert_eq!((stored.len, stored.mtime), (5, i64::from(NOW)));
+    store.close().unwrap();
+    assert_eq!(binlog(&dir), format!("{NOW} C {}\n", normal(1)));
+}
+
+#[tokio::test]
+async fn an_orderly_end_leaves_an_empty_journal_and_nothing_to_do_again() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &normal(1), b"hello").await;
+    store.close().unwrap();
+    drop(store);
+    assert_eq!((own_files(&dir, "journal"), own_files(&dir, "tmp")), (0, 0));
+    let (_, report) = open(&dir);
+    assert_eq!(report, OpenReport { redone: 0, damaged: 0 });
+}
+
+#[tokio::test]
+async fn a_file_whose_pages_were_lost_in_a_power_cut_comes_back_from_the_journal() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &normal(1), b"hello").await;
+    put(&store, &normal(2), b"world").await;
+    drop(store);
+    fs::remove_file(on_disk(&dir, &normal(1))).unwrap();
+    fs::write(on_disk(&dir, &normal(2)), b"wo").unwrap();
+    let (store, report) = open(&dir);
+    assert_eq!(report, OpenReport { redone: 2, damaged: 0 });
+    assert_eq!(read(&dir, &normal(1)).unwrap(), b"hello");
+    assert_eq!(read(&dir, &normal(2)).unwrap(), b"world");
+    assert_eq!(store.open_file(&normal(1)).unwrap().mtime, i64::from(NOW));
+    assert_eq!(binlog(&dir), format!("{NOW} C {}\n{NOW} C {}\n", normal(1), normal(2)));
+}
+
+#[tokio::test]
+async fn binlog_lines_that_are_there_already_are_not_added_twice_after_a_crash() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &normal(1), b"hello").await;
+    store.binlog().flush().unwrap();
+    put(&store, &normal(2), b"world").await;
+    drop(store);
+    open(&dir);
+    assert_eq!(binlog(&dir), format!("{NOW} C {}\n{NOW} C {}\n", normal(1), normal(2)));
+}
+
+#[tokio::test]
+async fn a_torn_batch_at_the_end_of_the_journal_was_never_acknowledged_and_is_left_out() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &normal(1), b"hello").await;
+    put(&store, &normal(2), b"world").await;
+    drop(store);
+    let segment =
+        fs::read_dir(dir.path().join("data/.cairn/journal")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&segment).unwrap();
+    let at = bytes.windows(5).rposition(|window| window == b"world").unwrap();
+    bytes[at] ^= 0xff;
+    fs::write(&segment, bytes).unwrap();
+    fs::remove_file(on_disk(&dir, &normal(2))).unwrap();
+    let (_, report) = open(&dir);
+    assert_eq!(report, OpenReport { redone: 1, damaged: 0 });
+    assert_eq!(read(&dir, &normal(2)), None);
+}
+
+#[tokio::test]
+async fn damage_in_the_middle_of_the_journal_is_reported_and_the_rest_is_kept() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    for (random, content) in [(1, b"first"), (2, b"secon"), (3, b"third")] {
+        put(&store, &normal(random), content).await;
+    }
+    drop(store);
+    let segment =
+        fs::read_dir(dir.path().join("data/.cairn/journal")).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&segment).unwrap();
+    let at = bytes.windows(5).position(|window| window == b"secon").unwrap();
+    bytes[at] ^= 0xff;
+    fs::write(&segment, bytes).unwrap();
+    fs::remove_file(on_disk(&dir, &normal(3))).unwrap();
+    let (_, report) = open(&dir);
+    assert_eq!(report, OpenReport { redone: 2, damaged: 1 });
+    assert_eq!(read(&dir, &normal(3)).unwrap(), b"third");
+}
+
+#[tokio::test]
+async fn a_deleted_file_does_not_come_back_after_a_crash() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &normal(1), b"hello").await;
+    store.delete(&normal(1), NOW + 1).await.unwrap();
+    drop(store);
+    fs::write(on_disk(&dir, &normal(1)), b"hello").unwrap();
+    open(&dir);
+    assert_eq!(read(&dir, &normal(1)), None);
+    assert_eq!(binlog(&dir), format!("{NOW} C {0}\n{1} D {0}\n", normal(1), NOW + 1));
+}
+
+#[tokio::test]
+async fn a_name_used_again_after_a_delete_keeps_its_newer_file_after_a_crash() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    for content in [b"one".repeat(50_000), b"two".repeat(60_000)] {
+        let content = staged(&store, &content).await;
+        let _ = store.delete(&normal(1), NOW).await;
+        store.create(M00, NewName::Fixed(&normal(1)), content, NOW).await.unwrap();
+    }
+    drop(store);
+    open(&dir);
+    assert_eq!(read(&dir, &normal(1)).unwrap(), b"two".repeat(60_000));
+}
+
+#[tokio::test]
+async fn a_staged_file_adopted_before_a_crash_is_there_after_it() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    let content = staged(&store, &[9; 200_000]).await;
+    store.create(M00, NewName::Fixed(&normal(1)), content, NOW).await.unwrap();
+    drop(store);
+    // The rename had not reached the disk.
+    fs::rename(on_disk(&dir, &normal(1)), dir.path().join("data/.cairn/tmp/1")).unwrap();
+    open(&dir);
+    assert_eq!(read(&dir, &normal(1)).unwrap(), vec![9; 200_000]);
+    assert_eq!(own_files(&dir, "tmp"), 0);
+}
+
+#[tokio::test]
+async fn an_upload_that_is_given_up_leaves_no_file_and_gives_its_space_back() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    let content = staged(&store, &[9; 200_000]).await;
+    assert_eq!(store.usage(M00).unwrap().promised, 200_000);
+    assert_eq!(own_files(&dir, "tmp"), 1);
+    drop(content);
+    assert_eq!(store.usage(M00).unwrap().promised, 0);
+    assert_eq!(own_files(&dir, "tmp"), 0);
+}
+
+#[tokio::test]
+async fn what_unfinished_uploads_left_is_removed_at_the_start() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    std::mem::forget(staged(&store, &[9; 200_000]).await);
+    fs::write(dir.path().join("data/.cairn/tmp/77"), b"left").unwrap();
+    let held = store;
+    // Another process could not open it meanwhile.
+    assert!(matches!(Store::open(&settings(dir.path())), Err(StoreError::Unusable { .. })));
+    drop(held);
+    fs::remove_file(dir.path().join("data/.cairn/lock")).unwrap();
+    open(&dir);
+    assert_eq!(own_files(&dir, "tmp"), 0);
+}
+
+#[tokio::test]
+async fn a_taken_name_is_refused_when_it_is_fixed_and_avoided_when_it_is_fresh() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &normal(0), b"hello").await;
+    let again = store.create(M00, NewName::Fixed(&normal(0)), Content::Bytes(b"other"), NOW).await;
+    assert!(matches!(again, Err(StoreError::Exists)));
+    let mut make = |attempt| normal(attempt);
+    let got = store.create(M00, NewName::Fresh(&mut make), Content::Bytes(b"other"), NOW).await.unwrap();
+    assert_eq!(got, normal(1));
+    assert_eq!(read(&dir, &normal(0)).unwrap(), b"hello");
+    let mut same = |_| normal(0);
+    let stuck = store.create(M00, NewName::Fresh(&mut same), Content::Bytes(b"x"), NOW).await;
+    assert!(matches!(stuck, Err(StoreError::NoName)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_writers_share_syncs_and_each_finds_its_file() {
+    let dir = TempDir::new().unwrap();
+    let store = Arc::new(open(&dir).0);
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in 0..32_u32 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            for i in 0..20 {
+                put(&store, &normal(writer * 100 + i), &writer.to_be_bytes().repeat(1000)).await;
+            }
+        });
+    }
+    tasks.join_all().await;
+    for writer in 0..32_u32 {
+        for i in 0..20 {
+            let content = read(&dir, &normal(writer * 100 + i)).unwrap();
+            assert_eq!(content, writer.to_be_bytes().repeat(1000));
+        }
+    }
+    store.close().unwrap();
+    assert_eq!(binlog(&dir).lines().count(), 640);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_journal_turns_over_and_a_crash_after_that_loses_nothing() {
+    let dir = TempDir::new().unwrap();
+    let mut small = settings(dir.path());
+    small.journal_len = 1 << 20;
+    let (store, _) = Store::open(&small).unwrap();
+    for i in 0..200 {
+        put(&store, &normal(i), &[i as u8; 30_000]).await;
+    }
+    drop(store);
+    let (store, report) = Store::open(&small).unwrap();
+    assert!(report.redone > 0 && report.redone < 200, "{report:?}");
+    assert_eq!(report.damaged, 0);
+    for i in 0..200 {
+        assert_eq!(read(&dir, &normal(i)).unwrap(), vec![i as u8; 30_000]);
+    }
+    store.close().unwrap();
+    assert_eq!(binlog(&dir).lines().count(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn appends_of_many_clients_stay_whole_and_follow_each_other() {
+    let dir = TempDir::new().unwrap();
+    let store = Arc::new(open(&dir).0);
+    put(&store, &appender(1), b"").await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for writer in 0..16_u8 {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            for size in [100, 100_000] {
+                let bytes = vec![writer + 1; size];
+                let content =
+                    if size > 64 * 1024 { staged(&store, &bytes).await } else { Content::Bytes(&bytes) };
+                store.append(&appender(1), content, NOW).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    let content = read(&dir, &appender(1)).unwrap();
+    assert_eq!(content.len(), 16 * 100_100);
+    let runs = content.chunk_by(|a, b| a == b).map(<[u8]>::len);
+    assert!(runs.into_iter().all(|run| [100, 100_000, 100_100].contains(&run)));
+    drop(store);
+    // Half of it never reached the disk.
+    fs::File::options().write(true).open(on_disk(&dir, &appender(1))).unwrap().set_len(700_000).unwrap();
+    open(&dir);
+    assert_eq!(read(&dir, &appender(1)).unwrap(), content);
+}
+
+#[tokio::test]
+async fn modify_and_truncate_change_an_appender_and_are_done_again_in_order() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &appender(1), b"0123456789").await;
+    store.modify(&appender(1), 8, Content::Bytes(b"abcd"), NOW).await.unwrap();
+    assert_eq!(store.truncate(&appender(1), 9, NOW).await.unwrap(), 12);
+    store.append(&appender(1), Content::Bytes(b"Z"), NOW).await.unwrap();
+    assert_eq!(store.truncate(&appender(1), 12, NOW).await.unwrap(), 10);
+    assert_eq!(read(&dir, &appender(1)).unwrap(), b"01234567aZ\0\0");
+    let beyond = store.modify(&appender(1), 13, Content::Bytes(b"x"), NOW).await;
+    assert!(matches!(beyond, Err(StoreError::Offset)));
+    drop(store);
+    fs::write(on_disk(&dir, &appender(1)), b"").unwrap();
+    open(&dir);
+    assert_eq!(read(&dir, &appender(1)).unwrap(), b"01234567aZ\0\0");
+    let n = appender(1);
+    let expected =
+        format!("{NOW} C {n}\n{NOW} M {n} 8 4\n{NOW} T {n} 12 9\n{NOW} A {n} 9 1\n{NOW} T {n} 10 12\n");
+    assert_eq!(binlog(&dir), expected);
+}
+
+#[tokio::test]
+async fn only_appenders_can_be_changed() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &normal(1), b"hello").await;
+    let refused = store.append(&normal(1), Content::Bytes(b"x"), NOW).await;
+    assert!(matches!(refused, Err(StoreError::NotAppender)));
+    assert!(matches!(store.truncate(&normal(1), 0, NOW).await, Err(StoreError::NotAppender)));
+    assert!(matches!(store.append(&appender(9), Content::Bytes(b"x"), NOW).await, Err(StoreError::NotFound)));
+}
+
+#[tokio::test]
+async fn a_regenerated_file_moves_with_its_metadata() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &appender(1), b"hello fastdfs\n").await;
+    store.set_metadata(&appender(1), NOW, &mut |_| Some(b"k\x02v".to_vec())).await.unwrap();
+    let mut seen = None;
+    let new = store
+        .regenerate(&appender(1), NOW + 5, &mut |size, crc32, attempt| {
+            seen = Some((size, crc32));
+            Ok(normal(50 + attempt))
+        })
+        .await
+        .unwrap();
+    assert_eq!((seen, &new), (Some((14, 0x0e10_ba5d)), &normal(50)));
+    assert_eq!(read(&dir, &appender(1)), None);
+    assert_eq!(read(&dir, &new).unwrap(), b"hello fastdfs\n");
+    assert_eq!(store.metadata(&new).await.unwrap().unwrap(), b"k\x02v");
+    drop(store);
+    open(&dir);
+    assert_eq!(read(&dir, &new).unwrap(), b"hello fastdfs\n");
+    let (old, new) = (appender(1), normal(50));
+    let later = NOW + 5;
+    let expected = format!(
+        "{NOW} C {old}\n{NOW} C {old}-m\n{later} R {new} {old}\n{later} C {new}-m\n{later} D {old}-m\n"
+    );
+    assert_eq!(binlog(&dir), expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn metadata_merged_by_many_clients_at_once_keeps_every_key() {
+    let dir = TempDir::new().unwrap();
+    let store = Arc::new(open(&dir).0);
+    put(&store, &normal(1), b"hello").await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for key in b'a'..=b'p' {
+        let store = Arc::clone(&store);
+        tasks.spawn(async move {
+            let mut add = |old: Option<&[u8]>| {
+                let mut new = old.unwrap_or_default().to_vec();
+                new.push(key);
+                Some(new)
+            };
+            store.set_metadata(&normal(1), NOW, &mut add).await.unwrap();
+        });
+    }
+    tasks.join_all().await;
+    let mut keys = store.metadata(&normal(1)).await.unwrap().unwrap();
+    keys.sort_unstable();
+    assert_eq!(keys, b"abcdefghijklmnop");
+}
+
+#[tokio::test]
+async fn deleting_a_file_deletes_its_metadata() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &normal(1), b"hello").await;
+    store.set_metadata(&normal(1), NOW, &mut |_| Some(b"k\x02v".to_vec())).await.unwrap();
+    store.delete(&normal(1), NOW).await.unwrap();
+    assert!(!on_disk(&dir, &normal(1).metadata_name()).exists());
+    assert!(matches!(store.delete(&normal(1), NOW).await, Err(StoreError::NotFound)));
+    assert!(matches!(store.metadata(&normal(1)).await, Err(StoreError::NotFound)));
+}
+
+#[tokio::test]
+async fn a_link_out_of_the_store_is_not_followed_and_one_within_it_is() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &normal(1), b"hello").await;
+    std::os::unix::fs::symlink("/etc/passwd", on_disk(&dir, &normal(2))).unwrap();
+    std::os::unix::fs::symlink(on_disk(&dir, &normal(1)), on_disk(&dir, &normal(3))).unwrap();
+    assert!(matches!(store.open_file(&normal(2)), Err(StoreError::NotFound)));
+    assert_eq!(store.open_file(&normal(3)).unwrap().len, 5);
+    fs::create_dir(on_disk(&dir, &normal(4))).unwrap();
+    assert!(matches!(store.open_file(&normal(4)), Err(StoreError::NotRegular)));
+}
+
+#[tokio::test]
+async fn an_incomplete_line_at_the_end_of_the_binlog_is_cut_off() {
+    let dir = TempDir::new().unwrap();
+    let sync = dir.path().join("data/sync");
+    fs::create_dir_all(&sync).unwrap();
+    fs::write(sync.join("binlog.000"), "1 C M00/00/00/a\n2 C M00/0").unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &normal(1), b"hello").await;
+    store.close().unwrap();
+    assert_eq!(binlog(&dir), format!("1 C M00/00/00/a\n{NOW} C {}\n", normal(1)));
+}
+
+#[tokio::test]
+async fn the_newest_binlog_is_found_without_the_index_file_and_an_existing_one_is_never_removed() {
+    let dir = TempDir::new().unwrap();
+    let sync = dir.path().join("data/sync");
+    fs::create_dir_all(&sync).unwrap();
+    fs::write(sync.join("binlog.000"), "1 C M00/00/00/a\n").unwrap();
+    fs::write(sync.join("binlog.001"), "2 C M00/00/00/b\n").unwrap();
+    fs::write(sync.join("binlog_index.dat"), "").unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &normal(1), b"hello").await;
+    store.close().unwrap();
+    assert_eq!(binlog(&dir), "1 C M00/00/00/a\n");
+    let newest = fs::read_to_string(sync.join("binlog.001")).unwrap();
+    assert_eq!(newest, format!("2 C M00/00/00/b\n{NOW} C {}\n", normal(1)));
+    assert_eq!(
+        fs::read_to_string(sync.join("binlog_index.dat")).unwrap(),
+        "current_write=1\ncurrent_compress=0\n"
+    );
+}
