@@ -11,6 +11,7 @@ pub mod detach;
 pub mod limits;
 pub mod log;
 pub mod pid_file;
+pub mod port;
 pub mod process;
 pub mod run_as;
 pub mod signals;
