@@ -31,7 +31,7 @@ pub struct ConfError {
     /// The key, or empty when the fault is in no key.
     pub key: String,
     /// What is wrong.
-    pub reason: Reason,
+    pub reason: Box<Reason>,
 }
 
 impl fmt::Display for ConfError {
@@ -84,8 +84,12 @@ pub enum Reason {
     Load(#[from] LoadError),
     #[error("longer than {limit} bytes")]
     FileTooLong { limit: usize },
-    #[error("more than {limit} lines, loops and includes counted in")]
-    TooManyLines { limit: usize },
+    #[error("more than {limit} bytes, loops and included files counted in")]
+    TooMuchText { limit: usize },
+    #[error("more than {limit} keys")]
+    TooManyKeys { limit: usize },
+    #[error("{path}: {error}")]
+    File { path: String, error: LoadError },
     #[error("holds a NUL byte: this is not a text file")]
     Nul,
     #[error("#include {path}: {error}")]
@@ -188,6 +192,8 @@ pub enum DirectiveError {
     Unopened { directive: &'static str, end: &'static str },
     #[error("more than {limit} #@if and #@for inside each other")]
     TooDeep { limit: usize },
+    #[error("a variable holds at most {limit} bytes")]
+    VariableTooLong { limit: usize },
     #[error("#@add_annotation loads a library into the reader; that is not done here")]
     AddAnnotation,
     #[error("asks for this host's {what}, which this program was not told")]
@@ -208,8 +214,10 @@ pub enum Oddity {
     OtherFile { file: &'static str },
     #[error("unknown section, ignored with all its keys")]
     UnknownSection,
-    #[error("belongs {place}, ignored here")]
-    OtherSection { place: &'static str },
+    #[error("belongs in [{section}], ignored here")]
+    BelongsInSection { section: &'static str },
+    #[error("belongs above the first [section], ignored here")]
+    BelongsAboveSections,
     #[error("no longer in use, ignored: {instead}")]
     Retired { instead: &'static str },
     #[error("given again; this line counts, line {earlier} does not")]

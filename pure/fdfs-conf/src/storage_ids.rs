@@ -8,6 +8,8 @@ use fdfs_fileid::GroupName;
 
 use crate::addr::{STORAGE_PORT, ServerAddr};
 use crate::error::{ConfError, Reason};
+use crate::ini::{Ini, Loader, beside};
+use crate::registry::{Given, One};
 
 /// Largest storage id: it must fit three bytes of a file name.
 pub const STORAGE_ID_MAX: u32 = (1 << 24) - 1;
@@ -111,7 +113,7 @@ impl StorageIds {
             file: file.to_owned(),
             line: Some(line),
             key: String::new(),
-            reason,
+            reason: Box::new(reason),
         };
         let mut entries = Vec::new();
         for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
@@ -128,8 +130,12 @@ impl StorageIds {
     }
 
     fn index(file: &str, entries: Vec<StorageEntry>) -> Result<StorageIds, ConfError> {
-        let fault =
-            |line: Option<u32>, reason| ConfError { file: file.to_owned(), line, key: String::new(), reason };
+        let fault = |line: Option<u32>, reason: Reason| ConfError {
+            file: file.to_owned(),
+            line,
+            key: String::new(),
+            reason: Box::new(reason),
+        };
         let mut ids = StorageIds { file: file.to_owned(), by_id: BTreeMap::new(), by_addr: BTreeMap::new() };
         for entry in entries {
             if let Some(other) = ids.by_id.get(&entry.id) {
@@ -157,11 +163,11 @@ impl StorageIds {
     pub fn resolve(&self, look_up: &mut dyn FnMut(&str) -> Option<IpAddr>) -> Result<StorageIds, ConfError> {
         let mut entries = Vec::new();
         for entry in self.by_id.values() {
-            let fault = |reason| ConfError {
+            let fault = |reason: Reason| ConfError {
                 file: self.file.clone(),
                 line: Some(entry.line),
                 key: String::new(),
-                reason,
+                reason: Box::new(reason),
             };
             let addr = entry
                 .addr
@@ -266,4 +272,23 @@ fn parse_line(line: &str, number: u32) -> Result<StorageEntry, Reason> {
         _ => return Err(Reason::UnknownOption { got: option.to_owned() }),
     };
     Ok(StorageEntry { id, group, addr, rw, line: number })
+}
+
+/// Reads the file `storage_ids_filename` names, which `use_storage_id` demands.
+pub(crate) fn load_storage_ids(
+    ini: &Ini,
+    use_storage_id: &One<bool>,
+    filename: Option<&Given<String>>,
+    loader: &mut Loader<'_>,
+) -> Result<StorageIds, ConfError> {
+    let Some(given) = filename else {
+        let fault = use_storage_id.fault(ini, Reason::NeededBy { other: "use_storage_id is true" });
+        return Err(ConfError { key: "storage_ids_filename".to_owned(), ..fault });
+    };
+    if given.value.is_empty() {
+        return Err(given.fault(ini, Reason::Empty));
+    }
+    let path = beside(ini.file(), &given.value);
+    let text = loader(&path).map_err(|error| given.fault(ini, Reason::File { path: path.clone(), error }))?;
+    StorageIds::parse(&path, &text)
 }

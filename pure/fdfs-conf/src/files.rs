@@ -1,0 +1,59 @@
+//! The files and what each may hold.
+
+use crate::client::{CLIENT_KEYS, IGNORED_CLIENT_KEYS};
+use crate::registry::FileSpec;
+use crate::service::{
+    ERROR_LOG, IGNORED_LOG_KEYS, IGNORED_SERVICE_KEYS, LOG_FILE_KEYS, OLD_SERVICE_KEYS, SERVICE_KEYS,
+};
+use crate::storage::{ACCESS_LOG, IGNORED_STORAGE_KEYS, OLD_STORAGE_KEYS, STORAGE_KEYS};
+use crate::tracker::TRACKER_KEYS;
+
+/// tracker.conf
+pub const TRACKER_CONF: FileSpec = FileSpec {
+    name: "tracker.conf",
+    doc: "The tracker: who belongs to the cluster, and where files go.",
+    keys: &[
+        TRACKER_KEYS,
+        SERVICE_KEYS,
+        LOG_FILE_KEYS,
+        IGNORED_SERVICE_KEYS,
+        IGNORED_LOG_KEYS,
+        OLD_SERVICE_KEYS,
+    ],
+    sections: &[ERROR_LOG],
+    shared: false,
+};
+
+/// storage.conf
+pub const STORAGE_CONF: FileSpec = FileSpec {
+    name: "storage.conf",
+    doc: "The storage: where files are kept, and how sure they are.",
+    keys: &[
+        STORAGE_KEYS,
+        SERVICE_KEYS,
+        LOG_FILE_KEYS,
+        IGNORED_STORAGE_KEYS,
+        IGNORED_SERVICE_KEYS,
+        IGNORED_LOG_KEYS,
+        OLD_STORAGE_KEYS,
+        OLD_SERVICE_KEYS,
+    ],
+    sections: &[ERROR_LOG, ACCESS_LOG],
+    shared: false,
+};
+
+/// client.conf
+pub const CLIENT_CONF: FileSpec = FileSpec {
+    name: "client.conf",
+    doc: "Clients and tools: which cluster to talk to.",
+    keys: &[CLIENT_KEYS, IGNORED_CLIENT_KEYS],
+    sections: &[],
+    shared: true,
+};
+
+/// All files, in the order of the reference page.
+pub const FILES: [&FileSpec; 3] = [&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF];
+
+pub(crate) const OTHERS_OF_TRACKER: &[&FileSpec] = &[&STORAGE_CONF, &CLIENT_CONF];
+pub(crate) const OTHERS_OF_STORAGE: &[&FileSpec] = &[&TRACKER_CONF, &CLIENT_CONF];
+pub(crate) const OTHERS_OF_CLIENT: &[&FileSpec] = &[&TRACKER_CONF, &STORAGE_CONF];
