@@ -4,22 +4,24 @@
 //! people write, are read elsewhere.
 
 use crate::FormatError;
+use std::collections::BTreeMap;
 use std::fmt::{Display, Write};
 
-/// A text taken apart into sections; keys before the first section are in one without a name.
+/// A text taken apart into sections; keys before the first section are in one without a name. Where a section or
+/// a key comes twice, the last one counts.
 pub(crate) struct Ini<'a> {
-    sections: Vec<Section<'a>>,
+    sections: BTreeMap<&'a str, Section<'a>>,
 }
 
 /// One section.
+#[derive(Default)]
 pub(crate) struct Section<'a> {
     name: &'a str,
-    items: Vec<Item<'a>>,
+    items: BTreeMap<&'a str, Item<'a>>,
 }
 
 struct Item<'a> {
     line: u32,
-    key: &'a str,
     value: &'a str,
 }
 
@@ -27,44 +29,44 @@ impl<'a> Ini<'a> {
     /// Takes a file apart. Lines that are neither sections nor `key=value` are skipped.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {
         let text = std::str::from_utf8(bytes).map_err(|_| FormatError::NotText)?;
-        let mut sections = Vec::new();
-        let mut section = Section { name: "", items: Vec::new() };
+        let mut sections = BTreeMap::new();
+        let mut section = Section::default();
         for (line, text) in (1..).zip(text.lines()) {
             let text = text.trim();
             if text.starts_with('#') {
                 continue;
             }
             if let Some(name) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                sections.push(std::mem::replace(&mut section, Section { name: name.trim(), items: Vec::new() }));
+                let before =
+                    std::mem::replace(&mut section, Section { name: name.trim(), ..Section::default() });
+                sections.insert(before.name, before);
             } else if let Some((key, value)) = text.split_once('=') {
-                section.items.push(Item { line, key: key.trim(), value: value.trim() });
+                section.items.insert(key.trim(), Item { line, value: value.trim() });
             }
         }
-        sections.push(section);
+        sections.insert(section.name, section);
         Ok(Self { sections })
     }
 
     /// The keys outside any section.
     pub(crate) fn keys(bytes: &'a [u8]) -> Result<Section<'a>, FormatError> {
-        Ok(Self::parse(bytes)?.sections.swap_remove(0))
+        Ok(Self::parse(bytes)?.sections.remove("").unwrap_or_default())
     }
 
     /// A section that must be there.
     pub(crate) fn section(&self, name: &str) -> Result<&Section<'a>, FormatError> {
-        let found = self.sections.iter().find(|section| section.name == name);
-        found.ok_or_else(|| FormatError::MissingSection { section: name.to_owned() })
+        self.sections.get(name).ok_or_else(|| FormatError::MissingSection { section: name.to_owned() })
     }
 }
 
 impl<'a> Section<'a> {
-    /// Every key with its value, in the order of the file.
+    /// Every key with its value.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.items.iter().map(|item| (item.key, item.value))
+        self.items.iter().map(|(key, item)| (*key, item.value))
     }
 
-    /// The value of a key; of several, the last.
     fn item(&self, key: &str) -> Option<&Item<'a>> {
-        self.items.iter().rev().find(|item| item.key == key)
+        self.items.get(key)
     }
 
     /// The text of a key, empty when it is missing.

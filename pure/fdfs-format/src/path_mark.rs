@@ -31,7 +31,9 @@ pub struct PathMark(String);
 impl PathMark {
     /// Takes a mark as it stands in a file: 1 to [`PATH_MARK_LEN_MAX`] visible ASCII characters.
     pub fn new(text: &str) -> Option<Self> {
-        let good = !text.is_empty() && text.len() <= PATH_MARK_LEN_MAX && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let good = !text.is_empty()
+            && text.len() <= PATH_MARK_LEN_MAX
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
         good.then(|| Self(text.to_owned()))
     }
 

@@ -29,7 +29,8 @@ impl Change {
     /// The line with its newline. Without a new address it ends in a blank, as the original's does.
     pub fn encode(&self) -> Vec<u8> {
         let (group, storage, status) = (self.group_name, self.storage, self.status.code());
-        format!("{} {group} {storage} {status} {}\n", self.timestamp, or_empty(&self.new_address)).into_bytes()
+        format!("{} {group} {storage} {status} {}\n", self.timestamp, or_empty(&self.new_address))
+            .into_bytes()
     }
 
     fn decode(text: &str) -> Result<Self, &'static str> {
