@@ -9,7 +9,8 @@
 //! **Invariants**
 //! - A [`FileName`] in hand is safe to join to a store path's `data/` folder: exactly two directories of two
 //!   upper-case hex digits, then one component that is neither `.` nor `..` and holds only visible ASCII.
-//! - Parsing never panics and never accepts two texts of the same spelling for different files.
+//! - No bytes make a parser panic. Two names that differ mean two files, with one exception: the oldest names leave
+//!   out `M00/`, so path index and true name, not the text, say where a file is.
 //! - What is built here parses here, and gives back what it was built from.
 //!
 //! **Begin reading** at [`FileName`] (`name.rs`), then [`Stamp`] (`stamp.rs`), the 20 bytes inside a name.
