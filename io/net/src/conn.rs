@@ -32,6 +32,10 @@ const SLOWEST_RATE: u64 = 1024;
 /// Most bytes one `sendfile` call is asked for, so that one fast reader does not hold a thread.
 const SENDFILE_STEP: usize = 1 << 20;
 
+/// How long, and for how many bytes, the rest of a request is read after its last answer.
+const LINGER: Duration = Duration::from_secs(5);
+const LINGER_LEN_MAX: u64 = 64 << 20;
+
 thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -174,15 +178,10 @@ impl Conn {
                 }
                 quick = got >= room;
             } else {
-                self.readable().await?;
+                self.within(self.stream.readable()).await?;
             }
         }
         Ok(())
-    }
-
-    /// Waits until there is something to read, within the deadline of the request.
-    async fn readable(&self) -> Result<(), ConnError> {
-        self.within(self.stream.readable()).await
     }
 
     async fn within(&self, ready: impl Future<Output = io::Result<()>>) -> Result<(), ConnError> {
@@ -225,52 +224,41 @@ impl Conn {
         Ok(Body { buf: bytes.to_vec(), from: 0 })
     }
 
-    /// Passes the next `len` bytes of the body to `sink` in chunks of at most [`SCRATCH_LEN`] bytes.
-    ///
-    /// `sink` runs on this thread and may block for a short write; chunks are as large as what has
-    /// arrived. An error of `sink` ends the reading: the outer result is about the connection, the inner is
-    /// the sink's, with the count of bytes that were *not* taken from the stream yet.
+    /// Passes at most `len` bytes of the body that have arrived to `sink`, which runs on this thread and may
+    /// block for a short write: how many bytes, and what `sink` said. `None` when nothing is there: wait
+    /// with [`Conn::arrived`].
     ///
     /// # Errors
     /// [`ConnError`]; the connection is to be closed.
-    pub async fn read_chunks<E>(
+    pub fn take_chunk<T>(
         &mut self,
         len: u64,
-        mut sink: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<Result<(), (E, u64)>, ConnError> {
-        let mut left = len;
-        let ahead = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffered().len());
+        sink: impl FnOnce(&[u8]) -> T,
+    ) -> Result<Option<(u64, T)>, ConnError> {
+        let room = usize::try_from(len).unwrap_or(usize::MAX).min(SCRATCH_LEN);
+        let ahead = room.min(self.buffered().len());
         if ahead > 0 {
-            let chunk = self.input.get(self.start..self.start + ahead).unwrap_or_default();
-            let result = sink(chunk);
+            let result = sink(self.input.get(self.start..self.start + ahead).unwrap_or_default());
             self.start += ahead;
-            left -= ahead as u64;
-            if let Err(error) = result {
-                return Ok(Err((error, left)));
-            }
+            return Ok(Some((ahead as u64, result)));
         }
-        while left > 0 {
-            let room = usize::try_from(left).unwrap_or(usize::MAX).min(SCRATCH_LEN);
-            let step = with_scratch(|scratch| {
-                let chunk = scratch.get_mut(..room).unwrap_or_default();
-                match self.stream.try_read(chunk) {
-                    Ok(0) => Err(ConnError::Truncated),
-                    Ok(n) => Ok(Some((n, sink(chunk.get(..n).unwrap_or_default())))),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-                    Err(error) => Err(error.into()),
-                }
-            })?;
-            match step {
-                Some((n, result)) => {
-                    left -= n as u64;
-                    if let Err(error) = result {
-                        return Ok(Err((error, left)));
-                    }
-                }
-                None => self.readable().await?,
+        with_scratch(|scratch| {
+            let chunk = scratch.get_mut(..room).unwrap_or_default();
+            match self.stream.try_read(chunk) {
+                Ok(0) => Err(ConnError::Truncated),
+                Ok(n) => Ok(Some((n as u64, sink(chunk.get(..n).unwrap_or_default())))),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+                Err(error) => Err(error.into()),
             }
-        }
-        Ok(Ok(()))
+        })
+    }
+
+    /// Waits until more of the body may have arrived, within the deadline of the request.
+    ///
+    /// # Errors
+    /// [`ConnError`]; the connection is to be closed.
+    pub async fn arrived(&self) -> Result<(), ConnError> {
+        if self.buffered().is_empty() { self.within(self.stream.readable()).await } else { Ok(()) }
     }
 
     /// Reads and forgets the next `len` bytes, so that the stream stays in step after an early answer.
@@ -278,10 +266,25 @@ impl Conn {
     /// # Errors
     /// [`ConnError`]; the connection is to be closed.
     pub async fn discard(&mut self, len: u64) -> Result<(), ConnError> {
-        match self.read_chunks(len, |_| Ok::<(), std::convert::Infallible>(())).await? {
-            Ok(()) => Ok(()),
-            Err((never, _)) => match never {},
+        let mut left = len;
+        while left > 0 {
+            match self.take_chunk(left, |_| ())? {
+                Some((n, ())) => left -= n,
+                None => self.arrived().await?,
+            }
         }
+        Ok(())
+    }
+
+    /// Ends the connection after a last answer while the peer may still be sending: says that nothing more
+    /// follows and reads what comes for a while, so that the answer is not lost in a reset.
+    pub async fn linger(mut self) {
+        if rustix::net::shutdown(&self.stream, rustix::net::Shutdown::Write).is_err() {
+            return;
+        }
+        self.due = Some(Instant::now() + LINGER);
+        // However it ends, the connection is over.
+        let _ = self.discard(LINGER_LEN_MAX).await;
     }
 
     /// Writes all of `bytes`.
@@ -326,33 +329,46 @@ impl Conn {
         }
     }
 
-    async fn writable(&self) -> Result<(), ConnError> {
-        self.within(self.stream.writable()).await
-    }
-
-    /// Sends `len` bytes of `file` from `offset` with `sendfile`, without copying them through this process.
-    /// A file that ends early is an error: the length was promised.
+    /// Waits until the socket takes more bytes.
     ///
     /// # Errors
     /// [`ConnError`]; the connection is to be closed.
-    pub async fn send_file(&mut self, file: &File, offset: u64, len: u64) -> Result<(), ConnError> {
-        self.due = None;
-        let mut at = offset;
-        let mut left = len;
-        while left > 0 {
-            let step = usize::try_from(left).unwrap_or(usize::MAX).min(SENDFILE_STEP);
-            let sent = self.stream.try_io(Interest::WRITABLE, || {
-                rustix::fs::sendfile(&self.stream, file, Some(&mut at), step).map_err(io::Error::from)
-            });
-            match sent {
-                Ok(0) => return Err(ConnError::Truncated),
-                Ok(n) => left -= n as u64,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable().await?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
-            }
+    pub async fn writable(&self) -> Result<(), ConnError> {
+        self.within(self.stream.writable()).await
+    }
+
+    /// Writes a head that is followed by file content at once, so that they may travel together.
+    ///
+    /// # Errors
+    /// [`ConnError`]; the connection is to be closed.
+    pub async fn write_head(&mut self, head: &[u8]) -> Result<(), ConnError> {
+        let sent = self.stream.try_io(Interest::WRITABLE, || {
+            rustix::net::send(&self.stream, head, rustix::net::SendFlags::MORE).map_err(io::Error::from)
+        });
+        match sent {
+            Ok(n) => self.write(head.get(n..).unwrap_or_default()).await,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.write(head).await,
+            Err(error) => Err(error.into()),
         }
-        Ok(())
+    }
+
+    /// Sends some of `len` bytes of `file` from `offset` with `sendfile`, without copying them through this
+    /// process; how many. 0 means that the socket is full: wait with [`Conn::writable`]. Blocks for the disk.
+    ///
+    /// # Errors
+    /// [`ConnError`]; a file that ends early is one, since the length was promised.
+    pub fn send_file(&mut self, file: &File, offset: u64, len: u64) -> Result<u64, ConnError> {
+        let step = usize::try_from(len).unwrap_or(usize::MAX).min(SENDFILE_STEP);
+        let mut at = offset;
+        let sent = self.stream.try_io(Interest::WRITABLE, || {
+            rustix::fs::sendfile(&self.stream, file, Some(&mut at), step).map_err(io::Error::from)
+        });
+        match sent {
+            Ok(0) => Err(ConnError::Truncated),
+            Ok(n) => Ok(n as u64),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

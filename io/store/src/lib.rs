@@ -27,6 +27,6 @@ mod staged;
 mod store;
 
 pub use error::StoreError;
-pub use path::{PathSettings, Usage};
+pub use path::{PathSettings, Usage, Worker};
 pub use staged::Staged;
 pub use store::{Content, Durability, Metadata, NewName, OpenReport, Store, StoreSettings, StoredFile};

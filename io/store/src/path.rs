@@ -4,12 +4,13 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::StoreError;
 use crate::journal::Journal;
@@ -44,6 +45,10 @@ pub struct Usage {
     pub promised: u64,
 }
 
+/// A place among those that may block on one disk, until dropped.
+#[derive(Debug)]
+pub struct Worker(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+
 /// One store path, open.
 pub(crate) struct StorePath {
     pub(crate) data: PathBuf,
@@ -52,7 +57,7 @@ pub(crate) struct StorePath {
     pub(crate) temp_dir: PathBuf,
     next_temp: AtomicU64,
     pub(crate) journal: Journal,
-    workers: Semaphore,
+    workers: Arc<Semaphore>,
     promised: AtomicU64,
     usage: Mutex<Option<(Instant, Usage)>>,
     /// Keeps other processes out as long as it is open.
@@ -96,7 +101,7 @@ impl StorePath {
             temp_dir: folders.temp_dir,
             next_temp: AtomicU64::new(next_temp),
             journal,
-            workers: Semaphore::new(WORKERS),
+            workers: Arc::new(Semaphore::new(WORKERS)),
             promised: AtomicU64::new(0),
             usage: Mutex::new(None),
             _lock: folders.lock,
@@ -106,6 +111,12 @@ impl StorePath {
     /// A place among those that may block on this disk.
     pub(crate) async fn worker(&self) -> Result<SemaphorePermit<'_>, StoreError> {
         self.workers.acquire().await.map_err(|_| StoreError::Journal("the store is closed".into()))
+    }
+
+    /// The same, for who can't borrow this path for so long.
+    pub(crate) async fn worker_owned(&self) -> Result<Worker, StoreError> {
+        let permit = Arc::clone(&self.workers).acquire_owned().await;
+        permit.map(Worker).map_err(|_| StoreError::Journal("the store is closed".into()))
     }
 
     pub(crate) fn new_temp(&self) -> u64 {

@@ -213,7 +213,7 @@ pub(crate) fn set_mtime(file: &File, mtime: u32) -> io::Result<()> {
         return Ok(());
     }
     let times = Timestamps {
-        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT.into() },
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
         last_modification: Timespec { tv_sec: mtime.into(), tv_nsec: 0 },
     };
     Ok(rustix::fs::futimens(file, &times)?)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 
 use crate::StoreError;
-use crate::path::StorePath;
+use crate::path::{StorePath, Worker};
 
 /// A temporary file of a store path that takes content as it arrives. Dropped without being committed it
 /// goes away, and its promise of space with it.
@@ -41,6 +41,14 @@ impl Staged {
         self.len += bytes.len() as u64;
         self.crc.update(bytes);
         Ok(())
+    }
+
+    /// A place among those that may block on the disk of this file; to be held around [`Staged::write`].
+    ///
+    /// # Errors
+    /// When the store is closed.
+    pub async fn worker(&self) -> Result<Worker, StoreError> {
+        self.path.worker_owned().await
     }
 
     /// Bytes so far.

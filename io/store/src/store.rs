@@ -530,7 +530,11 @@ impl Store {
         Ok(crc.finalize())
     }
 
-    fn appender_size(&self, name: &FileName) -> Result<u64, StoreError> {
+    /// Size of an appender file, bytes.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::NotRegular`], [`StoreError::NotAppender`].
+    pub fn appender_size(&self, name: &FileName) -> Result<u64, StoreError> {
         let stat = self.home(name)?.plain().stat(name.true_name())?.ok_or(StoreError::NotFound)?;
         if !is_regular(&stat) {
             return Err(StoreError::NotRegular);

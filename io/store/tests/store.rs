@@ -2,6 +2,7 @@
 //!
 //! A crash here is a store that is dropped without being closed; what a crash of the machine takes away on
 //! top (pages that never reached the disk) is taken away by hand before the store is opened again.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 use std::path::Path;

@@ -26,8 +26,8 @@ pub const ENTRY_HEADER_LEN: usize = 32;
 /// Largest payload of a batch; a reader refuses to believe more.
 pub const BATCH_PAYLOAD_MAX: usize = 64 << 20;
 
-/// Longest file name of an entry, in bytes.
-pub const NAME_MAX: usize = 128;
+/// Longest file name of an entry, in bytes: a metadata name of the form without store path.
+pub const NAME_MAX: usize = 129;
 
 /// Longest binlog text of an entry, bytes: two lines (storage internals: replication log).
 pub const LINE_MAX: usize = 512;
@@ -371,9 +371,13 @@ mod tests {
     #[test]
     fn an_entry_has_the_documented_layout() {
         let mut bytes = Vec::new();
-        let entry = Entry { change: Change::Write { name: b"n", offset: 2, content: b"cc" }, mtime: 3, line: b"l\n" };
+        let entry =
+            Entry { change: Change::Write { name: b"n", offset: 2, content: b"cc" }, mtime: 3, line: b"l\n" };
         entry.encode(&mut bytes);
-        assert_eq!(bytes, b"\x04\x01\0\0\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\0\0\0\0\x03\0\0\0\x02\0\0\0\x02nl\ncc");
+        assert_eq!(
+            bytes,
+            b"\x04\x01\0\0\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\0\0\0\0\x03\0\0\0\x02\0\0\0\x02nl\ncc"
+        );
     }
 
     #[test]
