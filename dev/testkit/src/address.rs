@@ -1,0 +1,98 @@
+//! A loopback address of one's own.
+//!
+//! FastDFS members of a group share one port number and differ by address, so tests do not pick free ports: each
+//! server takes a whole address 127.0.0.N and uses the standard ports on it. Test processes run side by side, so an
+//! address is claimed by listening on a guard port that no server uses: the kernel arbitrates, and frees the claim even
+//! when a test is killed.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::wait;
+
+/// The port a tracker listens on.
+pub const TRACKER_PORT: u16 = 22122;
+/// The port a storage listens on.
+pub const STORAGE_PORT: u16 = 23000;
+
+/// Listening here claims the address.
+const GUARD_PORT: u16 = 22119;
+/// Addresses handed out; below are those people use by hand.
+const FIRST: u8 = 30;
+const LAST: u8 = 250;
+/// How long to wait for another test to give one back.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The claim of one address, given back when dropped.
+#[derive(Debug)]
+pub struct Loopback {
+    ip: Ipv4Addr,
+    _guard: TcpListener,
+}
+
+impl Loopback {
+    /// Takes an address that nobody else holds and on which neither standard port is in use.
+    ///
+    /// # Errors
+    /// When all are taken for two minutes.
+    pub fn claim() -> Result<Loopback> {
+        wait::until("a free loopback address", PATIENCE, || {
+            (FIRST..=LAST).find_map(|_| Loopback::try_claim(next()))
+        })
+    }
+
+    fn try_claim(last: u8) -> Option<Loopback> {
+        let ip = Ipv4Addr::new(127, 0, 0, last);
+        let guard = TcpListener::bind((ip, GUARD_PORT)).ok()?;
+        // A server that outlived a killed test would still hold its port.
+        let free = |port| TcpListener::bind((ip, port)).is_ok();
+        (free(TRACKER_PORT) && free(STORAGE_PORT)).then_some(Loopback { ip, _guard: guard })
+    }
+
+    /// The address alone.
+    #[must_use]
+    pub fn ip(&self) -> Ipv4Addr {
+        self.ip
+    }
+
+    /// The address with a port.
+    #[must_use]
+    pub fn port(&self, port: u16) -> SocketAddr {
+        SocketAddr::from((self.ip, port))
+    }
+}
+
+/// Walks the range, starting somewhere else in every process.
+fn next() -> u8 {
+    static STEP: AtomicU8 = AtomicU8::new(0);
+    let range = u32::from(LAST - FIRST) + 1;
+    let start = std::process::id().wrapping_mul(37);
+    let step = u32::from(STEP.fetch_add(1, Ordering::Relaxed));
+    FIRST + (start.wrapping_add(step) % range) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_claims_never_share_an_address() {
+        let first = Loopback::claim().unwrap();
+        let second = Loopback::claim().unwrap();
+        assert_ne!(first.ip(), second.ip());
+        assert!(Loopback::try_claim(first.ip().octets()[3]).is_none());
+    }
+
+    #[test]
+    fn an_address_with_a_busy_standard_port_is_passed_over() {
+        let claim = Loopback::claim().unwrap();
+        let last = claim.ip().octets()[3];
+        let orphan = TcpListener::bind(claim.port(STORAGE_PORT)).unwrap();
+        drop(claim);
+        assert!(Loopback::try_claim(last).is_none());
+        drop(orphan);
+    }
+}
