@@ -14,6 +14,8 @@ pub const STORAGE_ID_LEN: usize = STORAGE_ID_LEN_MAX + 1;
 pub const IPV4_TEXT_LEN: usize = 16;
 /// Address field that holds any address.
 pub const IP_TEXT_LEN: usize = 46;
+/// Longest address text in a GET_GROUP_NAME that is read at all; beyond 45 it is answered "name too long".
+pub const GROUP_NAME_IP_LEN_MAX: usize = 128;
 /// `ip:port` text.
 pub const HOST_TEXT_LEN: usize = 52;
 /// One line of the tracker list in a JOIN, its newline included: two addresses, brackets and a port.

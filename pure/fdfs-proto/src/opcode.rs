@@ -1,9 +1,10 @@
 //! The registry of commands: one row each, and everything else follows from the rows.
 
 use crate::limits::{
-    GROUP_LEN, GROUP_NUL_LEN, HOST_TEXT_LEN, INFO_NAME_LEN_MAX, IP_TEXT_LEN, LINK_NAMES_LEN_MAX,
-    NAME_LEN_MAX, REPORT_ENTRIES_MAX, STORAGE_BODY_MAX, STORAGE_ID_LEN, STORAGE_ID_LEN_MAX, STORE_PATHS_MAX,
-    STREAM_BODY_MAX, STREAM_HEAD_LEN_MAX, TRACKER_LINE_LEN_MAX, TRACKERS_MAX,
+    GROUP_LEN, GROUP_NAME_IP_LEN_MAX, GROUP_NUL_LEN, HOST_TEXT_LEN, INFO_NAME_LEN_MAX, IP_TEXT_LEN,
+    LINK_NAMES_LEN_MAX, NAME_LEN_MAX, REPORT_ENTRIES_MAX, STORAGE_BODY_MAX, STORAGE_ID_LEN,
+    STORAGE_ID_LEN_MAX, STORE_PATHS_MAX, STREAM_BODY_MAX, STREAM_HEAD_LEN_MAX, TRACKER_LINE_LEN_MAX,
+    TRACKERS_MAX,
 };
 
 /// The command byte of every reply.
@@ -232,7 +233,7 @@ opcodes! {
             "Every storage of a group that takes uploads.";
         108 DeleteGroup "delete_group" whole(GROUP_LEN)
             "Removes an empty group.";
-        109 GetGroupName "get_group_name" whole(IP_TEXT_LEN + 4)
+        109 GetGroupName "get_group_name" whole(GROUP_NAME_IP_LEN_MAX + 4)
             "The group that belongs to an address, by the table of storage ids.";
         111 ActiveTest "active_test" whole(0)
             "Is anybody there?";
@@ -282,7 +283,7 @@ opcodes! {
             "Whether the slot was filled.";
         29 TrunkFree "trunk_free" whole(GROUP_LEN + 15)
             "Gives a slot back.";
-        30 TrunkSyncBinlog "trunk_sync_binlog" streamed(0)
+        30 TrunkSyncBinlog "trunk_sync_binlog" whole(STORAGE_BODY_MAX)
             "Lines of the trunk binlog, from the trunk server to its group.";
         31 TrunkBinlogSize "trunk_binlog_size" whole(0)
             "How long the trunk binlog is.";

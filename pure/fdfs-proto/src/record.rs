@@ -102,6 +102,8 @@ pub(crate) fn read_all<T: Kind<T>>(reader: &mut Reader<'_>, max: usize) -> Resul
     Ok(records)
 }
 
+/// One byte.
+pub(crate) struct Byte;
 /// One byte, 0 or not 0.
 pub(crate) struct Flag;
 /// Four bytes, unsigned.
@@ -134,6 +136,16 @@ pub(crate) struct Status1;
 pub(crate) struct Status1OrNone;
 /// Read/write mode in one byte.
 pub(crate) struct RwMode1;
+
+impl Kind<u8> for Byte {
+    const LEN: usize = 1;
+    fn read(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
+        reader.u8()
+    }
+    fn write(value: &u8, out: &mut Vec<u8>) {
+        out.push(*value);
+    }
+}
 
 impl Kind<bool> for Flag {
     const LEN: usize = 1;

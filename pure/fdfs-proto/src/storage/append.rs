@@ -16,7 +16,7 @@ pub struct Ask<'a> {
     pub name: RawName<'a>,
 }
 
-/// The reply.
+/// The reply. The original may send left-over bytes when nothing changed: see [`Empty::ignoring`].
 pub type Got = Empty;
 
 impl<'a> Ask<'a> {

@@ -15,6 +15,8 @@ pub enum MetaFlag {
     Overwrite,
     /// `M`: it stays, unless a new record has the same name.
     Merge,
+    /// Anything else, for example a lower-case letter; a storage answers "invalid argument".
+    Unknown(u8),
 }
 
 impl MetaFlag {
@@ -23,15 +25,16 @@ impl MetaFlag {
         match self {
             MetaFlag::Overwrite => b'O',
             MetaFlag::Merge => b'M',
+            MetaFlag::Unknown(code) => code,
         }
     }
 
     /// The flag with this byte on the wire.
-    pub const fn from_u8(code: u8) -> Option<MetaFlag> {
+    pub const fn from_u8(code: u8) -> MetaFlag {
         match code {
-            b'O' => Some(MetaFlag::Overwrite),
-            b'M' => Some(MetaFlag::Merge),
-            _ => None,
+            b'O' => MetaFlag::Overwrite,
+            b'M' => MetaFlag::Merge,
+            _ => MetaFlag::Unknown(code),
         }
     }
 }
@@ -59,12 +62,12 @@ impl<'a> AskSet<'a> {
     /// Reads the body.
     ///
     /// # Errors
-    /// A flag that is neither, a name length out of range, lengths that do not add up to the body's.
+    /// A name length out of range, lengths that do not add up to the body's.
     pub fn decode(body: &'a [u8]) -> Result<AskSet<'a>, DecodeError> {
         let mut reader = Reader::new("set_metadata", body);
         let name_len = reader.name_len(1, NAME_LEN_MAX)?;
         let meta_len = reader.int8()?;
-        let flag = MetaFlag::from_u8(reader.u8()?).ok_or_else(|| reader.fail(Why::Range))?;
+        let flag = MetaFlag::from_u8(reader.u8()?);
         let group = <Group16 as Kind<GroupField>>::read(&mut reader)?;
         let name = RawName::new(reader.take(name_len)?);
         if reader.remaining() as u64 != meta_len {
