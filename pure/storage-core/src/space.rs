@@ -4,6 +4,8 @@
 //! mebibytes, rounded down.
 
 use fdfs_fileid::StorePathIndex;
+use fdfs_proto::Status;
+use fdfs_proto::tracker::parameters::ReservedSpace;
 use thiserror::Error;
 
 /// The path byte of an upload that leaves the choice to the storage.
@@ -44,20 +46,16 @@ impl Default for Reserve {
     }
 }
 
-impl Reserve {
-    /// Reads the form in which a tracker hands it out (wire protocol: PARAMETER_REQ): `20.00%`, or a size with
-    /// an optional unit `K`, `M`, `G`, `T` (and an optional `B` behind it); without a unit, bytes. `None` when it is neither,
-    /// or a percentage outside of 0..100, both ends excluded.
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
-        match text.strip_suffix('%') {
-            Some(number) => parse_hundredths(number.trim())
-                .filter(|&hundredths| hundredths > 0 && u128::from(hundredths) < WHOLE)
-                .map(Self::Percent),
-            None => parse_bytes(text).map(|bytes| Self::Megabytes(bytes / MIB)),
+impl From<ReservedSpace> for Reserve {
+    fn from(told: ReservedSpace) -> Self {
+        match told {
+            ReservedSpace::Mib(mib) => Self::Megabytes(mib),
+            ReservedSpace::HundredthsOfPercent(hundredths) => Self::Percent(hundredths.into()),
         }
     }
+}
 
+impl Reserve {
     /// Whether `free_mb` of `total_mb` on one of `path_count` paths is more than what must stay free.
     pub fn leaves_room(self, total_mb: u64, free_mb: u64, path_count: usize) -> bool {
         match self {
@@ -79,6 +77,13 @@ pub enum PathMode {
     MostFree,
 }
 
+impl PathMode {
+    /// The mode with this number; what is not known counts as round robin, as in the original.
+    pub fn from_code(code: u32) -> Self {
+        if code == 2 { Self::MostFree } else { Self::RoundRobin }
+    }
+}
+
 /// Why no path could be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Refused {
@@ -88,6 +93,16 @@ pub enum Refused {
     /// No path that may be used has room for the file.
     #[error("no store path has room for the file")]
     NoSpace,
+}
+
+impl Refused {
+    /// The status a client gets.
+    pub fn status(self) -> Status {
+        match self {
+            Self::NoSuchPath => Status::EINVAL,
+            Self::NoSpace => Status::ENOSPC,
+        }
+    }
 }
 
 /// Everything the choice depends on besides the request.
@@ -150,38 +165,10 @@ impl Paths<'_> {
     }
 }
 
-/// `20`, `20.5` or `20.25` in hundredths; further decimals are cut.
-fn parse_hundredths(number: &str) -> Option<u32> {
-    let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
-    let digits_only = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !digits_only(whole) || !digits_only(decimals) {
-        return None;
-    }
-    let mut digits = decimals.bytes().map(|byte| u32::from(byte - b'0')).chain([0, 0]);
-    let tenths = digits.next().unwrap_or(0);
-    let hundredths = digits.next().unwrap_or(0);
-    whole.parse::<u32>().ok()?.checked_mul(100)?.checked_add(tenths * 10 + hundredths)
-}
-
-/// `1024`, `64K`, `1024MB`, `2G` in bytes.
-fn parse_bytes(text: &str) -> Option<u64> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits)?;
-    let unit = unit.trim_start().to_ascii_uppercase();
-    let shift = match unit.as_str() {
-        "" | "B" => 0,
-        "K" | "KB" => 10,
-        "M" | "MB" => 20,
-        "G" | "GB" => 30,
-        "T" | "TB" => 40,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(1 << shift)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fdfs_proto::tracker::parameters::Parameters;
 
     fn path(total_mb: u64, free_mb: u64) -> PathUsage {
         PathUsage { total_mb, free_mb, ..PathUsage::default() }
@@ -219,6 +206,7 @@ mod tests {
 
     #[test]
     fn a_path_out_of_range_is_invalid() {
+        assert_eq!(Refused::NoSuchPath.status(), Status::EINVAL);
         let usage = [path(1000, 900)];
         let paths = paths(&usage, Reserve::Megabytes(0), PathMode::RoundRobin);
         assert_eq!(paths.choose(1, 1, 0), Err(Refused::NoSuchPath));
@@ -267,6 +255,7 @@ mod tests {
 
     #[test]
     fn nothing_fits_before_the_first_disk_report() {
+        assert_eq!(Refused::NoSpace.status(), Status::ENOSPC);
         let usage = [PathUsage::default()];
         for reserve in [Reserve::Megabytes(0), Reserve::Percent(2000)] {
             let paths = paths(&usage, reserve, PathMode::RoundRobin);
@@ -302,23 +291,13 @@ mod tests {
     }
 
     #[test]
-    fn the_reserve_is_read_as_trackers_write_it() {
-        assert_eq!(Reserve::parse("20.00%"), Some(Reserve::Percent(2000)));
-        assert_eq!(Reserve::parse(" 0.05% "), Some(Reserve::Percent(5)));
-        assert_eq!(Reserve::parse("7%"), Some(Reserve::Percent(700)));
-        assert_eq!(Reserve::parse("7.5%"), Some(Reserve::Percent(750)));
-        assert_eq!(Reserve::parse("1024MB"), Some(Reserve::Megabytes(1024)));
-        assert_eq!(Reserve::parse("2G"), Some(Reserve::Megabytes(2048)));
-        assert_eq!(Reserve::parse("1073741824"), Some(Reserve::Megabytes(1024)));
-        assert_eq!(Reserve::parse("512k"), Some(Reserve::Megabytes(0)));
-    }
-
-    #[test]
-    fn a_reserve_that_is_neither_a_size_nor_a_percentage_is_refused() {
-        for wrong in
-            ["", "%", "0%", "100%", "-1%", "1e1%", "20..1%", "MB", "12X", "-5", "99999999999999999999"]
-        {
-            assert_eq!(Reserve::parse(wrong), None, "{wrong:?}");
-        }
+    fn the_parameters_of_the_cluster_name_the_reserve_and_the_mode() {
+        let told = |text: &str| Parameters::decode(text.as_bytes()).unwrap();
+        let percent = told("store_path=2\nreserved_storage_space=20.05%\n");
+        assert_eq!(Reserve::from(percent.reserved_storage_space), Reserve::Percent(2005));
+        assert_eq!(PathMode::from_code(percent.store_path), PathMode::MostFree);
+        let fixed = told("store_path=0\nreserved_storage_space=2G\n");
+        assert_eq!(Reserve::from(fixed.reserved_storage_space), Reserve::Megabytes(2048));
+        assert_eq!(PathMode::from_code(fixed.store_path), PathMode::RoundRobin);
     }
 }

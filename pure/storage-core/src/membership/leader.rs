@@ -1,0 +1,81 @@
+//! Which tracker leads, and what to do when two say they do (wire protocol: the change list).
+//!
+//! Trackers elect their leader without a quorum, so a broken network can leave two. A storage that is joined to both sees it:
+//! it asks the old one, and if that insists, it tells both to vote again.
+
+use std::collections::BTreeSet;
+
+use fdfs_proto::Host;
+
+use super::{Membership, TrackerIndex};
+
+/// An open question about who leads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Dispute {
+    /// The tracker that led before, and the one that says it does now.
+    doubt: Option<(TrackerIndex, TrackerIndex)>,
+    /// Trackers that must be told to vote again.
+    to_tell: BTreeSet<TrackerIndex>,
+}
+
+impl Dispute {
+    /// A connection is gone, and with it what was to be said on it.
+    pub(super) fn forget(&mut self, tracker: TrackerIndex) {
+        self.to_tell.remove(&tracker);
+        self.doubt = self.doubt.filter(|(old, new)| ![*old, *new].contains(&tracker));
+    }
+}
+
+/// What a joined link has to do about the leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeaderDuty {
+    AskWhetherStillLeader,
+    TellToReselect,
+    Nothing,
+}
+
+impl Membership {
+    pub(super) fn leader_named(&mut self, by: TrackerIndex, leader: Option<Host>) {
+        if self.leader == leader {
+            return;
+        }
+        let index_of = |host: Option<Host>| {
+            let place =
+                self.links.iter().position(|link| host.is_some() && link.host == host && link.joined)?;
+            u8::try_from(place).ok().map(TrackerIndex)
+        };
+        let (old, new) = (index_of(self.leader), index_of(leader));
+        if let Some(old) = old
+            && new == Some(by)
+        {
+            self.dispute.doubt = Some((old, by));
+        }
+        self.leader = leader;
+        self.touch();
+    }
+
+    pub(crate) fn leader_duty(&self, tracker: TrackerIndex) -> LeaderDuty {
+        if self.dispute.to_tell.contains(&tracker) {
+            return LeaderDuty::TellToReselect;
+        }
+        match self.dispute.doubt {
+            Some((old, _)) if old == tracker => LeaderDuty::AskWhetherStillLeader,
+            _ => LeaderDuty::Nothing,
+        }
+    }
+
+    /// The tracker that led before said whether it still does.
+    pub(crate) fn old_leader_answered(&mut self, tracker: TrackerIndex, leads: bool) {
+        let Some((old, new)) = self.dispute.doubt.filter(|(old, _)| *old == tracker) else { return };
+        self.dispute.doubt = None;
+        if leads {
+            self.dispute.to_tell = [old, new].into();
+        }
+        self.touch();
+    }
+
+    /// A tracker was told to vote again, and whatever it answered, it has heard it.
+    pub(crate) fn reselect_told(&mut self, tracker: TrackerIndex) {
+        self.dispute.to_tell.remove(&tracker);
+    }
+}

@@ -1,0 +1,145 @@
+//! Where a new storage gets its old data from (storage internals: mark creation and the full copy of a new member).
+//!
+//! On its first join the storage asks *one* tracker for a source and tells all others. When later every tracker says that
+//! this source is gone, the storage looks again: another tracker may know a newer source, or the copy was
+//! finished long ago, or it starts over.
+
+use std::collections::BTreeMap;
+
+use fdfs_proto::StorageStatus;
+use fdfs_proto::tracker::sync_source::SyncSource;
+
+use super::{Membership, TrackerIndex};
+
+/// How far the search for a source is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum SourceSearch {
+    /// Nobody searches.
+    #[default]
+    Idle,
+    /// This tracker is being asked for a source.
+    Asking(TrackerIndex),
+    /// Every tracker has lost the source: each is asked what it knows about this storage.
+    Rechecking(BTreeMap<TrackerIndex, Recheck>),
+}
+
+/// What one tracker knows about this storage while its source is in doubt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Recheck {
+    /// The status it has there; `None` when it is unknown there.
+    pub(crate) status: Option<StorageStatus>,
+    /// The source it has there.
+    pub(crate) source: Option<SyncSource>,
+}
+
+/// What a joined link has to do about the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SourceDuty {
+    /// Ask for one.
+    Ask,
+    /// Wait for another link that asks.
+    Wait,
+    /// Tell this tracker.
+    Notify(SyncSource),
+    /// Ask what it knows.
+    Recheck,
+    /// Nothing.
+    Nothing,
+}
+
+impl Membership {
+    /// What a joined link has to do, when it last notified its tracker in `notified` (see
+    /// [`Membership::source_notified`]).
+    pub(crate) fn source_duty(&self, tracker: TrackerIndex, notified: Option<u32>) -> SourceDuty {
+        if !self.record.source_settled {
+            return match &self.search {
+                SourceSearch::Asking(other) if *other != tracker => SourceDuty::Wait,
+                _ => SourceDuty::Ask,
+            };
+        }
+        if notified != Some(self.source_epoch) {
+            return SourceDuty::Notify(SyncSource {
+                src_id: self.record.source,
+                until_timestamp: self.record.until,
+            });
+        }
+        match &self.search {
+            SourceSearch::Rechecking(answers) if !answers.contains_key(&tracker) => SourceDuty::Recheck,
+            _ => SourceDuty::Nothing,
+        }
+    }
+
+    /// Whether every tracker has lost the source, and each is being asked what it knows.
+    pub(crate) fn source_in_doubt(&self) -> bool {
+        matches!(self.search, SourceSearch::Rechecking(_))
+    }
+
+    /// `tracker` is about to be asked for a source.
+    pub(crate) fn search_begun(&mut self, tracker: TrackerIndex) {
+        self.search = SourceSearch::Asking(tracker);
+    }
+
+    /// The connection of a link ended: if it was asking, another one may.
+    pub(super) fn release_search(&mut self, tracker: TrackerIndex) {
+        if self.search == SourceSearch::Asking(tracker) {
+            self.search = SourceSearch::Idle;
+            self.touch();
+        }
+    }
+
+    /// A tracker chose a source, or said that none is needed.
+    pub(crate) fn source_found(&mut self, source: Option<SyncSource>) {
+        self.search = SourceSearch::Idle;
+        self.source_epoch += 1;
+        self.change_record(|record| {
+            record.source_settled = true;
+            record.source = source.and_then(|source| source.src_id);
+            record.until = source.map_or(0, |source| source.until_timestamp);
+        });
+        self.touch();
+    }
+
+    /// A tracker answered the notification about the source. Returns what to remember for
+    /// [`Membership::source_duty`].
+    pub(crate) fn source_notified(&mut self, tracker: TrackerIndex, unknown: bool) -> u32 {
+        if let Some(link) = self.link_mut(tracker) {
+            link.source_unknown = unknown;
+        }
+        let lost = self.record.source.is_some() && self.links.iter().all(|link| link.source_unknown);
+        if lost && self.search == SourceSearch::Idle {
+            self.search = SourceSearch::Rechecking(BTreeMap::new());
+            self.touch();
+        }
+        self.source_epoch
+    }
+
+    /// A tracker said what it knows; when all have, it is decided how to go on.
+    pub(crate) fn rechecked(&mut self, tracker: TrackerIndex, answer: Recheck) {
+        let SourceSearch::Rechecking(answers) = &mut self.search else { return };
+        answers.insert(tracker, answer);
+        if answers.len() < self.links.len() {
+            return;
+        }
+        let source =
+            answers.values().find_map(|answer| answer.source.filter(|source| source.src_id.is_some()));
+        let status = answers.values().filter_map(|answer| answer.status).max();
+        self.search = SourceSearch::Idle;
+        for link in &mut self.links {
+            link.source_unknown = false;
+        }
+        match (source, status) {
+            (Some(source), _) => self.source_found(Some(source)),
+            // The copy never finished: begin again, with another source.
+            (None, status) if status.is_none_or(|status| status < StorageStatus::Offline) => {
+                self.change_record(|record| {
+                    record.source_settled = false;
+                    record.source = None;
+                    record.until = 0;
+                });
+            }
+            // The copy was complete before its source went away; nothing is missing.
+            (None, _) => {}
+        }
+        self.touch();
+    }
+}

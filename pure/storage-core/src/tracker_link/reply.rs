@@ -1,0 +1,219 @@
+//! What an answer means.
+
+use fdfs_conf::StorageIds;
+use fdfs_proto::tracker::{
+    change_list, group_name, identity_change, join, my_ip, parameters, storage_ids, storage_lookup,
+    sync_source, tracker_status,
+};
+use fdfs_proto::{Brief, DecodeError, Status, StorageId, StorageStatus};
+
+use super::ask::Question;
+use super::{Action, IDS_TEXT_LEN_MAX, Leave, Notice, RETRY_MS_MIN, TrackerLink, Trouble};
+use crate::membership::{Membership, OwnIps, Recheck};
+use crate::time::Mono;
+
+/// Most bytes of a changelog line that are kept until its end arrives.
+const CHANGELOG_LINE_LEN_MAX: usize = 256;
+
+impl TrackerLink {
+    pub(super) fn answered(
+        &mut self,
+        now: Mono,
+        question: Question,
+        status: Status,
+        body: &[u8],
+        membership: &mut Membership,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Leave> {
+        let command = question.command();
+        let refused = Err(Leave::Trouble(Trouble::Refused { command, status }));
+        let garbled = |error: DecodeError| Leave::Trouble(Trouble::Garbled { command, error });
+        match question {
+            // Answers that mean something even when they are a refusal.
+            Question::Join => {
+                let reply = status.is_ok().then(|| join::Got::decode(body)).transpose();
+                let reply = reply.map_err(garbled)?;
+                membership.join_answered(self.index, reply.as_ref());
+                let Some(reply) = reply else { return refused };
+                self.joined(now, reply, out);
+            }
+            Question::Notify(_) => {
+                if !matches!(status, Status::OK | Status::ENOENT) {
+                    return refused;
+                }
+                let in_doubt = membership.source_in_doubt();
+                let told = membership.source_notified(self.index, status == Status::ENOENT);
+                if membership.source_in_doubt() && !in_doubt {
+                    out.push(Action::Report(Notice::SourceLost));
+                }
+                if let Some(session) = &mut self.session {
+                    session.notified = Some(told);
+                }
+            }
+            Question::MyStatus => {
+                let known = match status {
+                    Status::OK => Some(Brief::decode(body).map_err(garbled)?.status),
+                    Status::ENOENT => None,
+                    _ => return refused,
+                };
+                if let Some(session) = &mut self.session {
+                    session.recheck = Some(known);
+                }
+            }
+            Question::MySource(my_status) => {
+                let source = match status {
+                    Status::OK => sync_source::Got::decode(body).map_err(garbled)?.source,
+                    Status::ENOENT => None,
+                    _ => return refused,
+                };
+                membership.rechecked(self.index, Recheck { status: my_status, source });
+            }
+            Question::IpChange => match status {
+                // Unknown there, known already, or of no interest: the next JOIN brings the address anyway.
+                Status::OK
+                | Status::ENOENT
+                | Status::EALREADY
+                | Status::EEXIST
+                | Status::EOPNOTSUPP
+                | Status::EINVAL => {
+                    membership.ip_change_told(self.index);
+                }
+                _ => return refused,
+            },
+            Question::OldLeader => {
+                let leads = match status {
+                    Status::OK => tracker_status::Got::decode(body).map_err(garbled)?.is_leader,
+                    _ => false,
+                };
+                membership.old_leader_answered(self.index, leads);
+            }
+            Question::Reselect => membership.reselect_told(self.index),
+            _ if !status.is_ok() => return refused,
+
+            Question::Group => {
+                membership.group_found(group_name::Got::decode(body).map_err(garbled)?.group);
+            }
+            Question::OwnIps => {
+                let ips = my_ip::Got::decode(body).map_err(garbled)?;
+                membership.own_ips_found(OwnIps { first: ips.ip, second: ips.second });
+            }
+            Question::Parameters => {
+                membership.parameters_found(parameters::Got::decode(body).map_err(garbled)?);
+            }
+            Question::StorageIds => {
+                let page = storage_ids::Got::decode(body).map_err(garbled)?;
+                self.storage_ids_came(&page, membership)?;
+            }
+            Question::ServerId => {
+                let id = storage_lookup::GotId::decode(body).map_err(garbled)?.id;
+                membership.server_id_found(id)?;
+            }
+            Question::Source => {
+                let source = sync_source::Got::decode(body).map_err(garbled)?.source;
+                membership.source_found(source);
+                out.push(Action::Report(Notice::SourceSettled(source.and_then(|source| source.src_id))));
+            }
+            // The tracker holds the right status from the next JOIN on.
+            Question::CorrectStatus => return Err(Leave::Rejoin),
+            Question::Differences => {}
+            Question::Beat(stat) => {
+                let list = change_list::Got::decode(body).map_err(garbled)?;
+                if let Some(session) = &mut self.session {
+                    session.stat = Some(*stat);
+                    session.beat_due = now.after_ms(self.settings.beat_interval_ms);
+                    session.changelog_due =
+                        membership.parameters().is_some_and(|told| told.storage_ip_changed_auto_adjust);
+                    session.synced_due = true;
+                }
+                self.changes_came(&list, membership)?;
+                // A whole round worked: the next failure is a new one.
+                self.retry_ms = RETRY_MS_MIN;
+            }
+            Question::Changelog => {
+                let text = identity_change::GotLog::decode(body).map_err(garbled)?.text;
+                self.changelog_came(text, membership);
+            }
+            Question::DiskUsage => {
+                let list = change_list::Got::decode(body).map_err(garbled)?;
+                if let Some(session) = &mut self.session {
+                    session.disk_due = now.after_ms(self.settings.disk_report_interval_ms);
+                }
+                self.changes_came(&list, membership)?;
+            }
+            Question::Synced(times) => {
+                let list = change_list::Got::decode(body).map_err(garbled)?;
+                if let Some(session) = &mut self.session {
+                    session.synced = times;
+                }
+                self.changes_came(&list, membership)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn joined(&mut self, now: Mono, reply: join::Got, out: &mut Vec<Action>) {
+        if let Some(session) = &mut self.session {
+            session.joined = true;
+            session.beat_due = now;
+            session.disk_due = now;
+        }
+        if !std::mem::replace(&mut self.announced, true) || self.trouble.is_some() {
+            out.push(Action::Report(Notice::Joined(reply.status)));
+        }
+        self.trouble = None;
+    }
+
+    fn storage_ids_came(
+        &mut self,
+        page: &storage_ids::Got<'_>,
+        membership: &mut Membership,
+    ) -> Result<(), Leave> {
+        let Some(session) = &mut self.session else { return Ok(()) };
+        let (text, lines) = &mut session.ids;
+        let page_text = std::str::from_utf8(page.lines).map_err(|_| Trouble::BadStorageIds)?;
+        let fits = text.len() + page_text.len() <= IDS_TEXT_LEN_MAX;
+        *lines = lines.saturating_add(page.count);
+        // An empty page in the middle would make this go on for ever.
+        if !fits || *lines > page.total || (page.count == 0 && *lines < page.total) {
+            return Err(Trouble::BadStorageIds.into());
+        }
+        text.push_str(page_text);
+        if *lines == page.total {
+            let ids = StorageIds::parse("storage ids", text).map_err(|_| Trouble::BadStorageIds)?;
+            session.ids = Default::default();
+            membership.ids_found(ids);
+        }
+        Ok(())
+    }
+
+    fn changes_came(&mut self, list: &change_list::Got, membership: &mut Membership) -> Result<(), Leave> {
+        let merged = membership.merge(self.index, list);
+        if let Some(session) = &mut self.session
+            && list.storages.is_some()
+        {
+            session.differences = merged.differences;
+        }
+        if merged.rejoin { Err(Leave::Rejoin) } else { Ok(()) }
+    }
+
+    /// Lines `time group id status new_id`; only changes of address in this group matter here, everything else comes with
+    /// the change lists.
+    fn changelog_came(&mut self, text: &[u8], membership: &mut Membership) {
+        let Some(session) = &mut self.session else { return };
+        session.changelog.extend_from_slice(text);
+        let whole = session.changelog.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+        let lines: Vec<u8> = session.changelog.drain(..whole).collect();
+        if session.changelog.len() > CHANGELOG_LINE_LEN_MAX {
+            session.changelog.clear();
+        }
+        for line in lines.split(|&byte| byte == b'\n') {
+            let words: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
+            let [_time, group, id, status, ..] = words.as_slice() else { continue };
+            let mine = membership.identity().is_some_and(|me| me.group.as_str().as_bytes() == *group);
+            let moved = *status == StorageStatus::IpChanged.code().to_string().as_bytes();
+            if let (true, true, Some(id)) = (mine, moved, StorageId::new(id)) {
+                membership.server_renamed(id);
+            }
+        }
+    }
+}
