@@ -45,7 +45,7 @@ fn two_addresses_of_a_storage_stand_with_a_comma_between() {
 
 #[test]
 fn a_lookup_without_port_is_refused() {
-    let mut body = b"group1\0\0\0\0\0\0\0\0\0\0192.168.0.2".to_vec();
+    let mut body = [&b"group1\0\0\0\0\0\0\0\0\0\0"[..], b"192.168.0.2"].concat();
     assert_eq!(storage_lookup::Ask::decode(&body).map_err(|error| error.why), Err(Why::Text));
     body.extend_from_slice(b":23000");
     assert_eq!(
