@@ -1,0 +1,57 @@
+//! Configuration files, read from disk.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use fdfs_conf::ini::text_of;
+use fdfs_conf::{ClientConf, ConfError, LoadError, Reason, StorageConf, TrackerConf, Warning};
+
+const ENOENT: u8 = 2;
+const EINVAL: u8 = 22;
+
+/// Why a configuration cannot be used: file, line, key, reason.
+#[derive(Debug)]
+pub(crate) struct BadConf(ConfError);
+
+impl BadConf {
+    /// The number the classic tools end with.
+    pub(crate) fn errno(&self) -> u8 {
+        match *self.0.reason {
+            Reason::Load(LoadError::NotFound) => ENOENT,
+            _ => EINVAL,
+        }
+    }
+}
+
+impl fmt::Display for BadConf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for BadConf {}
+
+/// A `client.conf`. What is merely odd in it is passed over: a tool has better things to print.
+pub(crate) fn client(path: &Path) -> Result<ClientConf, BadConf> {
+    let loaded = ClientConf::load(&path.to_string_lossy(), &mut read).map_err(BadConf)?;
+    Ok(loaded.0)
+}
+
+/// A `tracker.conf`, with what is odd in it.
+pub(crate) fn tracker(path: &Path) -> Result<(TrackerConf, Vec<Warning>), BadConf> {
+    TrackerConf::load(&path.to_string_lossy(), &mut read).map_err(BadConf)
+}
+
+/// A `storage.conf`, with what is odd in it.
+pub(crate) fn storage(path: &Path) -> Result<(StorageConf, Vec<Warning>), BadConf> {
+    StorageConf::load(&path.to_string_lossy(), &mut read).map_err(BadConf)
+}
+
+fn read(path: &str) -> Result<String, LoadError> {
+    fs::read(path).map(text_of).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => LoadError::NotFound,
+        _ => LoadError::Unreadable(error.to_string()),
+    })
+}

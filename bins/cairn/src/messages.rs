@@ -1,0 +1,183 @@
+//! What `cairn` says to people, in English and Chinese, in one place.
+//!
+//! Only text meant for eyes is here. What scripts parse (the classic tools, `--json`, logs) is the same in
+//! every language and stands where it is made.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// The languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Language {
+    English,
+    Chinese,
+}
+
+impl Language {
+    /// The one the environment asks for: the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that is set.
+    pub(crate) fn of_environment() -> Self {
+        let set = ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .iter()
+            .filter_map(|name| std::env::var(name).ok())
+            .find(|value| !value.is_empty());
+        Self::of_locale(set.as_deref().unwrap_or_default())
+    }
+
+    fn of_locale(locale: &str) -> Self {
+        if locale.to_ascii_lowercase().starts_with("zh") { Self::Chinese } else { Self::English }
+    }
+}
+
+/// Everything there is to say.
+#[derive(Debug)]
+pub(crate) enum Say<'a> {
+    /// `up` serves; what to type next.
+    UpReady { data: &'a Path, tracker: SocketAddr, storage: SocketAddr, group: &'a str },
+    /// What to type next, one line each.
+    UpTry { program: &'a str, client_conf: &'a Path },
+    /// How `up` ends.
+    UpStop,
+    /// `up` ends.
+    UpStopping,
+    /// Another `up` has the folder.
+    AlreadyUp { data: &'a Path, pid: i32 },
+    /// A port is in use.
+    PortTaken { address: SocketAddr, holder: Option<&'a str>, option: &'a str },
+    /// `--listen` with an address no client can be sent to.
+    ListenNeedsAnAddress { suggestion: Option<std::net::IpAddr> },
+    /// The links to the tools were made.
+    ToolsInstalled { count: usize, folder: &'a Path },
+    /// Something that is not a link of ours is in the way.
+    ToolInTheWay { path: &'a Path },
+}
+
+impl Say<'_> {
+    /// The text in this language. May have several lines; no newline at the end.
+    pub(crate) fn in_language(&self, language: Language) -> String {
+        match language {
+            Language::English => self.english(),
+            Language::Chinese => self.chinese(),
+        }
+    }
+
+    fn english(&self) -> String {
+        match self {
+            Self::UpReady { data, tracker, storage, group } => format!(
+                "cairn is up, all data is in {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}",
+                data.display()
+            ),
+            Self::UpTry { program, client_conf } => format!(
+                "In another shell:\n\n{}",
+                Trials { program, client_conf, words: ["a file", "a folder", "back again", "who is there"] }
+            ),
+            Self::UpStop => "Ctrl-C stops.".to_owned(),
+            Self::UpStopping => "Stopping …".to_owned(),
+            Self::AlreadyUp { data, pid } => {
+                format!(
+                    "cairn is already up in {}, pid {pid}: use it, stop it, or choose another --data",
+                    data.display()
+                )
+            }
+            Self::PortTaken { address, holder, option } => {
+                let who = holder.map_or_else(|| "another process".to_owned(), ToString::to_string);
+                format!("{address} is taken by {who}: stop it, or choose another port with {option}")
+            }
+            Self::ListenNeedsAnAddress { suggestion } => {
+                let example = suggestion.map(|ip| format!(", for example --listen {ip}")).unwrap_or_default();
+                format!(
+                    "--listen needs the address that clients reach this machine by, because they are told it{example}"
+                )
+            }
+            Self::ToolsInstalled { count, folder } => {
+                format!("{count} tools in {}", folder.display())
+            }
+            Self::ToolInTheWay { path } => {
+                format!("{} exists and is no link: move it away first", path.display())
+            }
+        }
+    }
+
+    fn chinese(&self) -> String {
+        match self {
+            Self::UpReady { data, tracker, storage, group } => format!(
+                "cairn 已启动，全部数据都在 {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}",
+                data.display()
+            ),
+            Self::UpTry { program, client_conf } => format!(
+                "在另一个终端里试试：\n\n{}",
+                Trials {
+                    program, client_conf, words: ["上传文件", "上传整个目录", "取回目录", "查看集群"]
+                }
+            ),
+            Self::UpStop => "按 Ctrl-C 停止。".to_owned(),
+            Self::UpStopping => "正在停止 …".to_owned(),
+            Self::AlreadyUp { data, pid } => {
+                format!(
+                    "{} 里已经有 cairn 在运行（pid {pid}）：直接使用、先停掉它，或用 --data 换一个目录",
+                    data.display()
+                )
+            }
+            Self::PortTaken { address, holder, option } => {
+                let who = holder.map_or_else(|| "其他进程".to_owned(), ToString::to_string);
+                format!("{address} 已被 {who} 占用：停掉它，或用 {option} 换一个端口")
+            }
+            Self::ListenNeedsAnAddress { suggestion } => {
+                let example = suggestion.map(|ip| format!("，例如 --listen {ip}")).unwrap_or_default();
+                format!("--listen 需要客户端能访问到的地址，因为这个地址会告诉客户端{example}")
+            }
+            Self::ToolsInstalled { count, folder } => {
+                format!("{} 里已有 {count} 个工具", folder.display())
+            }
+            Self::ToolInTheWay { path } => {
+                format!("{} 已存在且不是链接：请先移走", path.display())
+            }
+        }
+    }
+}
+
+/// Commands to try, with a word on each.
+struct Trials<'a> {
+    program: &'a str,
+    client_conf: &'a Path,
+    words: [&'a str; 4],
+}
+
+impl fmt::Display for Trials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { program, words: [file, folder, back, who], .. } = self;
+        let conf = self.client_conf.display();
+        writeln!(f, "  {program} fdfs_upload_file {conf} FILE   # {file}")?;
+        writeln!(f, "  {program} put -c {conf} FOLDER           # {folder}")?;
+        writeln!(f, "  {program} get -c {conf} MANIFEST FOLDER  # {back}")?;
+        write!(f, "  {program} monitor -c {conf}              # {who}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chinese_locales_speak_chinese_and_all_others_english() {
+        assert_eq!(Language::of_locale("zh_CN.UTF-8"), Language::Chinese);
+        assert_eq!(Language::of_locale("ZH_TW"), Language::Chinese);
+        assert_eq!(Language::of_locale("de_DE.UTF-8"), Language::English);
+        assert_eq!(Language::of_locale("C"), Language::English);
+        assert_eq!(Language::of_locale(""), Language::English);
+    }
+
+    #[test]
+    fn a_taken_port_says_by_whom_and_what_to_do() {
+        let say = Say::PortTaken {
+            address: "127.0.0.1:22122".parse().unwrap(),
+            holder: Some("fdfs_trackerd, pid 7"),
+            option: "--tracker-port",
+        };
+        assert_eq!(
+            say.in_language(Language::English),
+            "127.0.0.1:22122 is taken by fdfs_trackerd, pid 7: stop it, or choose another port with --tracker-port"
+        );
+        assert!(say.in_language(Language::Chinese).contains("fdfs_trackerd, pid 7"));
+    }
+}
