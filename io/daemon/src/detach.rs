@@ -84,8 +84,6 @@ impl Detached {
         let nowhere = OpenOptions::new().read(true).write(true).open("/dev/null")?;
         rustix::stdio::dup2_stdin(&nowhere)?;
         rustix::stdio::dup2_stdout(&nowhere)?;
-        // Not to keep a file system busy that somebody wants to unmount.
-        std::env::set_current_dir("/")?;
         Ok(Self { pipe: File::from(pipe), nowhere })
     }
 

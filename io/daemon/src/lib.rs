@@ -4,7 +4,7 @@
 //! Begin with [`pid_file`] (who runs here), then [`detach`] (how a start from a shell learns that the
 //! server is up, or why not) and [`log`] (lines in the shape FastDFS's operators know).
 //!
-//! Will never know: trackers, storages, sockets, configuration files.
+//! Will never know: trackers, storages, sockets, where a setting comes from.
 
 pub mod control;
 pub mod detach;
@@ -15,3 +15,4 @@ pub mod port;
 pub mod process;
 pub mod run_as;
 pub mod signals;
+pub mod state_file;

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use daemon::log::{LogSetup, Rotation, init};
+use daemon::log::{LogSetup, Rotation, init, open, rotate_all};
 use tracing::level_filters::LevelFilter;
 
 #[test]
-fn events_become_lines_in_the_shape_of_the_original() {
+fn events_become_lines_in_the_shape_of_the_original_and_all_logs_rotate_together() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("storaged.log");
     let setup =
@@ -21,8 +21,19 @@ fn events_become_lines_in_the_shape_of_the_original() {
     }
     let joined = std::thread::spawn(|| panic!("broken on purpose")).join();
     assert!(joined.is_err());
+    let access_path = folder.path().join("access.log");
+    let access = open(access_path.clone(), Rotation::default()).unwrap();
+    access.sink().line(b"before");
+    rotate_all();
+    access.sink().line(b"after");
+    drop(access);
     drop(guard);
+    assert_eq!(fs::read_to_string(&access_path).unwrap(), "after\n");
 
+    // The first log was rotated as well: its lines are in the file put aside.
+    assert_eq!(fs::read_to_string(&path).unwrap(), "");
+    let aside = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with("storaged.log.");
+    let path = fs::read_dir(folder.path()).unwrap().map(Result::unwrap).find(aside).unwrap().path();
     let text = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 3, "{text}");

@@ -38,6 +38,19 @@ impl Default for Rotation {
     }
 }
 
+impl From<&fdfs_conf::service::LogFileConf> for Rotation {
+    /// What the `log_file_…` keys ask for. Old files are not compressed, whatever they say.
+    fn from(conf: &fdfs_conf::service::LogFileConf) -> Self {
+        let time = |at: fdfs_conf::service::TimeOfDay| (at.hour, at.minute);
+        Self {
+            daily_at: conf.rotate_everyday.then(|| time(conf.rotate_time)),
+            at_bytes: (conf.rotate_on_size > 0).then_some(conf.rotate_on_size),
+            keep_days: (conf.keep_days > 0).then(|| u16::try_from(conf.keep_days).unwrap_or(u16::MAX)),
+            remove_at: time(conf.delete_old_time),
+        }
+    }
+}
+
 /// The open file. Time is an argument: the caller has the clock.
 pub(super) struct RotatingFile {
     path: PathBuf,

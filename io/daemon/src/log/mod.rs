@@ -18,7 +18,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 pub use file::Rotation;
-pub use writer::{LogGuard, LogSink};
+pub use writer::{LogGuard, LogSink, rotate_all};
 
 /// The environment variable that overrides the level, in the syntax of tracing's filters
 /// (`debug`, `storage=trace,info`).

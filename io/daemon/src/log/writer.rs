@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -24,6 +24,16 @@ enum Message {
     Line(Vec<u8>),
     Rotate,
     Close,
+}
+
+/// Every log of this process, for HUP, which asks the whole process.
+static SINKS: Mutex<Vec<LogSink>> = Mutex::new(Vec::new());
+
+/// Asks every log of the process for a new file.
+pub fn rotate_all() {
+    for sink in SINKS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        sink.rotate();
+    }
 }
 
 /// Where lines go in. Cheap to copy.
@@ -65,6 +75,9 @@ impl LogGuard {
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
+        let mut sinks = SINKS.lock().unwrap_or_else(PoisonError::into_inner);
+        sinks.retain(|sink| !Arc::ptr_eq(&sink.dropped, &self.sink.dropped));
+        drop(sinks);
         let _ = self.sink.queue.send(Message::Close);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -82,7 +95,9 @@ pub(super) fn start(file: Option<(PathBuf, Rotation)>, stderr: bool) -> io::Resu
     let dropped = Arc::new(AtomicU64::new(0));
     let targets = Targets { file, stderr, dropped: Arc::clone(&dropped), failed: 0 };
     let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || targets.run(&queued))?;
-    Ok(LogGuard { sink: LogSink { queue, dropped }, thread: Some(thread) })
+    let sink = LogSink { queue, dropped };
+    SINKS.lock().unwrap_or_else(PoisonError::into_inner).push(sink.clone());
+    Ok(LogGuard { sink, thread: Some(thread) })
 }
 
 struct Targets {
