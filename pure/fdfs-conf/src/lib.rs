@@ -30,6 +30,7 @@ pub mod allow_hosts;
 pub mod client;
 pub mod error;
 pub mod files;
+pub mod generate;
 pub mod ini;
 pub mod registry;
 pub mod service;

@@ -1,12 +1,14 @@
-//! storage.conf (storage internals: storage.conf).
+//! The keys of storage.conf, and the way from them to a checked [`StorageConf`].
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use fdfs_fileid::GroupName;
 
+use super::{
+    AccessLogConf, DiskConf, DistributeConf, DistributeMode, Durability, JOURNAL_SIZE_MIN, JournalConf,
+    StorageConf, StorePath, SyncConf, TimePrecision,
+};
 use crate::addr::{ServerAddr, TRACKER_PORT, TRACKERS_MAX, TrackerServers};
-use crate::allow_hosts::AllowHosts;
 use crate::error::{ConfError, Oddity, Reason, Warning};
 use crate::files::{OTHERS_OF_STORAGE, STORAGE_CONF};
 use crate::ini::{Ini, Loader, ThisHost};
@@ -16,194 +18,10 @@ use crate::registry::{
     milliseconds, number, retired, seconds, size, text, time,
 };
 use crate::service::{
-    ERROR_LOG, IGNORED_LOG_KEYS, LOG_FILE_KEYS, ListenConf, LogFileConf, LogLevel, NetworkConf, PoolConf,
-    RawLogFile, RawService, RunBy, TimeOfDay, filled, folder,
+    ERROR_LOG, IGNORED_LOG_KEYS, LOG_FILE_KEYS, LogLevel, RawLogFile, RawService, TimeOfDay, filled, folder,
 };
 use crate::storage_ids::parse_storage_id;
 use crate::value::{FromConf, Size};
-
-/// A checked storage.conf.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StorageConf {
-    /// The group this server belongs to; `None` = ask a tracker (needs storage ids).
-    pub group_name: Option<GroupName>,
-    /// This server's storage id, 1..=16 777 215; `None` = found by address in the tracker's storage ids.
-    pub server_id: Option<u32>,
-    /// Folder of `data/` and `logs/`, without a slash at its end.
-    pub base_path: PathBuf,
-    /// The store paths M00, M01, …: 1..=256 of them, all different.
-    pub store_paths: Vec<StorePath>,
-    /// Folders per level under `data/` of a store path: 1..=256.
-    pub subdir_count_per_path: u16,
-    /// The trackers to join: 1..=16.
-    pub tracker_servers: TrackerServers,
-    /// Where to listen.
-    pub listen: ListenConf,
-    /// Bind outgoing connections to the listening address.
-    pub client_bind: bool,
-    /// Network limits.
-    pub network: NetworkConf,
-    /// Account to run under.
-    pub run_by: RunBy,
-    /// Least severe message logged.
-    pub log_level: LogLevel,
-    /// Rotation of `logs/storaged.log`.
-    pub log_file: LogFileConf,
-    /// The log of requests.
-    pub access_log: AccessLogConf,
-    /// Who may connect.
-    pub allow_hosts: AllowHosts,
-    /// Pause between beats to a tracker.
-    pub heart_beat_interval: Duration,
-    /// Pause between reports of disk usage.
-    pub stat_report_interval: Duration,
-    /// How sure a file is when its upload is acknowledged.
-    pub durability: Durability,
-    /// The journal of `durability = disk`.
-    pub journal: JournalConf,
-    /// Threads for the disks.
-    pub disk: DiskConf,
-    /// Replication to the other members of the group.
-    pub sync: SyncConf,
-    /// Which of the 256 × 256 folders takes the next file.
-    pub distribute: DistributeConf,
-    /// Pause between writes of buffered binlog records.
-    pub sync_binlog_buff_interval: Duration,
-    /// Pause between writes of the statistics.
-    pub sync_stat_file_interval: Duration,
-    /// Rank for uploads when the tracker picks by priority; lower is preferred.
-    pub upload_priority: i32,
-    /// Prefixes of the network interfaces whose addresses count as this server's own; none = all.
-    pub if_alias_prefix: Vec<String>,
-    /// Step over a binlog record that cannot be understood instead of stopping the replication.
-    pub file_sync_skip_invalid_record: bool,
-    /// Outgoing connections.
-    pub pool: PoolConf,
-    /// Compress old binlog files.
-    pub compress_binlog: bool,
-    /// When.
-    pub compress_binlog_time: TimeOfDay,
-    /// Check at start that each store path is the one this server used before.
-    pub check_store_path_mark: bool,
-}
-
-/// One store path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StorePath {
-    /// Its folder, without a slash at its end; files are below `data/` in it.
-    pub path: PathBuf,
-    /// Takes no new files.
-    pub read_only: bool,
-}
-
-/// What "acknowledged" means (the design's promises about data).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// Data and index entry are synced to the disk of this server: survives a power cut.
-    Disk,
-    /// Written to the page cache, as FastDFS does: survives a crash of the process.
-    Fastdfs,
-}
-
-impl Durability {
-    /// The word in the file, the log and the metrics.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Durability::Disk => "disk",
-            Durability::Fastdfs => "fastdfs",
-        }
-    }
-}
-
-/// The journal of a store path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JournalConf {
-    /// Journal space per store path, bytes; at least [`JOURNAL_SIZE_MIN`].
-    pub size: u64,
-    /// Up to this many bytes the content of an upload goes through the journal; larger ones are synced as files.
-    pub inline_max: u32,
-}
-
-/// Least `journal_size`, bytes.
-pub const JOURNAL_SIZE_MIN: u64 = 32 << 20;
-
-/// The log of requests, `logs/storage_access.log`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccessLogConf {
-    /// Write it at all.
-    pub enabled: bool,
-    /// Unit of the time spent.
-    pub time_precision: TimePrecision,
-    /// Rotation.
-    pub file: LogFileConf,
-}
-
-/// Unit of times in the access log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimePrecision {
-    /// 1/1000 s
-    Millisecond,
-    /// 1/1 000 000 s
-    Microsecond,
-}
-
-/// Threads for the disks, per store path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DiskConf {
-    /// Separate threads for reading and writing.
-    pub rw_separated: bool,
-    /// Reading threads; with `rw_separated` at least one.
-    pub reader_threads: u32,
-    /// Writing threads; with `rw_separated` at least one.
-    pub writer_threads: u32,
-    /// Threads that refill a replaced disk.
-    pub recovery_threads: u32,
-}
-
-/// Replication to the other members of the group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SyncConf {
-    /// Least threads per peer: 1..=256.
-    pub min_threads: u32,
-    /// Most threads per peer: min_threads..=256.
-    pub max_threads: u32,
-    /// Pause at the end of the binlog.
-    pub wait: Duration,
-    /// Pause between two batches.
-    pub interval: Duration,
-    /// The daily window, both ends included.
-    pub start_time: TimeOfDay,
-    /// See `start_time`.
-    pub end_time: TimeOfDay,
-    /// Save the position after this many records.
-    pub write_mark_file_freq: u32,
-}
-
-impl SyncConf {
-    /// Whether replication only runs in a part of the day (storage internals: the pusher).
-    pub fn has_window(&self) -> bool {
-        let minute = |t: TimeOfDay| (t.hour, t.minute);
-        minute(self.start_time) != (0, 0) || minute(self.end_time) != (23, 59)
-    }
-}
-
-/// Which folder takes the next file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DistributeConf {
-    /// The rule.
-    pub mode: DistributeMode,
-    /// Files per folder before going to the next.
-    pub rotate_count: u32,
-}
-
-/// `file_distribute_path_mode`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DistributeMode {
-    /// 0: one folder after the other.
-    RoundRobin,
-    /// 1: by a hash of the name.
-    Hash,
-}
 
 /// Store paths a storage can have: M00 to MFF.
 pub const STORE_PATHS_MAX: u32 = 256;
@@ -303,7 +121,7 @@ conf_keys! {
         compress_binlog: One<bool> = flag().default("false").sample("true")
             .doc("Compress old binlog files with gzip.");
         compress_binlog_time: One<TimeOfDay> = time().default("01:30")
-            .doc("When.");
+            .doc("When old binlog files are compressed.");
     }
     "Not available" {
         check_file_duplicate: One<bool> = flag().default("false")
