@@ -286,3 +286,20 @@ fn buffers_count_in_pairs() {
     assert_eq!(warnings(loaded.clone()), ["tracker.conf:4: max_buff_size: 16KB is not usable, 64KB is used"]);
     assert_eq!(loaded.unwrap().0.network.max_buff_size, 64 << 10);
 }
+
+#[test]
+fn a_host_name_that_leads_to_ipv6_makes_replies_wide() {
+    let texts = [
+        ("t.conf", "base_path=/x\nuse_storage_id=1\nstorage_ids_filename=ids"),
+        ("ids", "1 g one.example\n"),
+    ];
+    let mut conf = clean(TrackerConf::load("t.conf", &mut files(&texts)));
+    assert!(!conf.wide_addresses);
+    assert_eq!(
+        refused(conf.resolve_storage_ids(&mut |_| None)),
+        "ids:1: the host name \"one.example\" has no address"
+    );
+    conf.resolve_storage_ids(&mut |_| Some("2001:db8::1".parse().unwrap())).unwrap();
+    assert!(conf.wide_addresses);
+    assert!(conf.identity.storage_ids.unwrap().by_addr("2001:db8::1".parse().unwrap(), 23000).is_some());
+}

@@ -1,5 +1,6 @@
 //! The keys of tracker.conf, and the way from them to a checked [`TrackerConf`].
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use fdfs_fileid::GroupName;
@@ -156,6 +157,20 @@ impl TrackerConf {
             wide_addresses,
         };
         Ok((conf, reader.into_warnings()))
+    }
+
+    /// Replaces the host names among the storage ids by addresses. Does nothing without storage ids. A name that leads to an
+    /// IPv6 address makes replies wide, as a written address does.
+    pub fn resolve_storage_ids(
+        &mut self,
+        look_up: &mut dyn FnMut(&str) -> Option<IpAddr>,
+    ) -> Result<(), ConfError> {
+        if let Some(ids) = &self.identity.storage_ids {
+            let resolved = ids.resolve(look_up)?;
+            self.wide_addresses |= resolved.has_ipv6();
+            self.identity.storage_ids = Some(resolved);
+        }
+        Ok(())
     }
 }
 
