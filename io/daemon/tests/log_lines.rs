@@ -9,8 +9,11 @@ use tracing::level_filters::LevelFilter;
 fn events_become_lines_in_the_shape_of_the_original_and_all_logs_rotate_together() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("storaged.log");
-    let setup =
-        LogSetup { file: Some((path.clone(), Rotation::default())), stderr: false, level: LevelFilter::INFO };
+    let setup = LogSetup {
+        file: Some((path.clone(), Rotation::default())),
+        stderr: LevelFilter::OFF,
+        level: LevelFilter::INFO,
+    };
     let guard = init(setup).unwrap();
     tracing::info!(port = 23000, group = "group1", "storage listens");
     tracing::debug!("not for the file");

@@ -15,5 +15,5 @@ mod serve;
 
 pub use conn::{Body, Conn, SCRATCH_LEN, with_scratch};
 pub use error::ConnError;
-pub use listen::Listener;
+pub use listen::{Listener, host_has_ipv4};
 pub use serve::{ConnCounters, ConnLimits, Stop, StopSource, serve};

@@ -46,3 +46,9 @@ impl Listener {
         self.tcp.accept().await
     }
 }
+
+/// Whether this host speaks IPv4 at all, which decides what `address_family = auto` means (wire protocol:
+/// connection life cycle).
+pub fn host_has_ipv4() -> bool {
+    Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).is_ok()
+}

@@ -125,7 +125,7 @@ impl Binlog {
             value.trim().parse::<u32>().ok()
         });
         let text = format!("current_write={index}\ncurrent_compress={}\n", compressed.unwrap_or(0));
-        crate::files::replace(&path, text.as_bytes())
+        daemon::state_file::replace(&path, text.as_bytes())
     }
 
     /// Calls `visit` with each line, newline included, from the given place to the end.

@@ -17,7 +17,6 @@
 
 pub mod binlog;
 mod error;
-mod files;
 mod journal;
 mod locks;
 mod path;

@@ -9,7 +9,6 @@ use fdfs_format::journal::Change;
 
 use crate::StoreError;
 use crate::binlog::Binlog;
-use crate::files;
 use crate::journal::{Replay, replay};
 use crate::path::Folders;
 use crate::plain::{Plain, Turn};
@@ -44,7 +43,7 @@ pub(crate) fn recover(paths: &[Folders], binlog: &Binlog) -> Result<Vec<Recovere
         }
         let done = path.journal_dir.with_file_name(DONE_DIR);
         fs::rename(&path.journal_dir, &done)?;
-        files::sync_parent(&done)?;
+        daemon::state_file::sync_parent(&done)?;
         fs::create_dir(&path.journal_dir)?;
         remove_dir(path, DONE_DIR)?;
         clear_temps(path)?;

@@ -29,9 +29,9 @@ pub const LEVEL_VARIABLE: &str = "CAIRN_LOG";
 pub struct LogSetup {
     /// The file, if any. Its folder must exist.
     pub file: Option<(PathBuf, Rotation)>,
-    /// Whether the lines also go to standard error.
-    pub stderr: bool,
-    /// The least level that is logged.
+    /// The least level that also goes to standard error.
+    pub stderr: LevelFilter,
+    /// The least level that is logged at all.
     pub level: LevelFilter,
 }
 
@@ -57,7 +57,7 @@ pub fn init(setup: LogSetup) -> io::Result<LogGuard> {
 
 /// Opens a second log of ready-made lines, an access log say, with rules of its own.
 pub fn open(path: PathBuf, rotation: Rotation) -> io::Result<LogGuard> {
-    writer::start(Some((path, rotation)), false)
+    writer::start(Some((path, rotation)), LevelFilter::OFF)
 }
 
 /// A `log_level` word of the configuration files (storage internals: logs), if it is one.

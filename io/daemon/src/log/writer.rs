@@ -9,6 +9,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::Zoned;
+use tracing::Metadata;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::file::{RotatingFile, Rotation};
@@ -21,7 +23,7 @@ const QUEUE_LINES: usize = 8192;
 const TICK: Duration = Duration::from_secs(20);
 
 enum Message {
-    Line(Vec<u8>),
+    Line { text: Vec<u8>, to_stderr: bool },
     Rotate,
     Close,
 }
@@ -41,12 +43,17 @@ pub fn rotate_all() {
 pub struct LogSink {
     queue: SyncSender<Message>,
     dropped: Arc<AtomicU64>,
+    stderr: LevelFilter,
 }
 
 impl LogSink {
     /// Queues a line (without its newline); never waits. A full queue drops it.
     pub fn line(&self, text: &[u8]) {
-        match self.queue.try_send(Message::Line(one_line(text))) {
+        self.send(text, false);
+    }
+
+    fn send(&self, text: &[u8], to_stderr: bool) {
+        match self.queue.try_send(Message::Line { text: one_line(text), to_stderr }) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => {}
             Err(TrySendError::Full(_)) => {
                 self.dropped.fetch_add(1, Relaxed);
@@ -86,23 +93,22 @@ impl Drop for LogGuard {
 }
 
 /// Opens the targets and starts the thread.
-pub(super) fn start(file: Option<(PathBuf, Rotation)>, stderr: bool) -> io::Result<LogGuard> {
+pub(super) fn start(file: Option<(PathBuf, Rotation)>, stderr: LevelFilter) -> io::Result<LogGuard> {
     let file = match file {
         Some((path, rules)) => Some(RotatingFile::open(path, rules, &Zoned::now())?),
         None => None,
     };
     let (queue, queued) = sync_channel(QUEUE_LINES);
     let dropped = Arc::new(AtomicU64::new(0));
-    let targets = Targets { file, stderr, dropped: Arc::clone(&dropped), failed: 0 };
+    let targets = Targets { file, dropped: Arc::clone(&dropped), failed: 0 };
     let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || targets.run(&queued))?;
-    let sink = LogSink { queue, dropped };
+    let sink = LogSink { queue, dropped, stderr };
     SINKS.lock().unwrap_or_else(PoisonError::into_inner).push(sink.clone());
     Ok(LogGuard { sink, thread: Some(thread) })
 }
 
 struct Targets {
     file: Option<RotatingFile>,
-    stderr: bool,
     dropped: Arc<AtomicU64>,
     /// Lines the file refused since it last took one (a full disk).
     failed: u64,
@@ -126,7 +132,7 @@ impl Targets {
                 let _ = file.tick(&now);
             }
             match message {
-                Ok(Message::Line(line)) => self.write(&line, &now),
+                Ok(Message::Line { text, to_stderr }) => self.write(&text, to_stderr, &now),
                 Ok(Message::Rotate) => {
                     if let Some(file) = &mut self.file {
                         let _ = file.rotate(&now);
@@ -142,9 +148,9 @@ impl Targets {
         }
     }
 
-    fn write(&mut self, line: &[u8], now: &Zoned) {
+    fn write(&mut self, line: &[u8], to_stderr: bool, now: &Zoned) {
         self.tell_losses(now);
-        if self.stderr {
+        if to_stderr {
             // Nobody to tell when standard error is gone.
             let _ = io::stderr().write_all(line);
         }
@@ -180,11 +186,14 @@ impl Targets {
 }
 
 /// What tracing writes one event into.
-pub struct EventWriter(LogSink);
+pub struct EventWriter {
+    sink: LogSink,
+    to_stderr: bool,
+}
 
 impl Write for EventWriter {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        self.0.line(event);
+        self.sink.send(event, self.to_stderr);
         Ok(event.len())
     }
 
@@ -197,7 +206,11 @@ impl<'a> MakeWriter<'a> for LogSink {
     type Writer = EventWriter;
 
     fn make_writer(&'a self) -> EventWriter {
-        EventWriter(self.clone())
+        EventWriter { sink: self.clone(), to_stderr: false }
+    }
+
+    fn make_writer_for(&'a self, event: &Metadata<'_>) -> EventWriter {
+        EventWriter { sink: self.clone(), to_stderr: *event.level() <= self.stderr }
     }
 }
 
@@ -210,7 +223,7 @@ mod tests {
     fn what_was_queued_is_in_the_file_when_the_guard_is_gone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.log");
-        let guard = start(Some((path.clone(), Rotation::default())), false).unwrap();
+        let guard = start(Some((path.clone(), Rotation::default())), LevelFilter::OFF).unwrap();
         let sink = guard.sink();
         for number in 0..1000 {
             sink.line(format!("line {number}").as_bytes());
@@ -228,11 +241,11 @@ mod tests {
         let file = RotatingFile::open(path.clone(), Rotation::default(), &Zoned::now()).unwrap();
         let (queue, queued) = sync_channel(2);
         let dropped = Arc::new(AtomicU64::new(0));
-        let sink = LogSink { queue, dropped: Arc::clone(&dropped) };
+        let sink = LogSink { queue, dropped: Arc::clone(&dropped), stderr: LevelFilter::OFF };
         for text in ["one", "two", "three", "four", "five"] {
             sink.line(text.as_bytes());
         }
-        let targets = Targets { file: Some(file), stderr: false, dropped, failed: 0 };
+        let targets = Targets { file: Some(file), dropped, failed: 0 };
         drop(sink);
         targets.run(&queued);
         let text = fs::read_to_string(&path).unwrap();
@@ -246,7 +259,7 @@ mod tests {
     fn a_rotation_on_demand_happens_between_the_lines_around_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.log");
-        let guard = start(Some((path.clone(), Rotation::default())), false).unwrap();
+        let guard = start(Some((path.clone(), Rotation::default())), LevelFilter::OFF).unwrap();
         guard.sink().line(b"before");
         guard.sink().rotate();
         guard.sink().line(b"after");

@@ -1,0 +1,157 @@
+//! The life of one connection: requests in, answers out, in order.
+
+use fdfs_proto::{Body, DecodeError, Header, Status, StorageCommand, frame};
+use net::{Conn, ConnError};
+use storage_core::stats::Counter;
+
+use crate::access_log::Access;
+use crate::handler;
+use crate::server::Server;
+
+/// Rest of a refused upload that is read so that the connection can go on; of a longer one it is closed.
+const DRAIN_LEN_MAX: u64 = 1 << 20;
+
+/// How a request ended.
+pub(crate) struct Done {
+    pub(crate) status: Status,
+    /// The answer when it is not sent yet; empty for a status alone.
+    pub(crate) answer: Vec<u8>,
+    /// Bytes of the request that are still to be read.
+    pub(crate) unread: u64,
+    /// Bytes of the answer that were sent already, header included.
+    pub(crate) sent: u64,
+}
+
+impl Done {
+    /// Refused or, with `Status::OK`, done without a body.
+    pub(crate) fn status(status: Status) -> Self {
+        Self { status, answer: Vec::new(), unread: 0, sent: 0 }
+    }
+
+    /// Refused with so much of the request unread.
+    pub(crate) fn refused(status: Status, unread: u64) -> Self {
+        Self { unread, ..Self::status(status) }
+    }
+
+    /// Done, with a whole answer, header included.
+    pub(crate) fn answer(answer: Vec<u8>) -> Self {
+        Self { answer, ..Self::status(Status::OK) }
+    }
+
+    /// Done and answered.
+    pub(crate) fn sent(bytes: u64) -> Self {
+        Self { sent: bytes, ..Self::status(Status::OK) }
+    }
+}
+
+/// Serves a connection until it ends.
+pub(crate) async fn serve(server: &Server, mut conn: Conn) {
+    loop {
+        match request(server, &mut conn).await {
+            Ok(Next::Request) => {}
+            Ok(Next::Close) => return,
+            Ok(Next::Linger) => return conn.linger().await,
+            Err(error) => {
+                tracing::debug!(peer = %conn.peer(), %error, "connection ended");
+                return;
+            }
+        }
+    }
+}
+
+enum Next {
+    Request,
+    Close,
+    Linger,
+}
+
+async fn request(server: &Server, conn: &mut Conn) -> Result<Next, ConnError> {
+    let Some(header) = conn.read_header().await? else { return Ok(Next::Close) };
+    let Some(command) = StorageCommand::from_u8(header.command) else {
+        tracing::info!(peer = %conn.peer(), command = header.command, "unknown command");
+        return finish(conn, Done::refused(Status::EINVAL, header.body_len)).await;
+    };
+    if command == StorageCommand::Quit {
+        return Ok(Next::Close);
+    }
+    let mut access = Access::begin(server, command);
+    // On the heap, so that an idle connection does not keep room for the largest handler.
+    let done = Box::pin(dispatch(server, conn, command, header, &mut access)).await?;
+    access.end(server, conn, header, &done);
+    finish(conn, done).await
+}
+
+async fn finish(conn: &mut Conn, done: Done) -> Result<Next, ConnError> {
+    if done.sent == 0 {
+        if done.answer.is_empty() {
+            let mut answer = Vec::new();
+            frame::status(&mut answer, done.status);
+            conn.write(&answer).await?;
+        } else {
+            conn.write(&done.answer).await?;
+        }
+    }
+    // The original closes after this status and after no other (wire protocol: connection life cycle).
+    if done.status == Status::EINVAL || done.unread > DRAIN_LEN_MAX {
+        return Ok(Next::Linger);
+    }
+    conn.discard(done.unread).await?;
+    Ok(Next::Request)
+}
+
+async fn dispatch(
+    server: &Server,
+    conn: &mut Conn,
+    command: StorageCommand,
+    header: Header,
+    access: &mut Access,
+) -> Result<Done, ConnError> {
+    use StorageCommand as C;
+    let Some(head_len) = command.body().bytes_to_decode(header.body_len) else {
+        return Ok(Done::refused(Status::EINVAL, header.body_len));
+    };
+    if matches!(command.body(), Body::Streamed { .. }) {
+        return match command {
+            C::UploadFile => handler::upload::upload(server, conn, header, false, access).await,
+            C::UploadAppender => handler::upload::upload(server, conn, header, true, access).await,
+            C::UploadSlave => handler::upload::upload_slave(server, conn, header, access).await,
+            C::Append => handler::change::append(server, conn, header, access).await,
+            C::Modify => handler::change::modify(server, conn, header, access).await,
+            _ => Ok(not_served(command, header.body_len)),
+        };
+    }
+    // Bounded by `Body::Whole`'s length.
+    let body = conn.read_owned(usize::try_from(head_len).unwrap_or_default()).await?;
+    let body = body.as_ref();
+    match command {
+        C::ActiveTest if body.is_empty() => Ok(Done::status(Status::OK)),
+        C::DownloadFile => handler::download::download(server, conn, body, access).await,
+        C::DeleteFile => Ok(handler::change::delete(server, body, access).await),
+        C::Truncate => Ok(handler::change::truncate(server, body, access).await),
+        C::RegenerateName => Ok(handler::change::regenerate(server, body, access).await),
+        C::SetMetadata => Ok(handler::metadata::set(server, body, access).await),
+        C::GetMetadata => Ok(handler::metadata::get(server, body, access).await),
+        C::QueryFileInfo => {
+            Ok(handler::info::query(server, conn.peer_ip(), header.status, body, access).await)
+        }
+        C::CreateLink => Ok(handler::link::create(server, body).await),
+        _ => Ok(not_served(command, 0)),
+    }
+}
+
+/// Commands that storages and trackers use among themselves and that this server does not serve.
+fn not_served(command: StorageCommand, unread: u64) -> Done {
+    tracing::info!(%command, "command is not served");
+    Done::refused(Status::EINVAL, unread)
+}
+
+/// What a malformed request is answered with.
+pub(crate) fn malformed(error: DecodeError, unread: u64) -> Done {
+    tracing::debug!(%error, "malformed request");
+    Done::refused(Status::EINVAL, unread)
+}
+
+/// Counts a request of this kind and whether it succeeded.
+pub(crate) fn count(server: &Server, counter: Counter, done: &Done) {
+    server.stats.count(counter, done.status.is_ok());
+}

@@ -1,0 +1,208 @@
+//! Changes of files that are there: APPEND_FILE, MODIFY_FILE, TRUNCATE_FILE, REGENERATE_APPENDER_FILENAME,
+//! DELETE_FILE.
+
+use fdfs_fileid::FileName;
+use fdfs_proto::storage::{append, delete, modify, regenerate, truncate};
+use fdfs_proto::{Header, RawName, Status, limits};
+use net::{Conn, ConnError};
+use storage_core::naming::{Naming, NewFile};
+use storage_core::stats::Counter;
+use store::StoreError;
+
+use super::named;
+use super::upload::name_len;
+use crate::access_log::Access;
+use crate::answer;
+use crate::connection::{Done, count, malformed};
+use crate::content::{self, Taken};
+use crate::server::{Server, unix_now};
+
+/// APPEND_FILE.
+pub(crate) async fn append(
+    server: &Server,
+    conn: &mut Conn,
+    header: Header,
+    access: &mut Access,
+) -> Result<Done, ConnError> {
+    let (head, unread) = match head(conn, header, 16).await? {
+        Ok(head) => head,
+        Err(done) => return Ok(done),
+    };
+    let ask = match append::Ask::decode(header.body_len, &head) {
+        Ok(ask) => ask,
+        Err(error) => return Ok(malformed(error, unread)),
+    };
+    let (name, mut taken) = match appender_content(server, conn, ask.name, ask.size, access).await? {
+        Ok(taken) => taken,
+        Err(done) => return Ok(written(server, Counter::AppendCount, Counter::AppendBytes, done, ask.size)),
+    };
+    let now = unix_now();
+    let result = server.store.append(&name, taken.content(), now).await;
+    let done = changed(server, now, result.map(|_| ()));
+    Ok(written(server, Counter::AppendCount, Counter::AppendBytes, done, ask.size))
+}
+
+/// MODIFY_FILE.
+pub(crate) async fn modify(
+    server: &Server,
+    conn: &mut Conn,
+    header: Header,
+    access: &mut Access,
+) -> Result<Done, ConnError> {
+    let (head, unread) = match head(conn, header, 24).await? {
+        Ok(head) => head,
+        Err(done) => return Ok(done),
+    };
+    let ask = match modify::Ask::decode(header.body_len, &head) {
+        Ok(ask) => ask,
+        Err(error) => return Ok(malformed(error, unread)),
+    };
+    let (name, mut taken) = match appender_content(server, conn, ask.name, ask.size, access).await? {
+        Ok(taken) => taken,
+        Err(done) => return Ok(written(server, Counter::ModifyCount, Counter::ModifyBytes, done, ask.size)),
+    };
+    let now = unix_now();
+    let result = server.store.modify(&name, ask.offset, taken.content(), now).await;
+    let done = changed(server, now, result);
+    Ok(written(server, Counter::ModifyCount, Counter::ModifyBytes, done, ask.size))
+}
+
+/// Fixed fields and name of a request with content; what is left of it.
+async fn head(
+    conn: &mut Conn,
+    header: Header,
+    fixed: usize,
+) -> Result<Result<(Vec<u8>, u64), Done>, ConnError> {
+    if header.body_len < fixed as u64 {
+        return Ok(Err(Done::refused(Status::EINVAL, header.body_len)));
+    }
+    let mut head = conn.read(fixed).await?.to_vec();
+    let unread = header.body_len - fixed as u64;
+    let name_len = name_len(&head);
+    if name_len > unread || name_len > limits::NAME_LEN_MAX as u64 {
+        return Ok(Err(Done::refused(Status::EINVAL, unread)));
+    }
+    head.extend_from_slice(conn.read(name_len as usize).await?);
+    Ok(Ok((head, unread - name_len)))
+}
+
+/// Takes content for an appender file that is there.
+async fn appender_content(
+    server: &Server,
+    conn: &mut Conn,
+    raw: RawName<'_>,
+    size: u64,
+    access: &mut Access,
+) -> Result<Result<(FileName, Taken), Done>, ConnError> {
+    let name = match server.name(raw) {
+        Ok(name) => name,
+        Err(status) => return Ok(Err(Done::refused(status, size))),
+    };
+    access.name(&name);
+    if let Err(error) = server.store.appender_size(&name) {
+        return Ok(Err(Done::refused(appender_status(&error), size)));
+    }
+    Ok(match content::take(server, conn, name.path_index(), size).await? {
+        Ok(taken) => Ok((name, taken)),
+        Err(refused) => Err(Done::refused(refused.status, refused.unread)),
+    })
+}
+
+/// What is no regular file can't be changed: EINVAL here, where a download says EISDIR.
+fn appender_status(error: &StoreError) -> Status {
+    match error {
+        StoreError::NotRegular => Status::EINVAL,
+        other => answer::status(other),
+    }
+}
+
+fn changed(server: &Server, now: u32, result: Result<(), StoreError>) -> Done {
+    match result {
+        Ok(()) => {
+            server.changed(now);
+            Done::status(Status::OK)
+        }
+        Err(error) => Done::status(appender_status(&error)),
+    }
+}
+
+fn written(server: &Server, counter: Counter, bytes: Counter, done: Done, size: u64) -> Done {
+    count(server, counter, &done);
+    let success = if done.status.is_ok() { size } else { 0 };
+    server.stats.add(bytes, size - done.unread.min(size), success);
+    server.stats.count(Counter::FileWriteCount, done.status.is_ok());
+    done
+}
+
+/// TRUNCATE_FILE.
+pub(crate) async fn truncate(server: &Server, body: &[u8], access: &mut Access) -> Done {
+    let ask = match truncate::Ask::decode(body) {
+        Ok(ask) => ask,
+        Err(error) => return malformed(error, 0),
+    };
+    let name = match server.name(ask.name) {
+        Ok(name) => name,
+        Err(status) => return Done::status(status),
+    };
+    access.name(&name);
+    let now = unix_now();
+    let result = server.store.truncate(&name, ask.size, now).await;
+    let done = changed(server, now, result.map(|_| ()));
+    count(server, Counter::TruncateCount, &done);
+    done
+}
+
+/// REGENERATE_APPENDER_FILENAME.
+pub(crate) async fn regenerate(server: &Server, body: &[u8], access: &mut Access) -> Done {
+    let ask = match regenerate::Ask::decode(body) {
+        Ok(ask) => ask,
+        Err(error) => return malformed(error, 0),
+    };
+    let name = match server.name(ask.name) {
+        Ok(name) => name,
+        Err(status) => return Done::status(status),
+    };
+    let Some(known) = server.known() else { return Done::status(Status::EAGAIN) };
+    let now = unix_now();
+    let mut make = |size, crc32, attempt| {
+        let naming = Naming {
+            source: known.source,
+            timestamp: now,
+            file: NewFile::Normal { size },
+            crc32,
+            ext: &fdfs_fileid::ExtName::NONE,
+            path: name.path_index(),
+            dirs: name.dirs(),
+        };
+        name.regenerated(&naming.stamp(attempt, rand::random())).map_err(|_| StoreError::NoName)
+    };
+    match server.store.regenerate(&name, now, &mut make).await {
+        Ok(new) => {
+            server.changed(now);
+            access.renamed(&name, &new);
+            named(known.group, &new)
+        }
+        Err(error) => {
+            access.name(&name);
+            Done::status(appender_status(&error))
+        }
+    }
+}
+
+/// DELETE_FILE.
+pub(crate) async fn delete(server: &Server, body: &[u8], access: &mut Access) -> Done {
+    let ask = match delete::Ask::decode(body) {
+        Ok(ask) => ask,
+        Err(error) => return malformed(error, 0),
+    };
+    let name = match server.name_in(&ask.group, ask.name) {
+        Ok(name) => name,
+        Err(status) => return Done::status(status),
+    };
+    access.name(&name);
+    let now = unix_now();
+    let result = server.store.delete(&name, now).await;
+    let done = changed(server, now, result);
+    count(server, Counter::DeleteCount, &done);
+    done
+}

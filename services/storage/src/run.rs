@@ -1,0 +1,369 @@
+//! Starting and stopping a storage server.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use daemon::log::{LogGuard, Rotation};
+use fdfs_conf::StorageConf;
+use fdfs_conf::storage::{DistributeMode, Durability, TimePrecision};
+use fdfs_format::{STAT_FILE, StatFile};
+use net::{ConnCounters, ConnLimits, Listener, Stop, StopSource};
+use parking_lot::Mutex;
+use storage_core::directories::{CursorPosition, Directories, DirectoryCursor};
+use storage_core::membership::ClusterView;
+use storage_core::stats::Statistics;
+use storage_core::tracker_link::LinkInputs;
+use store::{PathSettings, Store, StoreError, StoreSettings};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use crate::access_log::AccessLog;
+use crate::connection;
+use crate::server::{Server, unix_now};
+use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks};
+
+/// Stack of a worker thread; handlers keep their buffers elsewhere.
+const STACK_LEN: usize = 512 * 1024;
+
+/// Name of the access log below `logs/`.
+const ACCESS_LOG: &str = "storage_access.log";
+
+/// How long tasks may take to end once all connections are closed.
+const STOP_WAIT: Duration = Duration::from_secs(10);
+
+/// Why a storage did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address can't be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The store can't be opened.
+    #[error("cannot open the store: {0}")]
+    Store(#[from] StoreError),
+    /// A folder or file of the base path can't be used.
+    #[error("cannot use {}: {error}", path.display())]
+    BasePath {
+        /// Folder or file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// What is known about the last start can't be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// Threads can't be started.
+    #[error("cannot start threads: {0}")]
+    Threads(io::Error),
+}
+
+/// A storage that runs on its own threads.
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    server: Arc<Server>,
+    stop: StopSource,
+    #[cfg(test)]
+    crash: Arc<std::sync::atomic::AtomicBool>,
+    thread: JoinHandle<Result<(), StoreError>>,
+}
+
+impl Running {
+    /// What it listens on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Whether a tracker has told this storage who it is, so that it takes uploads.
+    pub fn knows_itself(&self) -> bool {
+        self.server.known().is_some()
+    }
+
+    /// Connections open now.
+    #[cfg(test)]
+    pub(crate) fn connections(&self) -> u32 {
+        self.server.connections.current()
+    }
+
+    /// Space promised to uploads under way on all store paths, bytes.
+    #[cfg(test)]
+    pub(crate) fn promised(&self) -> u64 {
+        self.server.path_usage().iter().map(|path| path.promised_bytes).sum()
+    }
+
+    /// Ends the threads without flushing or closing anything.
+    #[cfg(test)]
+    pub(crate) fn crash(self) {
+        self.crash.store(true, std::sync::atomic::Ordering::Release);
+        let _ = self.stop();
+    }
+
+    /// Stops: no new connections, requests under way are finished, everything is synced. Blocks.
+    ///
+    /// # Errors
+    /// What syncing says. Nothing acknowledged is lost: the journal does the rest at the next start.
+    pub fn stop(self) -> Result<(), StoreError> {
+        self.stop.stop();
+        self.thread.join().unwrap_or_else(|_| Err(StoreError::Journal("a server thread panicked".into())))
+    }
+}
+
+/// Opens the store, listens, and serves on threads of its own until [`Running::stop`].
+///
+/// # Errors
+/// [`StartError`]; nothing is left running.
+pub fn start(conf: &StorageConf) -> Result<Running, StartError> {
+    launch(conf, |data, port, server, tell, stop| {
+        let config = LinkConfig::new(conf, port, data, unix_now().into());
+        let links = TrackerLinks::open(config)?;
+        tokio::spawn(links.run(Arc::clone(server) as Arc<dyn LinkInputs>, tell, stop));
+        Ok(())
+    })
+}
+
+/// The same with `join` to make contact with the cluster, on the server's threads. It is given the data
+/// folder, the port that is listened on, the server, and where to say what the cluster says.
+pub(crate) fn launch(
+    conf: &StorageConf,
+    join: impl FnOnce(&Path, u16, &Arc<Server>, watch::Sender<Arc<ClusterView>>, Stop) -> Result<(), StartError>,
+) -> Result<Running, StartError> {
+    let data = conf.base_path.join("data");
+    std::fs::create_dir_all(&data).map_err(|error| StartError::BasePath { path: data.clone(), error })?;
+    let store = open_store(conf, &data)?;
+    let runtime = runtime(&store)?;
+    let inside = runtime.enter();
+    let listeners = listen(conf)?;
+    let addresses: Vec<_> = listeners.iter().map(Listener::addr).collect();
+    let (stop, stopping) = StopSource::new();
+    let (stats, position) = load_stats(&data)?;
+    let (access_log, access_guard) = open_access_log(conf)?;
+    let (tell, cluster) = watch::channel(Arc::new(ClusterView::default()));
+    let server = Arc::new(Server {
+        group: conf.group_name,
+        store,
+        cluster,
+        stats,
+        connections: Arc::new(ConnCounters::default()),
+        directories: Mutex::new(directories(conf, position)),
+        read_only: conf.store_paths.iter().map(|path| path.read_only).collect(),
+        turn: AtomicU32::new(0),
+        access_log,
+    });
+    let port = addresses.first().map_or(0, SocketAddr::port);
+    join(&data, port, &server, tell, stopping.clone())?;
+    drop(inside);
+    tracing::info!(
+        durability = conf.durability.word(),
+        store_paths = conf.store_paths.len(),
+        ?addresses,
+        "storage started"
+    );
+    let hosts = conf.allow_hosts.clone();
+    let work = Work {
+        runtime,
+        listeners,
+        limits: ConnLimits {
+            max_connections: conf.network.max_connections as usize,
+            network_timeout: conf.network.network_timeout,
+            allow: Arc::new(move |ip| hosts.allows(ip)),
+        },
+        stopping,
+        server: Arc::clone(&server),
+        data,
+        flush_each: conf.sync_binlog_buff_interval,
+        save_each: conf.sync_stat_file_interval,
+        _access_guard: access_guard,
+        #[cfg(test)]
+        crash: Arc::default(),
+    };
+    #[cfg(test)]
+    let crash = Arc::clone(&work.crash);
+    let thread = std::thread::Builder::new()
+        .name("storage".into())
+        .spawn(move || run(work))
+        .map_err(StartError::Threads)?;
+    Ok(Running {
+        addresses,
+        server,
+        stop,
+        #[cfg(test)]
+        crash,
+        thread,
+    })
+}
+
+struct Work {
+    runtime: Runtime,
+    listeners: Vec<Listener>,
+    limits: ConnLimits,
+    stopping: Stop,
+    server: Arc<Server>,
+    data: PathBuf,
+    flush_each: Duration,
+    save_each: Duration,
+    /// Writes the access log until it is dropped.
+    _access_guard: Option<LogGuard>,
+    #[cfg(test)]
+    crash: Arc<std::sync::atomic::AtomicBool>,
+}
+
+/// Serves until told to stop, then brings everything to rest.
+fn run(work: Work) -> Result<(), StoreError> {
+    let Work { runtime, listeners, limits, stopping, server, data, flush_each, save_each, .. } = work;
+    runtime.spawn(flush_binlog(Arc::clone(&server), flush_each, stopping.clone()));
+    runtime.spawn(save_stats(Arc::clone(&server), data.clone(), save_each, stopping.clone()));
+    let serving = Arc::clone(&server);
+    runtime.block_on(net::serve(listeners, limits, Arc::clone(&server.connections), stopping, move |conn| {
+        let server = Arc::clone(&serving);
+        async move { connection::serve(&server, conn).await }
+    }));
+    // Ends the tasks that are left, so that nothing changes any more when the store is closed.
+    runtime.shutdown_timeout(STOP_WAIT);
+    #[cfg(test)]
+    if work.crash.load(std::sync::atomic::Ordering::Acquire) {
+        return Ok(());
+    }
+    write_stats(&server, &data);
+    let closed = server.store.close();
+    match &closed {
+        Ok(()) => tracing::info!("storage stopped"),
+        Err(error) => tracing::error!(%error, "the store could not be closed, the next start does the rest"),
+    }
+    closed
+}
+
+fn open_store(conf: &StorageConf, data: &Path) -> Result<Store, StartError> {
+    let paths = conf.store_paths.iter();
+    let settings = StoreSettings {
+        binlog_dir: data.join("sync"),
+        paths: paths
+            .map(|path| PathSettings { root: path.path.clone(), read_only: path.read_only })
+            .collect(),
+        durability: match conf.durability {
+            Durability::Disk => store::Durability::Disk,
+            Durability::Fastdfs => store::Durability::Fastdfs,
+        },
+        inline_max: conf.journal.inline_max as usize,
+        journal_len: conf.journal.size,
+    };
+    let (store, _) = Store::open(&settings)?;
+    Ok(store)
+}
+
+/// Threads for all of the server: as many as processors, and those that may block in the store.
+fn runtime(store: &Store) -> Result<Runtime, StartError> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    Builder::new_multi_thread()
+        .worker_threads(processors + store.blocking_threads())
+        .thread_name("storage-work")
+        .thread_stack_size(STACK_LEN)
+        .enable_all()
+        .build()
+        .map_err(StartError::Threads)
+}
+
+fn listen(conf: &StorageConf) -> Result<Vec<Listener>, StartError> {
+    let has_ipv4 = net::host_has_ipv4();
+    let sockets = conf.listen.sockets(has_ipv4);
+    sockets
+        .into_iter()
+        .map(|address| Listener::bind(address).map_err(|error| StartError::Listen { address, error }))
+        .collect()
+}
+
+fn load_stats(data: &Path) -> Result<(Statistics, CursorPosition), StartError> {
+    let path = data.join(STAT_FILE);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(StartError::BasePath { path, error }),
+    };
+    let stats = Statistics::default();
+    let position = match StatFile::decode(&bytes) {
+        Ok(file) => {
+            stats.restore(&file);
+            CursorPosition::from(&file)
+        }
+        Err(error) => {
+            tracing::warn!(%error, path = %path.display(), "statistics can't be read, they start at zero");
+            CursorPosition::default()
+        }
+    };
+    Ok((stats, position))
+}
+
+fn directories(conf: &StorageConf, position: CursorPosition) -> Directories {
+    let subdir_count = conf.subdir_count_per_path;
+    match conf.distribute.mode {
+        DistributeMode::RoundRobin => {
+            Directories::InTurn(DirectoryCursor::new(subdir_count, conf.distribute.rotate_count, position))
+        }
+        DistributeMode::Hash => Directories::ByHash { subdir_count },
+    }
+}
+
+fn open_access_log(conf: &StorageConf) -> Result<(Option<AccessLog>, Option<LogGuard>), StartError> {
+    if !conf.access_log.enabled {
+        return Ok((None, None));
+    }
+    let path = conf.base_path.join("logs").join(ACCESS_LOG);
+    std::fs::create_dir_all(conf.base_path.join("logs"))
+        .map_err(|error| StartError::BasePath { path: path.clone(), error })?;
+    let rotation = Rotation::from(&conf.access_log.file);
+    let guard =
+        daemon::log::open(path.clone(), rotation).map_err(|error| StartError::BasePath { path, error })?;
+    let microseconds = conf.access_log.time_precision == TimePrecision::Microsecond;
+    Ok((Some(AccessLog { sink: guard.sink(), microseconds }), Some(guard)))
+}
+
+async fn flush_binlog(server: Arc<Server>, each: Duration, mut stop: Stop) {
+    let mut ticks = ticks(each);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = stop.wait() => return,
+        }
+        if let Err(error) = server.store.binlog().flush() {
+            tracing::error!(%error, "cannot write the binlog, its lines stay in memory and in the journal");
+        }
+    }
+}
+
+async fn save_stats(server: Arc<Server>, data: PathBuf, each: Duration, mut stop: Stop) {
+    let mut ticks = ticks(each);
+    let mut saved = server.stats.changes();
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = stop.wait() => return,
+        }
+        let changes = server.stats.changes();
+        if changes != saved {
+            write_stats(&server, &data);
+            saved = changes;
+        }
+    }
+}
+
+fn write_stats(server: &Server, data: &Path) {
+    let position = server.directories.lock().position();
+    let bytes = server.stats.file(position).encode();
+    if let Err(error) = daemon::state_file::replace(&data.join(STAT_FILE), &bytes) {
+        tracing::warn!(%error, "cannot save the statistics");
+    }
+}
+
+fn ticks(each: Duration) -> Interval {
+    let mut ticks = interval(each.max(Duration::from_secs(1)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}

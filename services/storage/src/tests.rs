@@ -1,0 +1,6 @@
+//! The storage over a real socket, its cluster's word given by hand.
+
+mod client;
+mod files;
+mod holes;
+mod refusals;

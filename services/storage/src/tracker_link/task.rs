@@ -1,0 +1,137 @@
+//! The task of one link: does what its machine says, and brings back what came of it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fdfs_conf::ServerAddr;
+use fdfs_proto::Status;
+use storage_core::membership::TrackerIndex;
+use storage_core::time::Mono;
+use storage_core::tracker_link::{Action, Event, Failure, TrackerLink};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::wire::{self, Wire};
+use super::{Shared, report};
+
+/// An [`Event`] that owns its bytes.
+enum Happened {
+    Wake,
+    Connected(IpAddr),
+    Failed(Failure),
+    Replied(Status, Vec<u8>),
+}
+
+impl Happened {
+    fn event(&self) -> Event<'_> {
+        match self {
+            Self::Wake => Event::Wake,
+            Self::Connected(ip) => Event::Connected(*ip),
+            Self::Failed(failure) => Event::Failed(*failure),
+            Self::Replied(status, body) => Event::Replied { status: *status, body },
+        }
+    }
+}
+
+impl From<Failure> for Happened {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+pub(super) struct Task {
+    shared: Arc<Shared>,
+    changed: watch::Receiver<u64>,
+    link: TrackerLink,
+    index: TrackerIndex,
+    tracker: ServerAddr,
+    settings: wire::Settings,
+    wire: Option<Wire>,
+}
+
+impl Task {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        link: TrackerLink,
+        index: u8,
+        tracker: ServerAddr,
+        settings: wire::Settings,
+    ) -> Self {
+        let changed = shared.changed.subscribe();
+        Self { shared, changed, link, index: TrackerIndex(index), tracker, settings, wire: None }
+    }
+
+    /// Until it is dropped, which is how it is stopped.
+    pub(super) async fn run(mut self) {
+        let mut happened = Happened::Wake;
+        loop {
+            // Seen before the step: what changes during or after it wakes the link once more.
+            self.changed.borrow_and_update();
+            let actions = self.shared.step(&mut self.link, happened.event());
+            let mut outcome = None;
+            for action in actions {
+                match action {
+                    Action::Persist => self.shared.persist().await,
+                    Action::Report(notice) => report::notice(&self.tracker, &notice),
+                    Action::Disconnect => self.wire = None,
+                    Action::Connect => outcome = Some(self.connect().await),
+                    Action::Send { command, body } => {
+                        let Some(wire) = &mut self.wire else { continue };
+                        outcome = Some(match wire.ask(command, &body, &self.settings).await {
+                            Ok((status, body)) => Happened::Replied(status, body),
+                            Err(failure) => failure.into(),
+                        });
+                    }
+                }
+            }
+            happened = match outcome {
+                Some(outcome) => outcome,
+                None => self.rest().await,
+            };
+        }
+    }
+
+    async fn connect(&mut self) -> Happened {
+        let host = match wire::resolve(&self.tracker, &self.settings).await {
+            Ok(host) => host,
+            Err(failure) => return failure.into(),
+        };
+        self.shared.change(|membership| membership.tracker_found(self.index, host));
+        match Wire::connect(&host, &self.settings).await {
+            Ok((wire, ip)) => {
+                self.wire = Some(wire);
+                Happened::Connected(ip)
+            }
+            Err(failure) => failure.into(),
+        }
+    }
+
+    /// Waits for the next deadline, for another link, or for the tracker to hang up.
+    async fn rest(&mut self) -> Happened {
+        let deadline = self.link.deadline().map(|deadline| until(self.shared.now(), deadline));
+        let sleep = async {
+            match deadline {
+                Some(pause) => sleep(pause).await,
+                None => std::future::pending().await,
+            }
+        };
+        let ended = async {
+            match &self.wire {
+                Some(wire) => wire.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = sleep => Happened::Wake,
+            // The sender lives as long as this task.
+            _ = self.changed.changed() => Happened::Wake,
+            failure = ended => failure.into(),
+        }
+    }
+}
+
+/// The pause until `deadline`; a little longer than needed, so that the millisecond has really passed.
+fn until(now: Mono, deadline: Mono) -> Duration {
+    Duration::from_millis(deadline.0.saturating_sub(now.0).saturating_add(1))
+}

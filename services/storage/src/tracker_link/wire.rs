@@ -1,0 +1,143 @@
+//! One connection to a tracker: connect, ask, read the answer, each within its deadline.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use fdfs_conf::{self as conf, ServerAddr};
+use fdfs_proto::limits::TRACKER_BODY_MAX;
+use fdfs_proto::{HEADER_LEN, Header, Host, RESPONSE, Status, TrackerCommand, frame};
+use storage_core::tracker_link::Failure;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::time::timeout;
+
+/// How to connect and how long to wait.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    /// Own addresses to connect from, one per IP version at most; none: the system chooses.
+    pub(super) bind: Vec<IpAddr>,
+    pub(super) connect_timeout: Duration,
+    pub(super) network_timeout: Duration,
+}
+
+/// A connection, and the request buffer that goes with it.
+pub(super) struct Wire {
+    stream: TcpStream,
+    request: Vec<u8>,
+}
+
+/// The addresses of a tracker, names looked up.
+pub(super) async fn resolve(tracker: &ServerAddr, settings: &Settings) -> Result<Host, Failure> {
+    let mut ips = Vec::new();
+    for host in tracker.hosts() {
+        match host {
+            conf::Host::Ip(ip) => ips.push(*ip),
+            conf::Host::Name(name) => ips.push(look_up(name, tracker.port(), settings).await?),
+        }
+    }
+    let mut ips = ips.into_iter();
+    let ip = ips.next().ok_or(Failure::NoAddress)?;
+    Ok(Host { ip, second: ips.next(), port: tracker.port() })
+}
+
+async fn look_up(name: &str, port: u16, settings: &Settings) -> Result<IpAddr, Failure> {
+    let found = timeout(settings.connect_timeout, lookup_host((name, port))).await;
+    let mut addresses = found.map_err(|_| Failure::NoAddress)?.map_err(|_| Failure::NoAddress)?;
+    addresses.next().map(|address| address.ip().to_canonical()).ok_or(Failure::NoAddress)
+}
+
+impl Wire {
+    /// Connects to the first address of `host` that answers.
+    pub(super) async fn connect(host: &Host, settings: &Settings) -> Result<(Self, IpAddr), Failure> {
+        let mut failure = Failure::NoAddress;
+        for ip in host.ips() {
+            match timeout(settings.connect_timeout, open(SocketAddr::new(ip, host.port), &settings.bind))
+                .await
+            {
+                Ok(Ok(stream)) => return Ok((Self { stream, request: Vec::new() }, ip)),
+                Ok(Err(error)) => failure = connect_failure(&error),
+                Err(_) => failure = Failure::ConnectTimeout,
+            }
+        }
+        Err(failure)
+    }
+
+    /// Sends a request and reads its answer: the status, and the body when the status is 0.
+    pub(super) async fn ask(
+        &mut self,
+        command: TrackerCommand,
+        body: &[u8],
+        settings: &Settings,
+    ) -> Result<(Status, Vec<u8>), Failure> {
+        self.request.clear();
+        frame::request(&mut self.request, command, |out| out.extend_from_slice(body));
+        timeout(settings.network_timeout, self.exchange()).await.map_err(|_| Failure::ReplyTimeout)?
+    }
+
+    async fn exchange(&mut self) -> Result<(Status, Vec<u8>), Failure> {
+        self.stream.write_all(&self.request).await.map_err(|error| broken(&error))?;
+        let mut head = [0; HEADER_LEN];
+        self.stream.read_exact(&mut head).await.map_err(|error| broken(&error))?;
+        let header = Header::decode(&head).map_err(|_| Failure::NotAReply)?;
+        if header.command != RESPONSE || header.body_len > TRACKER_BODY_MAX {
+            return Err(Failure::NotAReply);
+        }
+        let status = Status(header.status);
+        if !status.is_ok() {
+            // No body follows a refusal, whatever the header says (wire protocol: the 10-byte header).
+            return Ok((status, Vec::new()));
+        }
+        let len = usize::try_from(header.body_len).map_err(|_| Failure::NotAReply)?;
+        let mut body = vec![0; len];
+        self.stream.read_exact(&mut body).await.map_err(|error| broken(&error))?;
+        Ok((status, body))
+    }
+
+    /// Waits until the tracker closes the connection, or says something unasked, which is no better.
+    pub(super) async fn ended(&self) -> Failure {
+        loop {
+            if let Err(error) = self.stream.readable().await {
+                return broken(&error);
+            }
+            match self.stream.try_read(&mut [0]) {
+                Ok(0) => return Failure::Closed,
+                Ok(_) => return Failure::NotAReply,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return broken(&error),
+            }
+        }
+    }
+}
+
+async fn open(address: SocketAddr, bind: &[IpAddr]) -> io::Result<TcpStream> {
+    let (socket, any) = if address.is_ipv4() {
+        (TcpSocket::new_v4()?, IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+    } else {
+        (TcpSocket::new_v6()?, IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+    };
+    let from = bind.iter().copied().find(|ip| ip.is_ipv4() == address.is_ipv4()).unwrap_or(any);
+    if !from.is_unspecified() {
+        socket.bind(SocketAddr::new(from, 0))?;
+    }
+    let stream = socket.connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn connect_failure(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Failure::ConnectionRefused,
+        io::ErrorKind::TimedOut => Failure::ConnectTimeout,
+        _ => Failure::ConnectFailed(error.raw_os_error().unwrap_or_default()),
+    }
+}
+
+fn broken(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            Failure::Closed
+        }
+        _ => Failure::Broken(error.raw_os_error().unwrap_or_default()),
+    }
+}
