@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fdfs_conf::ServerAddr;
-use fdfs_proto::Status;
+use fdfs_proto::{Host, Status};
 use storage_core::membership::TrackerIndex;
 use storage_core::time::Mono;
 use storage_core::tracker_link::{Action, Event, Failure, TrackerLink};
@@ -93,18 +93,25 @@ impl Task {
     }
 
     async fn connect(&mut self) -> Happened {
-        let host = match wire::resolve(&self.tracker, &self.settings).await {
-            Ok(host) => host,
+        let found = match wire::resolve(&self.tracker, &self.settings).await {
+            Ok(found) => found,
             Err(failure) => return failure.into(),
         };
-        self.shared.change(|membership| membership.tracker_found(self.index, host));
-        match Wire::connect(&host, &self.settings).await {
+        self.know_as(found.host);
+        match Wire::connect(&found.addresses, &self.settings).await {
             Ok((wire, ip)) => {
+                if !found.host.ips().any(|known| known == ip) {
+                    self.know_as(Host::new(ip, found.host.port));
+                }
                 self.wire = Some(wire);
                 Happened::Connected(ip)
             }
             Err(failure) => failure.into(),
         }
+    }
+
+    fn know_as(&self, host: Host) {
+        self.shared.change(|membership| membership.tracker_found(self.index, host));
     }
 
     /// Waits for the next deadline, for another link, or for the tracker to hang up.

@@ -27,35 +27,54 @@ pub(super) struct Wire {
     request: Vec<u8>,
 }
 
-/// The addresses of a tracker, names looked up.
-pub(super) async fn resolve(tracker: &ServerAddr, settings: &Settings) -> Result<Host, Failure> {
-    let mut ips = Vec::new();
-    for host in tracker.hosts() {
-        match host {
-            conf::Host::Ip(ip) => ips.push(*ip),
-            conf::Host::Name(name) => ips.push(look_up(name, tracker.port(), settings).await?),
-        }
-    }
-    let mut ips = ips.into_iter();
-    let ip = ips.next().ok_or(Failure::NoAddress)?;
-    Ok(Host { ip, second: ips.next(), port: tracker.port() })
+/// Most addresses of one name that are tried.
+const ADDRESSES_MAX: usize = 4;
+
+/// Where a tracker may be reached.
+pub(super) struct Found {
+    /// How it is known to the cluster: the first address of each of its hosts.
+    pub(super) host: Host,
+    /// All addresses to try, in this order.
+    pub(super) addresses: Vec<SocketAddr>,
 }
 
-async fn look_up(name: &str, port: u16, settings: &Settings) -> Result<IpAddr, Failure> {
+/// The addresses of a tracker, names looked up.
+pub(super) async fn resolve(tracker: &ServerAddr, settings: &Settings) -> Result<Found, Failure> {
+    let port = tracker.port();
+    let (mut firsts, mut addresses) = (Vec::new(), Vec::new());
+    for host in tracker.hosts() {
+        let ips = match host {
+            conf::Host::Ip(ip) => vec![*ip],
+            conf::Host::Name(name) => look_up(name, port, settings).await?,
+        };
+        firsts.extend(ips.first());
+        addresses.extend(ips.into_iter().map(|ip| SocketAddr::new(ip, port)));
+    }
+    let mut firsts = firsts.into_iter();
+    let ip = firsts.next().ok_or(Failure::NoAddress)?;
+    Ok(Found { host: Host { ip, second: firsts.next(), port }, addresses })
+}
+
+/// IPv4 first: that is what the original knows a named tracker by, and all members must mean the same one.
+async fn look_up(name: &str, port: u16, settings: &Settings) -> Result<Vec<IpAddr>, Failure> {
     let found = timeout(settings.connect_timeout, lookup_host((name, port))).await;
-    let mut addresses = found.map_err(|_| Failure::NoAddress)?.map_err(|_| Failure::NoAddress)?;
-    addresses.next().map(|address| address.ip().to_canonical()).ok_or(Failure::NoAddress)
+    let addresses = found.map_err(|_| Failure::NoAddress)?.map_err(|_| Failure::NoAddress)?;
+    let mut ips: Vec<IpAddr> = addresses.map(|address| address.ip().to_canonical()).collect();
+    ips.sort_by_key(IpAddr::is_ipv6);
+    ips.truncate(ADDRESSES_MAX);
+    Ok(ips)
 }
 
 impl Wire {
-    /// Connects to the first address of `host` that answers.
-    pub(super) async fn connect(host: &Host, settings: &Settings) -> Result<(Self, IpAddr), Failure> {
+    /// Connects to the first of these addresses that answers, and says which one that was.
+    pub(super) async fn connect(
+        addresses: &[SocketAddr],
+        settings: &Settings,
+    ) -> Result<(Self, IpAddr), Failure> {
         let mut failure = Failure::NoAddress;
-        for ip in host.ips() {
-            match timeout(settings.connect_timeout, open(SocketAddr::new(ip, host.port), &settings.bind))
-                .await
-            {
-                Ok(Ok(stream)) => return Ok((Self { stream, request: Vec::new() }, ip)),
+        for address in addresses {
+            match timeout(settings.connect_timeout, open(*address, &settings.bind)).await {
+                Ok(Ok(stream)) => return Ok((Self { stream, request: Vec::new() }, address.ip())),
                 Ok(Err(error)) => failure = connect_failure(&error),
                 Err(_) => failure = Failure::ConnectTimeout,
             }
