@@ -1,3 +1,81 @@
-//! The one developer command.
+//! The one developer command: `cargo xtask …`.
+//!
+//! CI runs `cargo xtask test` and nothing a developer could not run. It will never know how the product works inside; it
+//! builds, runs and inspects files. Each command is one module; [`steps`] shows them passing and failing.
 
-fn main() {}
+mod advisories;
+mod bench;
+mod check;
+mod fuzz;
+mod gen_docs;
+mod install;
+mod layers;
+mod steps;
+mod test;
+mod text_rules;
+mod up;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::workspace::Workspace;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Builds, runs, tests and measures Cairn")]
+enum Command {
+    /// Build (release) and run `cairn up`; everything after `up` is passed on
+    Up {
+        /// Arguments of `cairn up`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Install what tests need, then run every ring of tests
+    Test,
+    /// Format, lints, layers, text rules, generated files, licences, and the tests of pure/
+    Check,
+    /// Format and apply what the lints can mend by themselves
+    Fix,
+    /// Write the generated documents and default configuration files
+    Gen {
+        /// Only say which ones are out of date
+        #[arg(long)]
+        check: bool,
+    },
+    /// Give random bytes to everything that reads bytes from outside
+    Fuzz {
+        /// One target; all of them without it
+        target: Option<String>,
+        /// How long each runs
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
+    /// Measure: `bench store --help`
+    Bench {
+        /// What to measure and how
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    let done = Workspace::find().and_then(|workspace| match command {
+        Command::Up { arguments } => up::up(&workspace, &arguments),
+        Command::Test => test::run_all(&workspace),
+        Command::Check => check::check(&workspace),
+        Command::Fix => check::fix(&workspace),
+        Command::Gen { check } => gen_docs::write(&workspace, check),
+        Command::Fuzz { target, seconds } => fuzz::fuzz(&workspace, target.as_deref(), seconds),
+        Command::Bench { arguments } => bench::bench(&workspace, &arguments),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cargo xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Every name in the recordings of the original parses and reads back to the same text.
 
 #![allow(clippy::unwrap_used)] // A test may stop at the first surprise.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "recordings are files")]
 
 use fdfs_fileid::{ExtName, FileName, GroupName, Kind, StorePathIndex, build_name, build_trunk_name};
 use std::collections::BTreeSet;

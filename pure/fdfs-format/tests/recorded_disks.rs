@@ -1,6 +1,7 @@
 //! Every state file that the original left behind decodes, and encodes to the same bytes.
 
 #![allow(clippy::unwrap_used)] // A test may stop at the first surprise.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "recordings are files")]
 
 use fdfs_fileid::{FileName, Kind, StorePathIndex};
 use fdfs_format::binlog::{Change, Origin, Record};

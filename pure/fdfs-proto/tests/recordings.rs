@@ -1,6 +1,7 @@
 //! Every message of the recordings of the original is understood, and written again with the same fields.
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "recordings are files")]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;

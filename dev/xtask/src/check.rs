@@ -1,0 +1,68 @@
+//! Everything that can be known without starting a server.
+
+use anyhow::{Result, ensure};
+
+use crate::steps::{Steps, run_tests};
+use crate::workspace::{Workspace, run};
+use crate::{advisories, gen_docs, install, layers, text_rules};
+
+/// `cargo xtask check`
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    let mut steps = Steps::default();
+    run_static(workspace, &mut steps);
+    steps.step("tests of pure/", || {
+        let pure = workspace
+            .packages
+            .iter()
+            .filter(|package| workspace.relative(&package.manifest_path).starts_with("pure"));
+        let mut command = workspace.cargo(["test", "--quiet"]);
+        for package in pure {
+            command.args(["--package", &package.name]);
+        }
+        run_tests(&mut command)
+    });
+    steps.finish()
+}
+
+/// The steps that read and run nothing of ours.
+pub(crate) fn run_static(workspace: &Workspace, steps: &mut Steps) {
+    steps.plain("format", || run(&mut workspace.cargo(["fmt", "--all", "--check"])));
+    steps.plain("layers and text rules", || tidy(workspace));
+    steps.plain("lints", || {
+        run(&mut workspace.cargo([
+            "clippy",
+            "--quiet",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    });
+    steps.plain("generated files", || gen_docs::check(workspace));
+    steps.plain("licences, bans, sources", || {
+        install::cargo_deny(workspace)?;
+        run(&mut workspace.cargo(["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]))
+    });
+    steps.plain("advisories", || advisories::check(workspace));
+}
+
+/// `cargo xtask fix`
+pub(crate) fn fix(workspace: &Workspace) -> Result<()> {
+    run(&mut workspace.cargo([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--fix",
+        "--allow-dirty",
+        "--allow-staged",
+    ]))?;
+    run(&mut workspace.cargo(["fmt", "--all"]))
+}
+
+fn tidy(workspace: &Workspace) -> Result<()> {
+    let mut faults = layers::faults(workspace);
+    faults.extend(text_rules::faults(workspace)?);
+    ensure!(faults.is_empty(), "{}", faults.join("\n"));
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! What the tests need beyond Rust, installed when it is missing. Idempotent; says what it installs, else nothing.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::steps::say;
+use crate::workspace::{Workspace, run};
+
+/// Debian packages: a command that works when the package is there, and its name.
+const SYSTEM: [(&[&str], &str); 4] = [
+    (&["git", "--version"], "git"),
+    (&["tar", "--version"], "tar"),
+    (&["python3", "--version"], "python3"),
+    (&["python3", "-c", "import ensurepip, venv"], "python3-venv"),
+];
+/// Pinned, because a new release may refuse what it accepted before.
+const CARGO_DENY: &str = "cargo-deny@0.20.2";
+const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
+/// The public clients and what they need.
+const PYTHON: &str = include_str!("../python.txt");
+
+/// Everything the end-to-end tests use.
+pub(crate) fn all(workspace: &Workspace) -> Result<()> {
+    system()?;
+    python(workspace)
+}
+
+/// `cargo deny`, unless it is there in some version.
+pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<()> {
+    cargo_tool(workspace, "deny", CARGO_DENY)
+}
+
+/// `cargo fuzz`, unless it is there in some version.
+pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Result<()> {
+    cargo_tool(workspace, "fuzz", CARGO_FUZZ)
+}
+
+fn cargo_tool(workspace: &Workspace, command: &str, package: &str) -> Result<()> {
+    if works(workspace.cargo([command, "--version"])) {
+        return Ok(());
+    }
+    say(&format!("installing {package} (some minutes, once)"));
+    run(&mut workspace.cargo(["install", "--quiet", "--locked", package]))
+}
+
+fn system() -> Result<()> {
+    let missing: Vec<&str> = SYSTEM
+        .iter()
+        .filter(|(probe, _)| {
+            let mut command = Command::new(probe[0]);
+            command.args(&probe[1..]);
+            !works(command)
+        })
+        .map(|(_, package)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    ensure!(works(apt(&["--version"])), "missing, and this is no Debian: {list}");
+    say(&format!("installing Debian packages: {list}"));
+    run(apt(&["update", "-qq"]).stdout(Stdio::null()))?;
+    let install = ["install", "-y", "-qq", "--no-install-recommends"];
+    run(apt(&install).args(&missing).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null()))
+        .with_context(|| format!("install by hand: {list}"))
+}
+
+/// `apt-get`, through sudo for those who are not root.
+fn apt(arguments: &[&str]) -> Command {
+    let mut command = if rustix::process::geteuid().is_root() {
+        Command::new("apt-get")
+    } else {
+        let mut sudo = Command::new("sudo");
+        sudo.args(["--non-interactive", "apt-get"]);
+        sudo
+    };
+    command.args(arguments);
+    command
+}
+
+/// A Python environment of our own with the public clients in it.
+fn python(workspace: &Workspace) -> Result<()> {
+    let folder: PathBuf = workspace.target.join("tools/py");
+    let stamp = folder.join("installed.txt");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == PYTHON) {
+        return Ok(());
+    }
+    let packages: Vec<&str> =
+        PYTHON.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+    say(&format!("installing Python packages: {}", packages.join(" ")));
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"];
+    run(Command::new(folder.join("bin/python")).args(pip).args(packages))?;
+    std::fs::write(&stamp, PYTHON).with_context(|| format!("write {}", stamp.display()))
+}
+
+fn works(mut command: Command) -> bool {
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
+}
+
+/// Is nextest there? Where it is not, `cargo test` does the same work, so it is never installed.
+pub(crate) fn has_nextest(workspace: &Workspace) -> bool {
+    works(workspace.cargo(["nextest", "--version"]))
+}

@@ -1,0 +1,38 @@
+//! All rings of tests, from fast to real.
+
+use anyhow::Result;
+
+use crate::steps::{Counts, Steps, run_tests, say};
+use crate::workspace::{Workspace, run};
+use crate::{check, install};
+
+/// Tells the end-to-end tests which program to start, so that each does not ask cargo.
+const CAIRN_BIN: &str = "CAIRN_BIN";
+
+/// `cargo xtask test`
+pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
+    let mut steps = Steps::default();
+    steps.plain("what tests need", || install::all(workspace));
+    check::run_static(workspace, &mut steps);
+    let built = steps.plain("build", || {
+        run(&mut workspace.cargo(["build", "--quiet", "--package", "cairn"]))?;
+        run(&mut workspace.cargo(["test", "--quiet", "--workspace", "--no-run"]))
+    });
+    if built {
+        steps.step("tests", || all_tests(workspace));
+        steps.step("examples in the documentation", || {
+            run_tests(&mut workspace.cargo(["test", "--quiet", "--workspace", "--doc"]))
+        });
+    }
+    steps.finish()
+}
+
+fn all_tests(workspace: &Workspace) -> Result<Counts> {
+    let mut command = if install::has_nextest(workspace) {
+        workspace.cargo(["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "fail"])
+    } else {
+        say("no cargo-nextest here; cargo test does the same, a little slower");
+        workspace.cargo(["test", "--quiet", "--workspace", "--no-fail-fast", "--all-targets"])
+    };
+    run_tests(command.env(CAIRN_BIN, workspace.built("debug", "cairn")))
+}

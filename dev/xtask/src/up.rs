@@ -1,0 +1,17 @@
+//! Builds the product and becomes it.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::workspace::{Workspace, run};
+
+/// `cargo xtask up`: signals go to the server itself, because nothing is left in between.
+pub(crate) fn up(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    run(&mut workspace.cargo(["build", "--release", "--package", "cairn"]))?;
+    let binary = workspace.built("release", "cairn");
+    let error = Command::new(&binary).arg("up").args(arguments).exec();
+    Err(error).with_context(|| format!("start {}", binary.display()))
+}
