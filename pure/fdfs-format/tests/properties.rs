@@ -137,7 +137,7 @@ proptest! {
     ) {
         let groups: Vec<groups::Group> = rows.iter().map(|(name, (port, paths, subdirs, trunk), server)| groups::Group {
             group_name: GroupName::parse(name.as_bytes()).unwrap(),
-            storage_port: *port,
+            storage_port: i32::from(*port),
             store_path_count: *paths,
             subdir_count_per_path: *subdirs,
             current_trunk_file_id: *trunk,

@@ -14,8 +14,8 @@ pub const GROUPS_FILE: &str = "storage_groups_new.dat";
 pub struct Group {
     /// Its name.
     pub group_name: GroupName,
-    /// Port of its storages.
-    pub storage_port: u16,
+    /// Port of its storages; −1 when they use different ones.
+    pub storage_port: i32,
     /// Store paths of each storage.
     pub store_path_count: u16,
     /// Directories on each of the two levels below a store path.
