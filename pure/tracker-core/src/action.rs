@@ -1,0 +1,155 @@
+//! What a [`crate::Cluster`] wants done: the complete list of its effects.
+
+use std::net::IpAddr;
+
+use fdfs_fileid::GroupName;
+use fdfs_proto::tracker::{change_list, join, query_fetch, query_store, sync_source};
+use fdfs_proto::{StorageId, StorageStatus};
+
+use crate::{ConnId, Refusal, ServerAddrs, Ticket};
+
+/// One effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Answer the request that this connection waits for.
+    Reply {
+        /// On this connection.
+        conn: ConnId,
+        /// With this.
+        reply: Result<Reply, Refusal>,
+    },
+    /// Save a part of the state.
+    Persist {
+        /// Which part.
+        section: Section,
+        /// Whether the answer should wait for it. When saving fails it is answered nonetheless: the tracker
+        /// keeps working from memory.
+        before_reply: bool,
+    },
+    /// Ask a storage something; the answer, or its absence, comes back as
+    /// [`crate::Event::StorageAnswered`] in any case.
+    AskStorage {
+        /// To tell the answer by.
+        ticket: Ticket,
+        /// Where the storage is.
+        addrs: ServerAddrs,
+        /// Its port.
+        port: u16,
+        /// What to ask.
+        ask: StorageAsk,
+    },
+    /// Something happened that an operator may want to read.
+    Note(Note),
+}
+
+/// What a tracker asks a storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageAsk {
+    /// Storage command 31: how long its trunk binlog is, in bytes.
+    TrunkBinlogSize,
+    /// Storage command 32: to forget how far its peers have the trunk binlog.
+    DeleteTrunkMarks,
+}
+
+/// A part of the state that is saved by itself (wire protocol: what a tracker persists).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Section {
+    /// `storage_groups_new.dat`
+    Groups,
+    /// `storage_servers_new.dat`
+    Servers,
+    /// `storage_sync_timestamp.dat`
+    SyncTimes,
+    /// `storage_changelog.dat`
+    Changelog,
+    /// `.tracker_status`
+    Status,
+}
+
+/// The body of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing but success.
+    Done,
+    /// To a JOIN.
+    Joined(join::Got),
+    /// To beats and reports: what changed since the last one.
+    Changes(change_list::Got),
+    /// Where a storage gets its old data, if anywhere.
+    Source(sync_source::Got),
+    /// The highest trunk file number.
+    TrunkFileId(u32),
+    /// A part of the changelog.
+    Changelog(Vec<u8>),
+    /// A storage for an upload.
+    StoreOne(query_store::Got),
+    /// All storages of a group that take uploads.
+    StoreAll(query_store::GotAll),
+    /// The storage that serves, or changes, a file.
+    FetchOne(query_fetch::Got),
+    /// All storages that serve a file.
+    FetchAll(query_fetch::GotAll),
+    /// The trunk server.
+    TrunkServer(StorageId),
+    /// To a ping: the trunk servers of all groups, when some changed since the last ping.
+    TrunkServers(Vec<(GroupName, Option<StorageId>)>),
+}
+
+/// Something an operator may want to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// A group appeared.
+    GroupAdded(GroupName),
+    /// A group was deleted.
+    GroupDeleted(GroupName),
+    /// A storage appeared.
+    StorageAdded {
+        /// Its group.
+        group: GroupName,
+        /// Its id.
+        id: StorageId,
+        /// Its addresses.
+        addrs: ServerAddrs,
+    },
+    /// A storage's status changed.
+    StatusChanged {
+        /// Its group.
+        group: GroupName,
+        /// Its id.
+        id: StorageId,
+        /// From.
+        old: StorageStatus,
+        /// To.
+        new: StorageStatus,
+    },
+    /// A storage has a new address.
+    AddrChanged {
+        /// Its group.
+        group: GroupName,
+        /// The old id.
+        old: StorageId,
+        /// The new one.
+        new: StorageId,
+    },
+    /// Another tracker, or nobody, leads.
+    LeaderChanged {
+        /// The leader's address and port.
+        leader: Option<(IpAddr, u16)>,
+        /// Whether it is this tracker.
+        me: bool,
+    },
+    /// A tracker was learnt from a storage.
+    TrackerLearnt {
+        /// Its addresses.
+        addrs: ServerAddrs,
+        /// Its port.
+        port: u16,
+    },
+    /// Another trunk server, or none.
+    TrunkServerChanged {
+        /// The group.
+        group: GroupName,
+        /// The storage.
+        id: Option<StorageId>,
+    },
+}

@@ -1,0 +1,45 @@
+//! The changelog: deletions and address changes, as text that storages read on from where they stopped.
+//!
+//! Source: wire protocol, CHANGELOG_REQ and what a tracker persists.
+
+use crate::Refusal;
+use crate::limits::{CHANGELOG_BYTES_MAX, CHANGELOG_PAGE};
+
+/// The text of `storage_changelog.dat`. It only grows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Changelog {
+    text: Vec<u8>,
+}
+
+impl Changelog {
+    /// Continues a text that was saved.
+    pub(crate) fn new(text: Vec<u8>) -> Self {
+        Self { text }
+    }
+
+    /// Bytes written so far.
+    pub(crate) fn len(&self) -> u64 {
+        self.text.len() as u64
+    }
+
+    /// The text.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Adds a line, its newline included.
+    pub(crate) fn append(&mut self, line: &[u8]) -> Result<(), Refusal> {
+        if self.text.len() + line.len() > CHANGELOG_BYTES_MAX {
+            return Err(Refusal::LimitReached);
+        }
+        self.text.extend_from_slice(line);
+        Ok(())
+    }
+
+    /// At most a page from `offset`, which may be cut inside a line.
+    pub(crate) fn page(&self, offset: u64) -> &[u8] {
+        let from = usize::try_from(offset).map_or(self.text.len(), |offset| offset.min(self.text.len()));
+        let to = (from + CHANGELOG_PAGE).min(self.text.len());
+        self.text.get(from..to).unwrap_or_default()
+    }
+}

@@ -1,0 +1,166 @@
+//! Where an upload goes: which group, which storage, which store path.
+//!
+//! Source: wire protocol, "which group", "which server", "which path".
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fdfs_conf::tracker::{ReservedSpace, SHARE_WHOLE, StoreLookup, StorePathChoice, StoreServer};
+use fdfs_fileid::{GroupName, StorePathIndex};
+use fdfs_proto::StorageId;
+
+use crate::{Group, PathSpace, PlacementConfig, Refusal};
+
+/// Where an upload goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
+    /// The group.
+    pub group: GroupName,
+    /// The storage.
+    pub storage: StorageId,
+    /// The store path on it.
+    pub path: StorePathIndex,
+}
+
+/// Whether `space` leaves room beside the reserve.
+pub fn leaves_room(reserved: ReservedSpace, space: PathSpace) -> bool {
+    match reserved {
+        ReservedSpace::Megabytes(mb) => space.free_mb > mb,
+        ReservedSpace::Share(share) => {
+            u128::from(space.free_mb) * u128::from(SHARE_WHOLE)
+                > u128::from(space.total_mb) * u128::from(share)
+        }
+    }
+}
+
+/// The same question for one of `paths` store paths: a reserve in megabytes is shared among them.
+pub fn leaves_room_on_path(reserved: ReservedSpace, space: PathSpace, paths: u32) -> bool {
+    match reserved {
+        ReservedSpace::Megabytes(mb) => space.free_mb > mb / u64::from(paths.max(1)),
+        share @ ReservedSpace::Share(_) => leaves_room(share, space),
+    }
+}
+
+/// `space` with the free space inside trunk files counted in.
+fn with_trunk(space: PathSpace, trunk_free_mb: u64) -> PathSpace {
+    PathSpace { free_mb: space.free_mb.saturating_add(trunk_free_mb), ..space }
+}
+
+/// Whether a group has room, on its disks or, with trunk files, inside those.
+pub fn has_room(config: &PlacementConfig, group: &Group) -> bool {
+    let reserved = config.choice.reserved_storage_space;
+    leaves_room(reserved, group.space)
+        || config.use_trunk && leaves_room(reserved, with_trunk(group.space, group.trunk_free_mb))
+}
+
+/// The cursor over groups, when they take turns: where the next upload that names none is tried first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GroupCursor(pub Option<GroupName>);
+
+/// Picks the group for an upload that names none, and moves the cursor.
+pub fn pick_group(
+    config: &PlacementConfig,
+    groups: &BTreeMap<GroupName, Arc<Group>>,
+    cursor: &mut GroupCursor,
+) -> Result<GroupName, Refusal> {
+    if let StoreLookup::Group(name) = config.choice.store_lookup {
+        let group = groups.get(&name).ok_or(Refusal::UnknownGroup)?;
+        return check_group(config, group);
+    }
+    let start = match config.choice.store_lookup {
+        StoreLookup::LoadBalance => roomiest_group(config, groups),
+        _ => cursor.0,
+    };
+    let start = start.filter(|name| groups.contains_key(name));
+    let ring = || {
+        let from_start = groups.values().filter(move |group| start.is_none_or(|start| group.name >= start));
+        let before = groups.values().filter(move |group| start.is_some_and(|start| group.name < start));
+        from_start.chain(before).filter(|group| group.writable().next().is_some())
+    };
+    let reserved = config.choice.reserved_storage_space;
+    let on_disk = ring().find(|group| leaves_room(reserved, group.space));
+    let picked = match on_disk {
+        None if config.use_trunk => ring().find(|group| has_room(config, group)),
+        found => found,
+    };
+    let Some(picked) = picked else {
+        return Err(if ring().next().is_some() { Refusal::NoSpace } else { Refusal::NothingWritable });
+    };
+    let name = picked.name;
+    if config.choice.store_lookup == StoreLookup::RoundRobin {
+        let next = groups.keys().find(|other| **other > name).or_else(|| groups.keys().next());
+        *cursor = GroupCursor(next.copied());
+    }
+    Ok(name)
+}
+
+/// Whether a named group can take an upload.
+pub fn check_group(config: &PlacementConfig, group: &Group) -> Result<GroupName, Refusal> {
+    if group.writable().next().is_none() {
+        return Err(Refusal::NothingWritable);
+    }
+    if !has_room(config, group) {
+        return Err(Refusal::NoSpace);
+    }
+    Ok(group.name)
+}
+
+/// Where load balancing begins: at the group with most free space that can take an upload, or, when that is
+/// full and there are trunk files, the one with most free space inside those.
+fn roomiest_group(config: &PlacementConfig, groups: &BTreeMap<GroupName, Arc<Group>>) -> Option<GroupName> {
+    fn most<'a>(
+        groups: impl Iterator<Item = &'a Arc<Group>>,
+        free: fn(&Group) -> u64,
+    ) -> Option<&'a Arc<Group>> {
+        groups.reduce(|best, group| if free(group) > free(best) { group } else { best })
+    }
+    let open = || groups.values().filter(|group| group.writable().next().is_some());
+    let by_disk = most(open(), |group| group.space.free_mb);
+    let full = by_disk.is_some_and(|group| !leaves_room(config.choice.reserved_storage_space, group.space));
+    let best = if full && config.use_trunk { most(open(), |group| group.trunk_free_mb) } else { by_disk };
+    best.map(|group| group.name)
+}
+
+/// Picks the storage of a group, and moves the group's cursor when storages take turns.
+pub fn pick_server(config: &PlacementConfig, group: &mut Group) -> Result<StorageId, Refusal> {
+    let choice = config.server_in_force();
+    if choice != StoreServer::RoundRobin {
+        return group.store_server(choice).map(|member| member.id).ok_or(Refusal::NothingWritable);
+    }
+    let count = group.writable().count();
+    let index = if group.write_cursor < count { group.write_cursor } else { 0 };
+    let id = group.writable().nth(index).map(|member| member.id).ok_or(Refusal::NothingWritable)?;
+    group.write_cursor = if index + 1 < count { index + 1 } else { 0 };
+    Ok(id)
+}
+
+/// Picks the store path of a storage, and moves the storage's cursor.
+pub fn pick_path(
+    config: &PlacementConfig,
+    group: &mut Group,
+    id: &StorageId,
+) -> Result<StorePathIndex, Refusal> {
+    let count = group.store_path_count;
+    if count == 0 {
+        return Err(Refusal::NoStorePath);
+    }
+    let reserved = config.choice.reserved_storage_space;
+    let trunk_free_mb = group.trunk_free_mb;
+    let member = group.members.get_mut(id).ok_or(Refusal::NothingWritable)?;
+    let start = if member.write_path < count { member.write_path } else { 0 };
+    let space = |path: u32| member.paths.get(path as usize).copied().unwrap_or_default();
+    let ring = || (start..count).chain(0..start);
+    let on_disk = ring().find(|path| leaves_room_on_path(reserved, space(*path), count));
+    let picked = match on_disk {
+        None if config.use_trunk => {
+            ring().find(|path| leaves_room_on_path(reserved, with_trunk(space(*path), trunk_free_mb), count))
+        }
+        found => found,
+    };
+    let path = picked.ok_or(Refusal::NoSpace)?;
+    member.write_path = match config.choice.store_path {
+        StorePathChoice::RoundRobin => (path + 1) % count,
+        StorePathChoice::LoadBalance => path,
+    };
+    u8::try_from(path).map(StorePathIndex).map_err(|_| Refusal::NoStorePath)
+}

@@ -1,0 +1,110 @@
+//! Where a file is read, and where it is changed.
+//!
+//! The tracker does not know which files exist. It reads source and time from the name and concludes who
+//! must have it (wire protocol: QUERY_FETCH and QUERY_UPDATE).
+
+use fdfs_conf::tracker::DownloadServer;
+use fdfs_fileid::{FileName, Kind, Source};
+use fdfs_proto::StorageId;
+
+use crate::placement::pick_server;
+use crate::{Group, Member, PlacementConfig, Refusal};
+
+/// What a name says about where its file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origin {
+    /// Who took the upload; none when the name does not say.
+    source: Option<Source>,
+    /// Unix seconds of the upload.
+    made: i64,
+    /// Never changes after the upload: whoever has it, has all of it.
+    settled: bool,
+}
+
+impl Origin {
+    /// Reads a name. One without readable stamp is taken for an old file of an unknown source.
+    pub fn of(name: &FileName) -> Self {
+        let settled = matches!(name.kind(), Kind::Normal | Kind::Trunk);
+        match name.stamp() {
+            Some(stamp) => Self { source: Some(stamp.source), made: i64::from(stamp.timestamp), settled },
+            None => Self { source: None, made: 0, settled },
+        }
+    }
+
+    fn is_source(&self, member: &Member) -> bool {
+        match self.source {
+            Some(Source::Ip(addr)) => member.addrs.contains(addr.into()),
+            Some(Source::Id(id)) => member.id.as_str().parse() == Ok(id),
+            None => false,
+        }
+    }
+
+    /// Whether a readable storage must have the file, if anybody has.
+    fn is_at(&self, config: &PlacementConfig, now: i64, member: &Member) -> bool {
+        let synced = member.stat.last_synced_timestamp;
+        self.is_source(member)
+            || self.made < now.saturating_sub(config.sync_max_delay_s)
+            || synced > self.made
+            || synced.saturating_add(1) >= self.made && now.saturating_sub(self.made) > config.sync_max_time_s
+    }
+}
+
+/// The one storage a download is sent to. Moves the group's cursor when storages take turns.
+pub fn fetch_one(
+    config: &PlacementConfig,
+    now: i64,
+    group: &mut Group,
+    origin: Origin,
+) -> Result<StorageId, Refusal> {
+    let readable: Vec<&Member> = group.readable().collect();
+    if readable.is_empty() {
+        return Err(Refusal::NothingReadable);
+    }
+    if (!origin.settled || config.choice.download_server == DownloadServer::Source)
+        && let Some(source) = readable.iter().find(|member| origin.is_source(member))
+    {
+        return Ok(source.id);
+    }
+    if origin.settled {
+        let start = if group.read_cursor < readable.len() { group.read_cursor } else { 0 };
+        let mut ring = (start..readable.len()).chain(0..start);
+        let found = ring.find_map(|index| {
+            let member = readable.get(index).filter(|member| origin.is_at(config, now, member))?;
+            Some((index, member.id))
+        });
+        if let Some((index, id)) = found {
+            group.read_cursor = (index + 1) % readable.len();
+            return Ok(id);
+        }
+    }
+    stand_in(config, group).ok_or(Refusal::NothingReadable)
+}
+
+/// All storages a download may be sent to, by id; at least one.
+pub fn fetch_all(
+    config: &PlacementConfig,
+    now: i64,
+    group: &Group,
+    origin: Origin,
+) -> Result<Vec<StorageId>, Refusal> {
+    let has_it = |member: &&Member| {
+        if origin.settled { origin.is_at(config, now, member) } else { origin.is_source(member) }
+    };
+    let found: Vec<StorageId> = group.readable().filter(has_it).map(|member| member.id).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    stand_in(config, group).map(|id| vec![id]).ok_or(Refusal::NothingReadable)
+}
+
+/// The storage that changes a file: its source, or any while that is away.
+pub fn update(config: &PlacementConfig, group: &mut Group, origin: Origin) -> Result<StorageId, Refusal> {
+    let source = group.writable().find(|member| origin.is_source(member)).map(|member| member.id);
+    source.map_or_else(|| pick_server(config, group), Ok)
+}
+
+/// The storage that stands for the group, when it can be read.
+fn stand_in(config: &PlacementConfig, group: &Group) -> Option<StorageId> {
+    let server = group.store_server(config.server_in_force())?;
+    server.is_readable().then_some(server.id)
+}

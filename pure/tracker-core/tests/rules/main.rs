@@ -1,0 +1,16 @@
+//! Every rule of the tracker, by example.
+
+#![allow(clippy::unwrap_used)] // A test may stop at the first surprise.
+
+mod admin;
+mod changes;
+mod join;
+mod life_cycle;
+mod placement;
+mod routing;
+mod snapshot;
+mod source;
+mod testing;
+mod trackers;
+mod trunk_server;
+mod view;

@@ -1,0 +1,192 @@
+//! Where files are read and changed.
+
+use crate::testing::{START, Script, appender_of, file_of, group, ids};
+use fdfs_conf::tracker::DownloadServer;
+use fdfs_fileid::{ExtName, FileName, SlavePrefix, slave_name};
+use tracker_core::{Refusal, Request};
+
+const NEW: i64 = START - 10;
+const OLD: i64 = START - 86_401;
+
+fn two(change: impl FnOnce(&mut tracker_core::ClusterConfig)) -> Script {
+    let mut t = Script::with(change);
+    t.serving("group1", &["10.0.0.1", "10.0.0.2"]);
+    t
+}
+
+#[test]
+fn a_new_file_is_only_at_its_source() {
+    let mut t = two(|_| {});
+    let name = file_of("10.0.0.2", NEW);
+    assert_eq!(t.fetch(&name).unwrap(), "10.0.0.2");
+    assert_eq!(t.fetch(&name).unwrap(), "10.0.0.2");
+    assert_eq!(t.fetch_all(&name).unwrap(), ["10.0.0.2"]);
+}
+
+#[test]
+fn an_old_file_is_everywhere_and_storages_take_turns() {
+    let mut t = two(|_| {});
+    let name = file_of("10.0.0.2", OLD);
+    let turns: Vec<_> = (0..3).map(|_| t.fetch(&name).unwrap()).collect();
+    assert_eq!(turns, ["10.0.0.1", "10.0.0.2", "10.0.0.1"]);
+    assert_eq!(t.fetch_all(&name).unwrap(), ["10.0.0.1", "10.0.0.2"]);
+}
+
+#[test]
+fn a_file_of_exactly_a_day_is_not_old_yet() {
+    let mut t = two(|_| {});
+    assert_eq!(t.fetch_all(&file_of("10.0.0.2", START - 86_400)).unwrap(), ["10.0.0.2"]);
+    assert_eq!(t.fetch_all(&file_of("10.0.0.2", START - 86_401)).unwrap(), ["10.0.0.1", "10.0.0.2"]);
+}
+
+#[test]
+fn a_storage_that_is_synced_beyond_a_file_has_it() {
+    let mut t = two(|_| {});
+    t.synced("10.0.0.1", &[("10.0.0.2", NEW + 1)]);
+    assert_eq!(t.fetch_all(&file_of("10.0.0.2", NEW)).unwrap(), ["10.0.0.1", "10.0.0.2"]);
+    t.synced("10.0.0.1", &[("10.0.0.2", NEW)]);
+    assert_eq!(t.fetch_all(&file_of("10.0.0.2", NEW)).unwrap(), ["10.0.0.2"]);
+}
+
+#[test]
+fn a_storage_synced_up_to_the_second_before_has_a_file_once_it_had_time_to_arrive() {
+    let mut t = two(|_| {});
+    t.synced("10.0.0.1", &[("10.0.0.2", START - 301)]);
+    assert_eq!(t.fetch_all(&file_of("10.0.0.2", START - 301)).unwrap(), ["10.0.0.1", "10.0.0.2"]);
+    assert_eq!(t.fetch_all(&file_of("10.0.0.2", START - 300)).unwrap(), ["10.0.0.2"]);
+    t.at(1);
+    assert_eq!(t.fetch_all(&file_of("10.0.0.2", START - 300)).unwrap(), ["10.0.0.1", "10.0.0.2"]);
+    assert_eq!(t.fetch_all(&file_of("10.0.0.2", START - 299)).unwrap(), ["10.0.0.2"]);
+}
+
+#[test]
+fn a_new_file_of_a_source_that_is_away_is_asked_for_at_the_first_storage() {
+    let mut t = two(|_| {});
+    t.leaves("10.0.0.2");
+    let name = file_of("10.0.0.2", NEW);
+    assert_eq!(t.fetch(&name).unwrap(), "10.0.0.1");
+    assert_eq!(t.fetch_all(&name).unwrap(), ["10.0.0.1"]);
+}
+
+#[test]
+fn source_first_means_the_source_while_it_is_there() {
+    let mut t = two(|config| config.placement.choice.download_server = DownloadServer::Source);
+    let name = file_of("10.0.0.2", OLD);
+    assert_eq!(t.fetch(&name).unwrap(), "10.0.0.2");
+    assert_eq!(t.fetch(&name).unwrap(), "10.0.0.2");
+    assert_eq!(t.fetch_all(&name).unwrap(), ["10.0.0.1", "10.0.0.2"]);
+    t.leaves("10.0.0.2");
+    assert_eq!(t.fetch(&name).unwrap(), "10.0.0.1");
+}
+
+#[test]
+fn appenders_and_slaves_are_read_at_their_source() {
+    let mut t = two(|_| {});
+    let prefix = SlavePrefix::parse(b"_big").unwrap();
+    let slave = slave_name(&file_of("10.0.0.2", OLD), &prefix, &ExtName::from_path("a.txt")).unwrap();
+    for name in [appender_of("10.0.0.2", OLD), slave] {
+        assert_eq!(t.fetch(&name).unwrap(), "10.0.0.2");
+        assert_eq!(t.fetch(&name).unwrap(), "10.0.0.2");
+        assert_eq!(t.fetch_all(&name).unwrap(), ["10.0.0.2"]);
+    }
+    t.leaves("10.0.0.2");
+    assert_eq!(t.fetch(&appender_of("10.0.0.2", OLD)).unwrap(), "10.0.0.1");
+    assert_eq!(t.fetch_all(&appender_of("10.0.0.2", OLD)).unwrap(), ["10.0.0.1"]);
+}
+
+#[test]
+fn a_name_that_says_nothing_counts_as_an_old_file() {
+    let mut t = two(|_| {});
+    let name = FileName::parse(b"M00/00/00/nobody-knows-me.txt").unwrap();
+    assert_eq!(t.fetch_all(&name).unwrap(), ["10.0.0.1", "10.0.0.2"]);
+    t.update(&name).unwrap();
+}
+
+#[test]
+fn without_a_readable_storage_nothing_can_be_fetched() {
+    let mut t = two(|_| {});
+    t.leaves("10.0.0.1").leaves("10.0.0.2");
+    let name = file_of("10.0.0.2", OLD);
+    assert_eq!(t.fetch(&name), Err(Refusal::NothingReadable));
+    assert_eq!(t.fetch_all(&name), Err(Refusal::NothingReadable));
+    assert_eq!(t.update(&name), Err(Refusal::NothingWritable));
+    assert_eq!(
+        t.client(Request::FetchOne { group: group("group9"), name: &name }),
+        Err(Refusal::UnknownGroup)
+    );
+}
+
+#[test]
+fn a_file_is_changed_at_its_source_or_anywhere_while_that_is_away() {
+    let mut t = two(|_| {});
+    let name = file_of("10.0.0.2", NEW);
+    assert_eq!(t.update(&name).unwrap(), "10.0.0.2");
+    assert_eq!(t.update(&name).unwrap(), "10.0.0.2");
+    assert_eq!(t.update(&file_of("10.0.0.9", NEW)).unwrap(), "10.0.0.1");
+    assert_eq!(t.update(&file_of("10.0.0.9", NEW)).unwrap(), "10.0.0.2", "whose turn it is");
+    t.leaves("10.0.0.2");
+    assert_eq!(t.update(&name).unwrap(), "10.0.0.1");
+}
+
+#[test]
+fn modes_decide_who_serves_what() {
+    let table = "1 group1 10.0.0.1 rw=read\n2 group1 10.0.0.2 rw=write\n3 group1 10.0.0.3 rw=none\n";
+    let mut t = Script::with(|config| config.naming = ids(table, true));
+    t.serving("group1", &["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    let name = file_of("2", OLD);
+    assert_eq!(t.fetch(&name).unwrap(), "10.0.0.1");
+    assert_eq!(t.fetch_all(&name).unwrap(), ["10.0.0.1"]);
+    assert_eq!(t.update(&name).unwrap(), "10.0.0.2");
+    assert_eq!(t.fetch(&file_of("2", NEW)), Err(Refusal::NothingReadable), "its source may not be read");
+}
+
+#[test]
+fn a_name_with_an_id_finds_its_source_by_id_whatever_its_address() {
+    let table = "7 group1 10.0.0.1\n8 group1 10.0.0.1:23001\n";
+    let mut t = Script::with(|config| config.naming = ids(table, true));
+    for port in [23000, 23001] {
+        t.join_with("10.0.0.1", |ask| {
+            ask.joiner.storage_port = port;
+            ask.joiner.init = false;
+            ask.joiner.status = Some(fdfs_proto::StorageStatus::Online);
+        });
+        t.disks("10.0.0.1", &[(1000, 500)]);
+    }
+    let name = file_of("8", NEW);
+    let asked = t.client(Request::FetchOne { group: group("group1"), name: &name });
+    match asked.unwrap() {
+        tracker_core::Reply::FetchOne(got) => assert_eq!(got.server.port, 23001),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_name_with_an_outer_address_finds_its_source() {
+    let table = "1 group1 10.0.0.1,198.51.100.1\n2 group1 10.0.0.2\n";
+    let mut t = Script::with(|config| config.naming = ids(table, false));
+    t.serving("group1", &["10.0.0.1", "10.0.0.2"]);
+    assert_eq!(t.fetch(&file_of("198.51.100.1", NEW)).unwrap(), "10.0.0.1");
+}
+
+#[test]
+fn the_time_up_to_which_a_storage_is_synced_is_the_least_of_its_active_sources() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    t.synced("10.0.0.1", &[("10.0.0.2", 500), ("10.0.0.3", 400), ("10.0.0.1", 1), ("10.0.0.9", 2)]);
+    assert_eq!(t.member("10.0.0.1").stat.last_synced_timestamp, 400);
+    t.leaves("10.0.0.3");
+    t.synced("10.0.0.1", &[("10.0.0.2", 500), ("10.0.0.3", 400)]);
+    assert_eq!(t.member("10.0.0.1").stat.last_synced_timestamp, 500);
+    t.synced("10.0.0.1", &[("10.0.0.2", 0)]);
+    assert_eq!(t.member("10.0.0.1").stat.last_synced_timestamp, 500, "zero says nothing");
+}
+
+#[test]
+fn where_storages_do_not_take_turns_it_is_the_most() {
+    let mut t = two(|config| {
+        config.placement.choice.store_server = fdfs_conf::tracker::StoreServer::First;
+    });
+    t.synced("10.0.0.1", &[("10.0.0.2", 500)]);
+    t.synced("10.0.0.1", &[("10.0.0.2", 300)]);
+    assert_eq!(t.member("10.0.0.1").stat.last_synced_timestamp, 500);
+}
