@@ -89,7 +89,7 @@ fn a_tracker_that_does_not_trust_storages_is_asked_for_the_id() {
     t.settings.server_id = Some(100_001);
     t.run_to(0, Cmd::GetServerId);
     let ask = t.asked(0, Cmd::GetServerId);
-    assert_eq!(ask.body, b"group1\0\0\0\0\0\0\0\0\0\0127.0.0.3:23000");
+    assert_eq!(ask.body, b"group1\0\0\0\0\0\0\0\0\0\x00127.0.0.3:23000");
     ask.reply(b"100002");
     t.run_to(0, Cmd::Join);
     assert_eq!(t.view().identity.unwrap().id, id("100002"));
@@ -518,6 +518,24 @@ fn a_follower_with_another_idea_of_this_storage_is_corrected_and_joined_again() 
     assert_eq!(ask.body, [7]);
     ask.reply(b"");
     t.left(1, None);
+}
+
+#[test]
+fn what_a_follower_hears_from_others_after_the_join_is_not_corrected() {
+    // Recorded from the original (trunk-2-trackers-4-storages, storage 14): the follower answers the JOIN with
+    // INIT, the leader lists WAIT_SYNC and later ACTIVE, and nothing is corrected.
+    let mut t = Script::new();
+    t.trackers(2);
+    t.run_to(0, Cmd::SyncDestRequest);
+    t.asked(0, Cmd::SyncDestRequest).reply(b"10.0.1.9\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x63");
+    t.run_to_rest(1);
+    t.run_to(0, Cmd::Beat);
+    t.asked(0, Cmd::Beat).leader_and_list(0, &[("10.0.1.9", Active), ("127.0.0.3", WaitSync)]);
+    t.run_to_rest(0);
+    t.at(secs(30)).wake(0);
+    t.asked(0, Cmd::Beat).list(&[("10.0.1.9", Active), ("127.0.0.3", Active)]);
+    t.wake(1);
+    t.asked(1, Cmd::Beat);
 }
 
 #[test]

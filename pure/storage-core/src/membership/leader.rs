@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use fdfs_proto::Host;
+use fdfs_proto::{Host, StorageStatus};
 
-use super::{Membership, TrackerIndex};
+use super::{Link, Membership, TrackerIndex};
 
 /// An open question about who leads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,7 +51,39 @@ impl Membership {
             self.dispute.doubt = Some((old, by));
         }
         self.leader = leader;
+        for index in (0..).take(self.links.len()).map(TrackerIndex) {
+            self.compare_with_leader(index);
+        }
         self.touch();
+    }
+
+    /// Decides whether a follower has to be told what the leader thinks of this storage (wire protocol: CHANGE_STATUS).
+    /// Asked when either has just said what it thinks: later the follower hears from others, and what it said on the
+    /// JOIN is old.
+    pub(super) fn compare_with_leader(&mut self, tracker: TrackerIndex) {
+        let differs = self.status_by_leader(tracker).is_some();
+        if let Some(link) = self.link_mut(tracker)
+            && differs
+        {
+            link.to_correct = true;
+        }
+    }
+
+    /// What to tell a follower about this storage.
+    pub(crate) fn status_to_correct(&self, tracker: TrackerIndex) -> Option<StorageStatus> {
+        self.link(tracker).filter(|link| link.to_correct)?;
+        self.status_by_leader(tracker)
+    }
+
+    /// The leader's idea of this storage, when this follower has another one. OFFLINE, ONLINE and ACTIVE count as one.
+    fn status_by_leader(&self, tracker: TrackerIndex) -> Option<StorageStatus> {
+        let leads = |link: &&Link| link.joined && link.host.is_some() && link.host == self.leader;
+        let leader = self.links.iter().find(leads)?;
+        let follower = self.link(tracker).filter(|link| link.joined && link.host != leader.host)?;
+        let (told, seen) = (leader.listed_status.or(leader.my_status)?, follower.my_status?);
+        let live =
+            |status| matches!(status, StorageStatus::Offline | StorageStatus::Online | StorageStatus::Active);
+        (told != seen && !(live(told) && live(seen))).then_some(told)
     }
 
     pub(crate) fn leader_duty(&self, tracker: TrackerIndex) -> LeaderDuty {

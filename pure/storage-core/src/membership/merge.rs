@@ -68,7 +68,7 @@ impl Membership {
             listed.insert(id);
             let mine = self.is_me(brief);
             if mine && let Some(link) = self.link_mut(tracker) {
-                link.my_status = Some(brief.status);
+                link.listed_status = Some(brief.status);
             }
             let reported = Peer { status: brief.status, ip: brief.ip, port: brief.port };
             match self.servers.get(&id).copied() {

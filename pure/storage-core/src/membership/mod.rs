@@ -87,8 +87,12 @@ struct Link {
     answered_join: bool,
     /// The connection is joined now.
     joined: bool,
-    /// The status it last said this storage has.
+    /// The status it gave this storage when it joined, and what the messages since then must have made of it.
     my_status: Option<StorageStatus>,
+    /// The status it last listed this storage with.
+    listed_status: Option<StorageStatus>,
+    /// It has to hear what the leader says about this storage.
+    to_correct: bool,
     /// It does not know the source of the old data (any more).
     source_unknown: bool,
     /// It has acknowledged the change of address.
@@ -200,6 +204,8 @@ impl Membership {
             link.answered_join = true;
             link.joined = reply.is_some();
             link.my_status = reply.map(|reply| reply.status);
+            link.listed_status = None;
+            link.to_correct = false;
             self.touch();
         }
     }
@@ -219,21 +225,11 @@ impl Membership {
         {
             link.joined = false;
             link.my_status = None;
+            link.listed_status = None;
+            link.to_correct = false;
             link.source_unknown = false;
             self.touch();
         }
-    }
-
-    /// What a follower must be told about this storage's status, because the leader sees it differently (wire
-    /// protocol: CHANGE_STATUS). OFFLINE, ONLINE and ACTIVE count as one.
-    pub fn status_to_correct(&self, tracker: TrackerIndex) -> Option<StorageStatus> {
-        let leader =
-            self.links.iter().find(|link| link.joined && link.host.is_some() && link.host == self.leader)?;
-        let follower = self.link(tracker).filter(|link| link.host != leader.host)?;
-        let (told, seen) = (leader.my_status?, follower.my_status?);
-        let live =
-            |status| matches!(status, StorageStatus::Offline | StorageStatus::Online | StorageStatus::Active);
-        (told != seen && !(live(told) && live(seen))).then_some(told)
     }
 
     fn my_listed_status(&self) -> Option<StorageStatus> {

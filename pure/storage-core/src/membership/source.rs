@@ -88,7 +88,15 @@ impl Membership {
     }
 
     /// A tracker chose a source, or said that none is needed.
-    pub(crate) fn source_found(&mut self, source: Option<SyncSource>) {
+    pub(crate) fn source_found(&mut self, tracker: TrackerIndex, source: Option<SyncSource>) {
+        if let Some(link) = self.link_mut(tracker) {
+            let waits = source.is_some();
+            link.my_status = Some(if waits { StorageStatus::WaitSync } else { StorageStatus::Online });
+        }
+        self.settle(source);
+    }
+
+    fn settle(&mut self, source: Option<SyncSource>) {
         self.search = SourceSearch::Idle;
         self.source_epoch += 1;
         self.change_record(|record| {
@@ -102,9 +110,18 @@ impl Membership {
     /// A tracker answered the notification about the source. Returns what to remember for
     /// [`Membership::source_duty`].
     pub(crate) fn source_notified(&mut self, tracker: TrackerIndex, unknown: bool) -> u32 {
+        let has_source = self.record.source.is_some();
         if let Some(link) = self.link_mut(tracker) {
             link.source_unknown = unknown;
+            link.my_status = match (link.my_status, has_source) {
+                (Some(StorageStatus::Init), true) if !unknown => Some(StorageStatus::WaitSync),
+                (Some(StorageStatus::Init | StorageStatus::WaitSync | StorageStatus::Syncing), false) => {
+                    Some(StorageStatus::Online)
+                }
+                (status, _) => status,
+            };
         }
+        self.compare_with_leader(tracker);
         let lost = self.record.source.is_some() && self.links.iter().all(|link| link.source_unknown);
         if lost && self.search == SourceSearch::Idle {
             self.search = SourceSearch::Rechecking(BTreeMap::new());
@@ -128,7 +145,7 @@ impl Membership {
             link.source_unknown = false;
         }
         match (source, status) {
-            (Some(source), _) => self.source_found(Some(source)),
+            (Some(source), _) => self.settle(Some(source)),
             // The copy never finished: begin again, with another source.
             (None, status) if status.is_none_or(|status| status < StorageStatus::Offline) => {
                 self.change_record(|record| {

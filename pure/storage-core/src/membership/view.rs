@@ -90,7 +90,8 @@ impl Membership {
     /// The picture as of now.
     pub fn view(&self) -> ClusterView {
         let me = self.identity.as_ref().map(|me| me.id);
-        let said_on_join = || self.links.iter().filter_map(|link| link.my_status).max();
+        let said_on_join =
+            || self.links.iter().filter(|link| link.joined).filter_map(|link| link.my_status).max();
         ClusterView {
             identity: self.identity.clone(),
             parameters: self.parameters,

@@ -110,7 +110,7 @@ impl TrackerLink {
             }
             Question::Source => {
                 let source = sync_source::Got::decode(body).map_err(garbled)?.source;
-                membership.source_found(source);
+                membership.source_found(self.index, source);
                 out.push(Action::Report(Notice::SourceSettled(source.and_then(|source| source.src_id))));
             }
             // The tracker holds the right status from the next JOIN on.
