@@ -1,6 +1,7 @@
 //! Our links say to a tracker what the original's storages said, when the tracker answers what it answered then.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(clippy::disallowed_methods, reason = "recordings are files")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
