@@ -327,7 +327,7 @@ impl Node {
     /// # Errors
     /// When it cannot be started.
     pub fn start(&mut self, binary: &Path) -> Result<()> {
-        let arguments = [self.role.as_ref(), self.conf.as_os_str()];
+        let arguments = [self.role.as_ref(), self.conf.as_os_str(), "--no-daemon".as_ref()];
         self.server = Some(Server::start(&self.name, binary, arguments, &self.output)?);
         Ok(())
     }

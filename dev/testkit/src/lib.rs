@@ -15,4 +15,5 @@ pub mod logs;
 pub mod probe;
 pub mod process;
 pub mod python;
+pub mod up;
 pub mod wait;

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-/// Lines at WARN or ERROR level that contain none of the `expected` texts.
+/// Level words of what needs attention, in our format and in that of the original.
+const LOUD: [&str; 6] = ["WARN", "WARNING", "ERROR", "CRIT", "ALERT", "EMERG"];
+
+/// Lines at WARN level or above that contain none of the `expected` texts.
 #[must_use]
 pub fn unexpected<'a>(log: &'a str, expected: &[&str]) -> Vec<&'a str> {
     log.lines().filter(|line| is_loud(line) && !expected.iter().any(|text| line.contains(text))).collect()
@@ -30,7 +33,7 @@ pub fn check_folder(folder: &Path, expected: &[&str]) -> Result<()> {
 
 /// The level is a word of its own among the first few of a line, after the time stamp; a panic counts too.
 fn is_loud(line: &str) -> bool {
-    let level = line.split_whitespace().take(4).any(|word| matches!(word, "WARN" | "ERROR"));
+    let level = line.split_whitespace().take(4).any(|word| LOUD.contains(&word));
     level || (line.starts_with("thread '") && line.contains("panicked at"))
 }
 
@@ -39,10 +42,10 @@ mod tests {
     use super::*;
 
     const LOG: &str = "\
-2026-11-22T10:00:00Z  INFO storage: joined tracker=127.0.0.2:22122
-2026-11-22T10:00:01Z  WARN storage: tracker lost tracker=127.0.0.2:22122
-2026-11-22T10:00:02Z  INFO storage: file named ERROR was stored
-2026-11-22T10:00:03Z ERROR storage: disk full path=0
+[2026-11-22 10:00:00] INFO - joined tracker=127.0.0.2:22122
+[2026-11-22 10:00:01] WARNING - tracker lost tracker=127.0.0.2:22122
+[2026-11-22 10:00:02] INFO - file named ERROR was stored
+[2026-11-22 10:00:03] ERROR - disk full path=0
 thread 'main' (12) panicked at src/main.rs:3:5:";
 
     #[test]
