@@ -319,3 +319,73 @@ impl Connection {
         self.body_got += body.len() as u64;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake_storage;
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn upload(storage: SocketAddr, size: usize, operations: usize) -> (Tally, Vec<FileRef>) {
+        let request = wire::upload_request(0, &vec![7; size]);
+        let mut made = Vec::new();
+        let job = Job::Upload { request: &request, made: &mut made };
+        let tally = run(storage, 4, job, Until { operations, time: LONG }).unwrap();
+        (tally, made)
+    }
+
+    #[test]
+    fn every_file_is_uploaded_downloaded_and_deleted_exactly_once() {
+        let (storage, files) = fake_storage::start(0);
+        let (tally, made) = upload(storage, 1000, 50);
+        assert_eq!((tally.figures().operations, made.len(), files.lock().unwrap().kept.len()), (50, 50, 50));
+
+        let job = Job::Download { files: &made, size: 1000 };
+        let figures = run(storage, 4, job, Until { operations: 50, time: LONG }).unwrap().figures();
+        assert_eq!((figures.operations, figures.errors), (50, 0));
+
+        let job = Job::Delete { files: &made };
+        let figures = run(storage, 4, job, Until { operations: 50, time: LONG }).unwrap().figures();
+        assert_eq!((figures.operations, figures.errors), (50, 0));
+        assert!(files.lock().unwrap().kept.is_empty());
+    }
+
+    #[test]
+    fn content_longer_than_one_read_and_one_socket_buffer_arrives_whole() {
+        let (storage, files) = fake_storage::start(0);
+        let size = 9 << 20;
+        let (_, made) = upload(storage, size, 8);
+        assert!(files.lock().unwrap().kept.values().all(|len| *len == size as u64));
+        let job = Job::Download { files: &made, size: size as u64 };
+        let figures = run(storage, 4, job, Until { operations: 8, time: LONG }).unwrap().figures();
+        assert_eq!((figures.operations, figures.errors), (8, 0));
+    }
+
+    #[test]
+    fn refusals_are_counted_and_the_load_goes_on() {
+        let (storage, files) = fake_storage::start(10);
+        let (tally, made) = upload(storage, 100, 100);
+        assert_eq!(tally.errors_in_words(), "0 connections broken, 10 times status 28");
+        assert_eq!((made.len(), files.lock().unwrap().kept.len()), (90, 90));
+    }
+
+    #[test]
+    fn a_file_of_another_length_than_uploaded_ends_the_measurement() {
+        let (storage, _) = fake_storage::start(0);
+        let (_, made) = upload(storage, 100, 1);
+        let job = Job::Download { files: &made, size: 101 };
+        let error = run(storage, 1, job, Until { operations: 1, time: LONG }).unwrap_err();
+        assert_eq!(error.to_string(), "a file of 101 bytes was answered with 100");
+    }
+
+    #[test]
+    fn a_server_that_refuses_everything_ends_the_measurement() {
+        let (storage, _) = fake_storage::start(1);
+        let request = wire::upload_request(0, b"x");
+        let mut made = Vec::new();
+        let job = Job::Upload { request: &request, made: &mut made };
+        let error = run(storage, 1, job, Until { operations: usize::MAX, time: LONG }).unwrap_err();
+        assert!(error.to_string().starts_with("more than 1000 operations failed"), "{error}");
+    }
+}

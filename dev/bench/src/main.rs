@@ -3,6 +3,8 @@
 //! `store` loads one storage server with uploads, downloads and deletes, and compares servers by alternating
 //! between them round by round. It will never know what is inside the server it loads.
 
+#[cfg(test)]
+mod fake_storage;
 mod load;
 mod machine;
 mod report;

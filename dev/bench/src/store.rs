@@ -166,6 +166,7 @@ impl Measurement<'_> {
         let until = Until { operations, time: Duration::from_secs_f64(self.arguments.seconds) };
         let tally = load::run(storage.address, connections, job, until);
         shuffle(&mut files);
+        files.shrink_to_fit();
         self.made.push(Made { subject, size, connections, files });
         let tally =
             tally.with_context(|| format!("{name}: upload of {size} bytes, {connections} connections"))?;
