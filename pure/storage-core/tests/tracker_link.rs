@@ -204,12 +204,26 @@ fn with_several_trackers_no_status_is_claimed_until_all_have_answered() {
 #[test]
 fn a_join_lists_every_tracker_whose_address_is_known() {
     let mut t = Script::new();
+    t.named_trackers = true;
     t.trackers(3);
     t.run_to(2, Cmd::Join);
     let hosts: Vec<String> =
         t.asked(2, Cmd::Join).read(join::Ask::decode).trackers.iter().map(ToString::to_string).collect();
     assert_eq!(hosts, ["10.0.0.3:22122"]);
     t.run_to(0, Cmd::Join);
+    assert_eq!(t.asked(0, Cmd::Join).read(join::Ask::decode).trackers.len(), 2);
+}
+
+#[test]
+fn a_tracker_whose_name_is_found_later_is_made_known_by_joining_again() {
+    let mut t = Script::established("10.0.1.9");
+    t.named_trackers = true;
+    t.trackers(2);
+    t.run_to_rest(0);
+    t.connect(1);
+    t.wake(0);
+    t.left(0, None);
+    t.at(secs(1)).connect(0);
     assert_eq!(t.asked(0, Cmd::Join).read(join::Ask::decode).trackers.len(), 2);
 }
 

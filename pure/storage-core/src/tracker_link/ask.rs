@@ -123,9 +123,14 @@ impl TrackerLink {
         }
         if !session.joined {
             let tracker_ip = session.ip.into();
+            session.listed = membership.tracker_list().len();
             let Some(ask) = self.join_ask(membership, tracker_ip) else { return Ok(Next::Wait) };
             ask.encode(body);
             return Ok(Next::Ask(Question::Join));
+        }
+        if membership.tracker_list().len() > session.listed {
+            // A tracker learns from the JOIN alone with whom it shares the cluster.
+            return Err(Leave::Rejoin);
         }
         Ok(match membership.source_duty(self.index, session.notified) {
             SourceDuty::Ask => {

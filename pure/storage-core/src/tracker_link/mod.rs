@@ -137,6 +137,8 @@ struct Session {
     /// The tracker's address.
     ip: IpAddr,
     joined: bool,
+    /// How many trackers the JOIN listed.
+    listed: usize,
     /// Nothing stands before beats and reports.
     serving: bool,
     /// [`Membership::source_duty`] remembers here what was said.
@@ -163,6 +165,7 @@ impl Session {
         Self {
             ip,
             joined: false,
+            listed: 0,
             serving: false,
             notified: None,
             recheck: None,

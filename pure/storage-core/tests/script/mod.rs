@@ -1,6 +1,7 @@
 //! One storage and its trackers, played without a network.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use fdfs_proto::StorageStatus::Init;
 use fdfs_proto::tracker::disk_usage::PathSpace;
@@ -57,6 +58,8 @@ pub(crate) struct Script {
     pub(crate) ids: String,
     pub(crate) own_ip: String,
     pub(crate) inputs: Inputs,
+    /// The trackers have names: their addresses become known when a link connects.
+    pub(crate) named_trackers: bool,
     pub(crate) now: Mono,
     pub(crate) membership: Membership,
     links: Vec<Played>,
@@ -119,6 +122,10 @@ fn brief_of(ip: &str, status: StorageStatus) -> Brief {
     Brief { status, port: 23000, id: Some(id(ip)), ip: IpText::new(ip.as_bytes()).unwrap() }
 }
 
+fn host(tracker: u8) -> Host {
+    Host::new(IpAddr::from([10, 0, 0, tracker + 1]), 22122)
+}
+
 fn membership(settings: &Settings, record: &JoinRecord) -> Membership {
     Membership::new(settings.clone(), record.clone())
 }
@@ -143,6 +150,7 @@ impl Script {
             ids: String::new(),
             own_ip: "127.0.0.3".into(),
             inputs: Inputs::default(),
+            named_trackers: false,
             now: Mono(0),
             membership,
             links: Vec::new(),
@@ -202,6 +210,11 @@ impl Script {
     fn step(&mut self, tracker: usize, event: Event<'_>) -> Vec<Action> {
         if !std::mem::replace(&mut self.begun, true) {
             self.membership = membership(&self.settings, &self.record);
+            if !self.named_trackers {
+                for tracker in 0..self.settings.tracker_count {
+                    self.membership.tracker_found(TrackerIndex(tracker), host(tracker));
+                }
+            }
         }
         let played = &mut self.links[tracker];
         let mut actions = Vec::new();
@@ -244,7 +257,7 @@ impl Script {
 
     pub(crate) fn connected(&mut self, tracker: usize) {
         assert_eq!(self.links[tracker].actions.last(), Some(&Action::Connect));
-        let host = Host::new(format!("10.0.0.{}", tracker + 1).parse().unwrap(), 22122);
+        let host = host(tracker as u8);
         self.membership.tracker_found(TrackerIndex(tracker as u8), host);
         self.step(tracker, Event::Connected(host.ip));
     }

@@ -110,7 +110,11 @@ impl TrackerLinks {
         tell: watch::Sender<Arc<ClusterView>>,
         mut stop: Stop,
     ) {
-        let Self { config, record, membership } = self;
+        let Self { config, record, mut membership } = self;
+        tokio::select! {
+            () = find_trackers(&config, &mut membership) => {}
+            () = stop.wait() => return,
+        }
         let (changed, _) = watch::channel(0);
         let shared = Arc::new(Shared {
             board: Mutex::new(Board { membership, tell }),
@@ -128,6 +132,21 @@ impl TrackerLinks {
         stop.wait().await;
         // Closing the connections is all there is to say: a tracker takes that as "offline".
         tasks.shutdown().await;
+    }
+}
+
+/// Looks all trackers up before any is joined: from a JOIN that lists only some a tracker would conclude that it has the
+/// cluster to itself. Those that are not found in time are looked for again by their own tasks.
+async fn find_trackers(config: &LinkConfig, membership: &mut Membership) {
+    let mut searches = JoinSet::new();
+    for (index, tracker) in (0_u8..).zip(config.trackers.iter().cloned()) {
+        let settings = config.wire.clone();
+        searches.spawn(async move { (TrackerIndex(index), wire::resolve(&tracker, &settings).await) });
+    }
+    while let Some(search) = searches.join_next().await {
+        if let Ok((index, Ok(found))) = search {
+            membership.tracker_found(index, found.host);
+        }
     }
 }
 

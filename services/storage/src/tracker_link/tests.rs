@@ -106,6 +106,19 @@ async fn a_tracker_that_is_away_does_not_hinder_the_other_one() {
 }
 
 #[tokio::test]
+async fn the_first_join_lists_every_tracker_also_one_that_is_away() {
+    let mut tracker = FakeTracker::start("127.0.0.1").await;
+    let away = LateTracker::reserve("127.0.0.1");
+    let _storage = Linked::start(&[away.address(), tracker.address()], "");
+    let ask = join::Ask::decode(&tracker.asked(Cmd::Join).await).unwrap();
+    let mut listed: Vec<_> = ask.trackers.iter().map(|host| host.socket()).collect();
+    let mut all = [away.address(), tracker.address()];
+    listed.sort();
+    all.sort();
+    assert_eq!(listed, all);
+}
+
+#[tokio::test]
 async fn one_tracker_chooses_the_source_and_the_other_one_is_told() {
     let mut trackers = [FakeTracker::start("127.0.0.1").await, FakeTracker::start("127.0.0.2").await];
     for tracker in &trackers {

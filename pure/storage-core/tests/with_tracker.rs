@@ -1,0 +1,196 @@
+//! Our links against our tracker, both as machines: what the two make of each other over hours, in milliseconds.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod town;
+
+use fdfs_proto::Status;
+use fdfs_proto::StorageStatus::{Active, Deleted, Offline, Syncing, WaitSync};
+use town::Town;
+
+#[test]
+fn the_first_storage_of_a_group_serves_after_its_first_beat() {
+    let mut town = Town::new(1, 1);
+    town.start_all().until(1);
+    assert_eq!(town.status_at(0, 0), Some(Active));
+    assert_eq!(town.view(0).my_status, Some(Active));
+    assert!(town.view(0).peers.is_empty());
+    assert_eq!(town.store_goes_to(0), Ok("10.1.0.1".into()));
+}
+
+#[test]
+fn space_that_the_links_report_is_what_the_tracker_places_by() {
+    let mut town = Town::new(1, 1);
+    town.storages[0].inputs.free_mb = 5;
+    town.start_all().until(1);
+    assert_eq!(town.store_goes_to(0), Err(Status::ENOSPC));
+    town.storages[0].inputs.free_mb = 900;
+    // The next disk report is due after a minute.
+    town.until(59);
+    assert_eq!(town.store_goes_to(0), Err(Status::ENOSPC));
+    town.until(62);
+    assert_eq!(town.store_goes_to(0), Ok("10.1.0.1".into()));
+}
+
+#[test]
+fn a_second_storage_waits_until_the_first_one_has_sent_its_files() {
+    let mut town = Town::new(1, 2);
+    town.start(0).until(10);
+    town.start(1).until(20);
+    assert_eq!(town.status_at(0, 1), Some(WaitSync));
+    assert_eq!(town.source_of(1), Some("10.1.0.1".into()));
+    // The first one learns of it with its next beat.
+    town.until(45);
+    assert_eq!(town.peer(0, 1), Some(WaitSync));
+    assert_eq!(town.peer(1, 0), Some(Active));
+    // What replication will do: the source reports how far the copy is.
+    town.report(0, 1, Syncing).until(80);
+    assert_eq!((town.peer(0, 1), town.view(1).my_status), (Some(Syncing), Some(Syncing)));
+    town.report(0, 1, Offline).until(150);
+    assert_eq!(town.status_at(0, 1), Some(Active));
+    assert_eq!((town.peer(0, 1), town.view(1).my_status), (Some(Active), Some(Active)));
+    assert_eq!(town.reconnects(1), 0);
+}
+
+#[test]
+fn a_restarted_storage_serves_again_without_a_new_copy() {
+    let mut town = Town::new(1, 2);
+    town.serving(&[0, 1]);
+    let now = town.seconds();
+    town.stop(1);
+    town.until(now + 40);
+    assert_eq!(town.peer(0, 1), Some(Offline));
+    town.start(1).until(now + 42);
+    assert_eq!(town.status_at(0, 1), Some(Active));
+    assert_eq!(town.source_of(1), Some("10.1.0.1".into()));
+}
+
+#[test]
+fn storages_come_back_by_themselves_when_the_tracker_was_away() {
+    let mut town = Town::new(1, 2);
+    town.serving(&[0, 1]);
+    let now = town.seconds();
+    town.take_down(0);
+    town.until(now + 300);
+    town.bring_up(0);
+    town.until(now + 400);
+    assert_eq!((town.status_at(0, 0), town.status_at(0, 1)), (Some(Active), Some(Active)));
+}
+
+#[test]
+fn a_tracker_that_lost_its_memory_takes_its_storages_back() {
+    let mut town = Town::new(1, 2);
+    town.serving(&[0, 1]);
+    let now = town.seconds();
+    town.take_down(0);
+    town.forget_everything(0);
+    town.until(now + 10);
+    town.bring_up(0);
+    town.until(now + 200);
+    assert_eq!((town.status_at(0, 0), town.status_at(0, 1)), (Some(Active), Some(Active)));
+    assert_eq!((town.peer(0, 1), town.peer(1, 0)), (Some(Active), Some(Active)));
+}
+
+#[test]
+fn with_two_trackers_that_lost_their_memory_storages_come_back_too() {
+    let mut town = Town::new(2, 1);
+    town.start_all().until(10);
+    town.restart(0);
+    for tracker in [0, 1] {
+        town.take_down(tracker);
+        town.forget_everything(tracker);
+        town.bring_up(tracker);
+    }
+    town.until(100);
+    assert_eq!((town.status_at(0, 0), town.status_at(1, 0)), (Some(Active), Some(Active)));
+}
+
+#[test]
+fn a_removed_peer_is_known_to_be_removed() {
+    let mut town = Town::new(1, 2);
+    town.serving(&[0, 1]);
+    town.stop(1);
+    town.pass(40);
+    town.delete(1).unwrap();
+    town.pass(40);
+    assert_eq!(town.peer(0, 1), Some(Deleted));
+}
+
+#[test]
+fn a_removed_storage_that_starts_again_is_a_new_one() {
+    let mut town = Town::new(1, 2);
+    town.serving(&[0, 1]);
+    town.stop(1);
+    town.pass(40);
+    town.delete(1).unwrap();
+    town.start(1).pass(60);
+    // Its source is still there: it waits for its files once more.
+    assert_eq!(town.status_at(0, 1), Some(WaitSync));
+    assert_eq!(town.peer(0, 1), Some(WaitSync));
+}
+
+#[test]
+fn both_trackers_know_a_storage_and_both_place_uploads_on_it() {
+    let mut town = Town::new(2, 2);
+    town.start(0).until(5);
+    town.lead(1);
+    town.start(1).until(40);
+    for tracker in [0, 1] {
+        assert_eq!(town.status_at(tracker, 0), Some(Active));
+        assert_eq!(town.status_at(tracker, 1), Some(WaitSync));
+        assert_eq!(town.store_goes_to(tracker), Ok("10.1.0.1".into()));
+    }
+    assert_eq!(town.view(0).leader.unwrap().to_string(), "10.0.0.2:22122");
+    town.report(0, 1, Syncing).report(0, 1, Offline).until(110);
+    assert_eq!((town.status_at(0, 1), town.status_at(1, 1)), (Some(Active), Some(Active)));
+    assert_eq!((town.peer(0, 1), town.peer(1, 0)), (Some(Active), Some(Active)));
+}
+
+#[test]
+fn a_new_leader_is_followed_when_the_old_one_is_gone() {
+    let mut town = Town::new(2, 2);
+    town.start(0).until(5);
+    town.lead(0);
+    town.serving(&[0, 1]);
+    town.take_down(0);
+    town.lead(1);
+    town.pass(70);
+    assert_eq!(town.view(0).leader.unwrap().to_string(), "10.0.0.2:22122");
+    assert_eq!((town.peer(0, 1), town.peer(1, 0)), (Some(Active), Some(Active)));
+}
+
+#[test]
+fn two_leaders_are_noticed_and_step_down() {
+    let mut town = Town::new(2, 1);
+    town.start(0).until(5);
+    town.lead(0);
+    town.until(40);
+    town.lead_without_telling(1);
+    town.until(110);
+    assert_eq!((town.leads(0), town.leads(1)), (false, false));
+}
+
+#[test]
+fn a_storage_with_a_new_address_is_the_same_storage() {
+    let mut town = Town::new(1, 2);
+    town.follow_addresses = true;
+    town.serving(&[0, 1]);
+    town.stop(1);
+    town.storages[1].ip = "10.1.0.77".parse().unwrap();
+    town.pass(40);
+    town.start(1).pass(60);
+    assert_eq!(town.status_at(0, 1), Some(Active));
+    assert_eq!(town.store_count(), 2);
+    assert_eq!(town.peer_by_name(0, "10.1.0.77"), Some(Active));
+    assert_eq!(town.peer_by_name(0, "10.1.0.2"), Some(fdfs_proto::StorageStatus::IpChanged));
+}
+
+#[test]
+fn a_quiet_day_needs_no_second_connection_and_no_trouble() {
+    let mut town = Town::new(1, 2);
+    town.serving(&[0, 1]);
+    town.until(86_400);
+    assert_eq!((town.reconnects(0), town.reconnects(1)), (0, 0));
+    assert!(town.troubles().is_empty());
+    assert_eq!((town.peer(0, 1), town.peer(1, 0)), (Some(Active), Some(Active)));
+}
