@@ -1,12 +1,12 @@
 //! Metadata of a file: names and values.
 
-use fdfs_proto::limits::{META_NAME_LEN_MAX, META_VALUE_LEN_MAX};
+use fdfs_format::metadata::{META_NAME_LEN_MAX, META_VALUE_LEN_MAX};
 use std::collections::BTreeMap;
 
 pub use fdfs_proto::storage::metadata::MetaFlag;
 
-const RECORD_SEPARATOR: u8 = 1;
-const FIELD_SEPARATOR: u8 = 2;
+/// Bytes up to this one have a meaning in the encoding or at its end.
+const SEPARATOR_MAX: u8 = 2;
 
 /// The longest encoded metadata: with head and name it has to fit the storage's buffer of 256 KiB.
 const ENCODED_LEN_MAX: usize = 255 * 1024;
@@ -57,10 +57,9 @@ impl Metadata {
         self.records.iter().map(|(name, value)| (name.as_slice(), value.as_slice()))
     }
 
-    /// `name 2 value` joined by 1 (wire protocol: SET_METADATA). The storage would cut what is too long; here it is
-    /// refused, so that nothing is lost in silence.
+    /// As it travels. The storage would cut what is too long; here it is refused, so that nothing is lost in silence.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, &'static str> {
-        let mut out = Vec::new();
+        let mut format = fdfs_format::Metadata::default();
         for (name, value) in &self.records {
             if name.is_empty() || name.len() > META_NAME_LEN_MAX {
                 return Err("a metadata name has 1 to 64 bytes");
@@ -68,31 +67,23 @@ impl Metadata {
             if value.len() > META_VALUE_LEN_MAX {
                 return Err("a metadata value has at most 256 bytes");
             }
-            if name.iter().chain(value).any(|byte| *byte <= FIELD_SEPARATOR) {
+            if name.iter().chain(value).any(|byte| *byte <= SEPARATOR_MAX) {
                 return Err("metadata cannot hold the bytes 0, 1 and 2");
             }
-            if !out.is_empty() {
-                out.push(RECORD_SEPARATOR);
-            }
-            out.extend_from_slice(name);
-            out.push(FIELD_SEPARATOR);
-            out.extend_from_slice(value);
+            format.set(name, value);
         }
-        if out.len() > ENCODED_LEN_MAX {
+        if format.encoded_len() > ENCODED_LEN_MAX {
             return Err("more metadata than fits into one request (255 KiB)");
         }
-        Ok(out)
+        Ok(format.encode())
     }
 
     /// Reads what a storage sends: a record without a value has an empty one, empty records are skipped.
     pub(crate) fn decode(bytes: &[u8]) -> Metadata {
-        let mut metadata = Metadata::new();
-        for record in bytes.split(|byte| *byte == RECORD_SEPARATOR).filter(|record| !record.is_empty()) {
-            let mut fields = record.splitn(2, |byte| *byte == FIELD_SEPARATOR);
-            let name = fields.next().unwrap_or_default();
-            metadata.insert(name, fields.next().unwrap_or_default());
-        }
-        metadata
+        fdfs_format::Metadata::parse(bytes)
+            .iter()
+            .map(|(name, value)| (name.to_vec(), value.to_vec()))
+            .collect()
     }
 }
 

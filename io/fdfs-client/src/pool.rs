@@ -49,6 +49,8 @@ impl Request {
 pub(crate) struct Pool {
     config: Arc<ClientConfig>,
     servers: Mutex<BTreeMap<Peer, Arc<Server>>>,
+    /// When all servers were last looked through for connections that were unused for too long.
+    swept: Mutex<Instant>,
 }
 
 struct Server {
@@ -100,7 +102,7 @@ impl Lease {
 
 impl Pool {
     pub(crate) fn new(config: Arc<ClientConfig>) -> Pool {
-        Pool { config, servers: Mutex::new(BTreeMap::new()) }
+        Pool { config, servers: Mutex::new(BTreeMap::new()), swept: Mutex::new(Instant::now()) }
     }
 
     fn server(&self, peer: &Peer) -> Arc<Server> {
@@ -130,7 +132,7 @@ impl Pool {
             Ok(Ok(permit)) => permit,
             Ok(Err(_)) | Err(_) => return Err(peer.error(Kind::Busy, operation)),
         };
-        self.close_expired(&server);
+        self.close_expired();
         // The newest first, so that those no longer needed grow old and are closed.
         while let Some(idle) = reuse.then(|| server.take_idle()).flatten() {
             let mut connection = idle.connection;
@@ -146,9 +148,19 @@ impl Pool {
         Ok(Lease { connection, server, _permit: permit, reused: false })
     }
 
-    fn close_expired(&self, server: &Server) {
+    /// Closes what was unused for too long, now and then. Until then it may be used again, after a look at it.
+    fn close_expired(&self) {
         let max_idle = self.config.max_idle_time;
-        server.idle.lock().retain(|idle| idle.since.elapsed() < max_idle);
+        {
+            let mut swept = self.swept.lock();
+            if swept.elapsed() < max_idle / 4 {
+                return;
+            }
+            *swept = Instant::now();
+        }
+        for server in self.servers.lock().values() {
+            server.idle.lock().retain(|idle| idle.since.elapsed() < max_idle);
+        }
     }
 
     /// Closes every connection that is not in use.

@@ -10,7 +10,7 @@ use crate::error::TransferError;
 use crate::manifest::{Entry, EntryKind, Mtime};
 use crate::progress::{Outcome, Problem, Progress, Trouble};
 use crate::rel_path::RelPath;
-use crate::retry::{Attempts, GIVE_UP_AFTER};
+use crate::retry::{Attempts, GIVE_UP_AFTER, may_pass};
 use crate::source::{Manifest, Source, Survey};
 use crate::stop::Stop;
 use fdfs_client::{Client, DownloadOptions, Downloaded};
@@ -147,7 +147,7 @@ pub async fn get_file(
     loop {
         match client.download_to_file(id, &DownloadOptions::default(), &target).await {
             Ok(downloaded) => return Ok((target, downloaded)),
-            Err(error) if error.transient() && attempts.again().await => {}
+            Err(error) if may_pass(&error) && attempts.again().await => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -289,8 +289,8 @@ async fn fetch_all(
                     fetcher.progress.file_done(&path, outcome);
                 }
                 Ok((path, _, Err(trouble))) => {
-                    // A file that is not there says nothing about the others.
-                    let away = matches!(&trouble, Trouble::Cluster(error) if error.transient());
+                    // A file that is missing or damaged says nothing about the others.
+                    let away = matches!(&trouble, Trouble::Cluster(error) if may_pass(error));
                     failures_in_row = if away { failures_in_row + 1 } else { 0 };
                     report.failures += 1;
                     fetcher.progress.problem(&Problem { path: path.clone(), trouble });
@@ -337,7 +337,7 @@ impl Fetcher {
         let mut attempts = Attempts::new(self.options.attempts);
         loop {
             match self.try_to_fetch(&wanted).await {
-                Err(Trouble::Cluster(error)) if error.transient() && attempts.again().await => {
+                Err(Trouble::Cluster(error)) if may_pass(&error) && attempts.again().await => {
                     tracing::debug!(path = %wanted.path, %error, "trying again");
                 }
                 Err(trouble) => return Err(trouble),

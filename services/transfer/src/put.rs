@@ -10,10 +10,10 @@ use crate::journal::{Earlier, Journal};
 use crate::manifest::{End, Entry, EntryKind, MANIFEST_EXT, Mtime};
 use crate::progress::{Outcome, Problem, Progress, Trouble};
 use crate::rel_path::RelPath;
-use crate::retry::{Attempts, GIVE_UP_AFTER};
+use crate::retry::{Attempts, GIVE_UP_AFTER, may_pass};
 use crate::stop::Stop;
 use crate::walk::{Found, What, mode, mtime, walk};
-use fdfs_client::{Client, Content, InfoFlags, Kind, UploadOptions, Uploaded};
+use fdfs_client::{Client, Content, InfoFlags, Kind, Side, UploadOptions, Uploaded};
 use fdfs_fileid::{ExtName, FileId, GroupName};
 use std::fs::Metadata;
 use std::io;
@@ -107,7 +107,7 @@ pub async fn put(
     let root = tokio::fs::canonicalize(root).await.map_err(local)?;
     let (journal, earlier) = open_journal(&options.manifest, &root).await?;
     let leave_out = journal.own_files().map_err(|error| journal.error(error))?;
-    let check = options.check || samples_are_missing(client, &earlier).await?;
+    let check = options.check || samples_are_missing(client, &earlier, options.attempts).await?;
 
     let (to_journal, entries) = mpsc::channel(JOURNAL_QUEUE_LEN);
     let writing = tokio::task::spawn_blocking(move || write_entries(journal, entries));
@@ -200,21 +200,31 @@ async fn open_journal(manifest: &Path, root: &Path) -> Result<(Journal, Earlier)
 
 /// Whether some of the files that earlier runs sent are not in this cluster: it may be another cluster, or somebody
 /// has deleted them.
-async fn samples_are_missing(client: &Client, earlier: &Earlier) -> Result<bool, TransferError> {
+async fn samples_are_missing(
+    client: &Client,
+    earlier: &Earlier,
+    attempts: u32,
+) -> Result<bool, TransferError> {
     let step = earlier.file_ids().count().div_ceil(SAMPLES).max(1);
     for id in earlier.file_ids().step_by(step) {
-        if !is_stored(client, id).await? {
+        if !is_stored(client, id, attempts).await? {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-async fn is_stored(client: &Client, id: &FileId) -> Result<bool, fdfs_client::Error> {
-    match client.file_info(id, InfoFlags { no_crc: true, silent: true }).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_not_found() => Ok(false),
-        Err(error) => Err(error),
+async fn is_stored(client: &Client, id: &FileId, attempts: u32) -> Result<bool, fdfs_client::Error> {
+    let mut attempts = Attempts::new(attempts);
+    loop {
+        match client.file_info(id, InfoFlags { no_crc: true, silent: true }).await {
+            Ok(_) => return Ok(true),
+            Err(error) if error.is_not_found() && error.side() == Side::Storage => return Ok(false),
+            Err(error) if may_pass(&error) && attempts.again().await => {}
+            // No tracker knows the group: not this cluster.
+            Err(error) if error.is_not_found() => return Ok(false),
+            Err(error) => return Err(error),
+        }
     }
 }
 
@@ -235,7 +245,7 @@ async fn finish(
     sender: &Sender,
 ) -> Result<FileId, TransferError> {
     if let Some(id) = journal.unchanged(&earlier, listed)
-        && is_stored(&sender.client, &id).await?
+        && is_stored(&sender.client, &id, sender.options.attempts).await?
     {
         return Ok(id);
     }
@@ -453,7 +463,7 @@ struct Sender {
 impl Sender {
     /// Sends a file, unless the cluster has it under the id of the manifest.
     async fn check(&self, path: RelPath, size: u64, id: FileId, stored: Stored) -> Finished {
-        match is_stored(&self.client, &id).await {
+        match is_stored(&self.client, &id, self.options.attempts).await {
             Ok(true) => Finished { path, outcome: Ok(stored) },
             Ok(false) => self.send(path, size).await,
             Err(error) => Finished { path, outcome: Err(error.into()) },
