@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use fdfs_fileid::GroupName;
-use fdfs_proto::tracker::{change_list, join, query_fetch, query_store, sync_source};
+use fdfs_proto::tracker::{
+    change_list, join, leader, query_fetch, query_store, set_trunk_server, sync_source, trunk,
+};
 use fdfs_proto::{StorageId, StorageStatus};
 
 use crate::{ConnId, Refusal, ServerAddrs, Ticket};
@@ -78,7 +80,7 @@ pub enum Reply {
     /// Where a storage gets its old data, if anywhere.
     Source(sync_source::Got),
     /// The highest trunk file number.
-    TrunkFileId(u32),
+    TrunkFileId(trunk::FileNumber),
     /// A part of the changelog.
     Changelog(Vec<u8>),
     /// A storage for an upload.
@@ -90,9 +92,9 @@ pub enum Reply {
     /// All storages that serve a file.
     FetchAll(query_fetch::GotAll),
     /// The trunk server.
-    TrunkServer(StorageId),
+    TrunkServer(set_trunk_server::Got),
     /// To a ping: the trunk servers of all groups, when some changed since the last ping.
-    TrunkServers(Vec<(GroupName, Option<StorageId>)>),
+    TrunkServers(leader::Pong),
 }
 
 /// Something an operator may want to read.

@@ -130,3 +130,9 @@ impl Refusal {
         }
     }
 }
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        refusal.status()
+    }
+}

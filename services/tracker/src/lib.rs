@@ -1,1 +1,26 @@
-//! The tracker server.
+//! The tracker server: tracker-core joined to sockets, clock and disk.
+//!
+//! [`start`] reads the state that was saved, listens, and serves on threads of its own until
+//! [`Running::stop`]. One request is one step of the machine, taken under a lock that is held for microseconds
+//! and never while anything is waited for; questions that change nothing are answered from a picture of the
+//! state that was taken under the same lock.
+//!
+//! **Never knows**: how storages are chosen or when they count as gone. That is tracker-core's.
+//!
+//! **Begin reading** at `run.rs` (start and stop), then `connection.rs` (the life of a connection),
+//! `handler/mod.rs` (every command), `shell.rs` (a step and its effects), `persist.rs` (what is saved when).
+
+mod ask_storage;
+mod clock;
+mod config;
+mod connection;
+mod handler;
+mod names;
+mod persist;
+mod run;
+mod shell;
+mod state;
+mod sys_files;
+
+pub use run::{Running, StartError, start};
+pub use state::StateError;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use fdfs_proto::Version;
-use fdfs_proto::tracker::leader::Connections;
+use fdfs_proto::tracker::leader::{Connections, Pong, TrunkServer};
 
 use super::{Cluster, Session, SysFilesHold};
 use crate::limits::SYS_FILES_HELD_MS;
@@ -51,7 +51,9 @@ impl Cluster {
             return Ok(Reply::Done);
         }
         *trunk_changes_seen = self.trunk_changes;
-        Ok(Reply::TrunkServers(self.groups.values().map(|group| (group.name, group.trunk_server)).collect()))
+        let trunk_servers =
+            self.groups.values().map(|group| TrunkServer { group: group.name, id: group.trunk_server });
+        Ok(Reply::TrunkServers(Pong { trunk_servers: trunk_servers.collect() }))
     }
 
     /// NOTIFY_NEXT_LEADER (66).

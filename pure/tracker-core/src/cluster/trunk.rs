@@ -1,6 +1,7 @@
 //! What the trunk server of a group reports (72, 73, 74).
 
 use fdfs_fileid::GroupName;
+use fdfs_proto::tracker::trunk::FileNumber;
 
 use super::Cluster;
 use crate::{Action, Caller, Now, Refusal, Reply, Section};
@@ -9,7 +10,7 @@ impl Cluster {
     /// FETCH_TRUNK_FID (72).
     pub(super) fn trunk_file_id(&self, from: Caller) -> Result<Reply, Refusal> {
         let (group, _) = self.joined(from)?;
-        Ok(Reply::TrunkFileId(self.group(group)?.trunk_file_id))
+        Ok(Reply::TrunkFileId(FileNumber { id: self.group(group)?.trunk_file_id }))
     }
 
     /// REPORT_TRUNK_FID (73).

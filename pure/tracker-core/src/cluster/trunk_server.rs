@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fdfs_fileid::GroupName;
 use fdfs_proto::StorageId;
+use fdfs_proto::tracker::set_trunk_server;
 
 use super::Cluster;
 use crate::limits::TRUNK_WAITERS_MAX;
@@ -61,7 +62,7 @@ impl Cluster {
     ) {
         let conn = from.conn;
         let started = match self.trunk_server_now(name, id) {
-            Ok(Some(current)) => return reply(out, conn, Ok(Reply::TrunkServer(current))),
+            Ok(Some(current)) => return reply(out, conn, Ok(current)),
             Ok(None) if self.choices.contains_key(&name) => Ok(()),
             Ok(None) => match id {
                 Some(id) => self.settle_on(now, name, id, BTreeSet::new(), out),
@@ -79,7 +80,7 @@ impl Cluster {
             Some(_) => reply(out, conn, Err(Refusal::Held)),
             None => {
                 let settled = self.group(name).ok().and_then(|group| group.trunk_server);
-                reply(out, conn, settled.map(Reply::TrunkServer).ok_or(Refusal::NothingWritable));
+                reply(out, conn, settled.ok_or(Refusal::NothingWritable));
             }
         }
     }
@@ -246,7 +247,7 @@ impl Cluster {
         out.push(Action::Note(Note::TrunkServerChanged { group: name, id: Some(winner) }));
         self.save_now(Section::Groups, false, now, out);
         for conn in waiting {
-            reply(out, conn, Ok(Reply::TrunkServer(winner)));
+            reply(out, conn, Ok(winner));
         }
     }
 
@@ -283,6 +284,7 @@ fn refuse(out: &mut Vec<Action>, waiting: BTreeSet<ConnId>, refusal: Refusal) {
     }
 }
 
-fn reply(out: &mut Vec<Action>, conn: ConnId, reply: Result<Reply, Refusal>) {
+fn reply(out: &mut Vec<Action>, conn: ConnId, outcome: Result<StorageId, Refusal>) {
+    let reply = outcome.map(|id| Reply::TrunkServer(set_trunk_server::Got { id }));
     out.push(Action::Reply { conn, reply });
 }

@@ -2,7 +2,9 @@
 
 use crate::testing::{PORT, Script, group, id, ip};
 use fdfs_fileid::GroupName;
-use fdfs_proto::tracker::leader::Connections;
+use fdfs_proto::tracker::leader::{Connections, Pong, TrunkServer};
+use fdfs_proto::tracker::set_trunk_server::Got;
+use fdfs_proto::tracker::trunk::FileNumber;
 use fdfs_proto::{Host, Status, StorageId, Version};
 use tracker_core::{
     Action, Naming, Note, Refusal, Reply, Request, Saved, Section, StorageAsk, Ticket, TrunkLoading,
@@ -140,7 +142,7 @@ fn an_administrator_who_leaves_the_choice_gets_the_trunk_server_that_serves() {
     let mut t = with_trunk();
     t.serving("group1", &["10.0.0.1", "10.0.0.2"]);
     answer_all(&mut t, |_| Some(0));
-    assert_eq!(set(&mut t, None), Some(Ok(Reply::TrunkServer(id("10.0.0.1")))));
+    assert_eq!(set(&mut t, None), Some(Ok(Reply::TrunkServer(Got { id: id("10.0.0.1") }))));
     assert_eq!(set(&mut t, Some("10.0.0.1")), Some(Err(Refusal::AlreadyDone)));
     assert_eq!(set(&mut t, Some("10.0.0.2")), Some(Err(Refusal::OtherTrunkServer)));
     assert_eq!(Refusal::OtherTrunkServer.status(), Status::EEXIST);
@@ -159,7 +161,7 @@ fn an_administrator_names_another_when_the_trunk_server_is_away() {
     let ask = Request::SetTrunkServer { group: group("group1"), id: Some(id("10.0.0.2")) };
     assert_eq!(t.start(conn, "10.9.9.9", ask), None, "the storage has to be asked first");
     answer_all(&mut t, |_| Some(0));
-    let reply = Action::Reply { conn, reply: Ok(Reply::TrunkServer(id("10.0.0.2"))) };
+    let reply = Action::Reply { conn, reply: Ok(Reply::TrunkServer(Got { id: id("10.0.0.2") })) };
     assert!(t.actions.contains(&reply));
     assert_eq!(t.group("group1").last_trunk_server, Some(id("10.0.0.2")));
 }
@@ -265,7 +267,7 @@ fn only_the_trunk_server_reports_trunk_files() {
     t.serving("group1", &["10.0.0.1", "10.0.0.2"]);
     answer_all(&mut t, |_| Some(0));
     t.saved();
-    assert_eq!(t.joined_ask("10.0.0.2", Request::TrunkFileId), Ok(Reply::TrunkFileId(0)));
+    assert_eq!(t.joined_ask("10.0.0.2", Request::TrunkFileId), Ok(Reply::TrunkFileId(FileNumber { id: 0 })));
     for report in [Request::ReportTrunkFileId { id: 3 }, Request::ReportTrunkFree { free_mb: 3 }] {
         assert_eq!(t.joined_ask("10.0.0.2", report), Err(Refusal::NotTrunkServer));
     }
@@ -275,7 +277,7 @@ fn only_the_trunk_server_reports_trunk_files() {
     t.joined_ask("10.0.0.1", Request::ReportTrunkFileId { id: 2 }).unwrap();
     assert_eq!(t.saved(), []);
     t.joined_ask("10.0.0.1", Request::ReportTrunkFree { free_mb: 17 }).unwrap();
-    assert_eq!(t.joined_ask("10.0.0.2", Request::TrunkFileId), Ok(Reply::TrunkFileId(3)));
+    assert_eq!(t.joined_ask("10.0.0.2", Request::TrunkFileId), Ok(Reply::TrunkFileId(FileNumber { id: 3 })));
     let stat = t.cluster.view().group_stat(group("group1")).unwrap();
     assert_eq!((stat.trunk_free_mb, stat.current_trunk_file_id), (17, Some(3)));
 }
@@ -294,7 +296,8 @@ fn followers_learn_trunk_servers_with_the_ping_after_a_change() {
     t.joined_ask("10.0.0.1", Request::RequestSource).unwrap();
     t.beat("10.0.0.1");
     answer_all(&mut t, |_| Some(0));
-    let servers = vec![(group("group1"), Some(id("10.0.0.1")))];
+    let servers =
+        Pong { trunk_servers: vec![TrunkServer { group: group("group1"), id: Some(id("10.0.0.1")) }] };
     assert_eq!(t.ask(conn, "10.0.0.253", ping.clone()), Ok(Reply::TrunkServers(servers)));
     assert_eq!(t.ask(conn, "10.0.0.253", ping), Ok(Reply::Done));
 }

@@ -1,0 +1,179 @@
+//! Starting and stopping a tracker.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use fdfs_conf::{ConfError, TrackerConf};
+use net::{ConnLimits, Listener, Stop, StopSource};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+use tracker_core::{Cluster, Saved};
+
+use crate::ask_storage::Patience;
+use crate::clock::Clock;
+use crate::config::{self, Answers};
+use crate::connection;
+use crate::names;
+use crate::persist::Saver;
+use crate::shell::Shell;
+use crate::state::{self, StateError};
+
+/// Stack of a worker thread.
+const STACK_LEN: usize = 512 * 1024;
+
+/// Threads that write files: there is one writer.
+const FILE_THREADS: usize = 2;
+
+/// How long tasks may take to end once all connections are closed.
+const STOP_WAIT: Duration = Duration::from_secs(10);
+
+/// Why a tracker did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address can't be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The data folder can't be used.
+    #[error("cannot use {}: {error}", path.display())]
+    BasePath {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The state of the last run can't be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// A host name in `storage_ids.conf` can't be used.
+    #[error(transparent)]
+    StorageIds(#[from] ConfError),
+    /// Threads can't be started.
+    #[error("cannot start threads: {0}")]
+    Threads(io::Error),
+}
+
+/// A tracker that runs on its own threads.
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    stop: StopSource,
+    thread: JoinHandle<()>,
+}
+
+impl Running {
+    /// What it listens on: with port 0 in the configuration, the port the system chose.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Stops: no new connections, requests under way are finished, the state is saved. Blocks.
+    ///
+    /// # Errors
+    /// When a thread of the tracker died. What could not be saved is in the log.
+    pub fn stop(self) -> io::Result<()> {
+        self.stop.stop();
+        self.thread.join().map_err(|_| io::Error::other("a thread of the tracker died"))
+    }
+}
+
+/// Reads the saved state, listens, and serves on threads of its own until [`Running::stop`]. Looks up the host
+/// names of the configuration. Blocks until it serves.
+///
+/// # Errors
+/// [`StartError`]; nothing is left running.
+pub fn start(conf: &TrackerConf) -> Result<Running, StartError> {
+    let data = conf.base_path.join("data");
+    std::fs::create_dir_all(&data).map_err(|error| StartError::BasePath { path: data.clone(), error })?;
+    let ids = conf.identity.storage_ids.as_ref().map(names::storage_ids).transpose()?;
+    let allowed = names::allow_hosts(&conf.allow_hosts);
+    let tables = state::read(&data)?;
+    let runtime = runtime(conf)?;
+    let inside = runtime.enter();
+    let listeners = listen(conf)?;
+    let addresses: Vec<_> = listeners.iter().map(Listener::addr).collect();
+
+    let clock = Clock::start();
+    let now = clock.now();
+    let cluster_config = config::cluster(conf, ids.clone(), &addresses, now.wall);
+    let saved = Saved::from_tables(tables, &cluster_config.naming).map_err(StateError::from)?;
+    let changelog_saved = saved.changelog.len() as u64;
+    let groups = saved.groups.len();
+    let cluster = Cluster::new(cluster_config, saved, now);
+    let patience = Patience { connect: conf.network.connect_timeout, answer: conf.network.network_timeout };
+    let shell = Arc::new(Shell::new(cluster, clock, Answers::new(conf, ids), patience));
+    drop(inside);
+
+    let (stop, stopping) = StopSource::new();
+    let limits = ConnLimits {
+        max_connections: conf.network.max_connections as usize,
+        network_timeout: conf.network.network_timeout,
+        allow: Arc::new(move |addr| allowed.allows(addr)),
+    };
+    let work = Work { runtime, listeners, limits, stopping, data, changelog_saved, shell };
+    tracing::info!(?addresses, groups, "tracker started");
+    let thread = std::thread::Builder::new()
+        .name("tracker".into())
+        .spawn(move || work.run())
+        .map_err(StartError::Threads)?;
+    Ok(Running { addresses, stop, thread })
+}
+
+struct Work {
+    runtime: Runtime,
+    listeners: Vec<Listener>,
+    limits: ConnLimits,
+    stopping: Stop,
+    data: PathBuf,
+    changelog_saved: u64,
+    shell: Arc<Shell>,
+}
+
+impl Work {
+    /// Serves until told to stop, then saves everything.
+    fn run(self) {
+        let Self { runtime, listeners, limits, stopping, data, changelog_saved, shell } = self;
+        let mut saver = Saver::new(Arc::clone(&shell), data, changelog_saved);
+        runtime.spawn(Arc::clone(&shell).keep_time(stopping.clone()));
+        let (served, no_more) = oneshot::channel();
+        let counters = Arc::clone(&shell.counters);
+        let serving = async {
+            net::serve(listeners, limits, counters, stopping, move |conn| {
+                connection::serve(Arc::clone(&shell), conn)
+            })
+            .await;
+            // By now every answer has been given that waits for a save.
+            let _ = served.send(());
+        };
+        runtime.block_on(async { tokio::join!(serving, saver.run(no_more)) });
+        runtime.shutdown_timeout(STOP_WAIT);
+        tracing::info!("tracker stopped");
+    }
+}
+
+fn runtime(conf: &TrackerConf) -> Result<Runtime, StartError> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    Builder::new_multi_thread()
+        .worker_threads((conf.network.work_threads as usize).clamp(1, processors))
+        .max_blocking_threads(FILE_THREADS)
+        .thread_name("tracker-work")
+        .thread_stack_size(STACK_LEN)
+        .enable_all()
+        .build()
+        .map_err(StartError::Threads)
+}
+
+fn listen(conf: &TrackerConf) -> Result<Vec<Listener>, StartError> {
+    let sockets = conf.listen.sockets(net::host_has_ipv4());
+    sockets
+        .into_iter()
+        .map(|address| Listener::bind(address).map_err(|error| StartError::Listen { address, error }))
+        .collect()
+}
