@@ -1,8 +1,7 @@
 //! One accepted connection: requests in, answers out, in order.
 //!
 //! Memory is held only for bytes that have arrived: an idle connection holds none, a peer that sends a byte
-//! a second holds a few KiB, and streamed content passes through a scratch buffer of the thread that is
-//! never held across a wait.
+//! a second holds a few KiB, and content that is skipped passes through a scratch buffer of the thread.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -11,7 +10,7 @@ use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
 use fdfs_proto::{HEADER_LEN, Header};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -19,7 +18,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::{ConnError, Stop};
 
-/// Size of the scratch buffer of a thread, and so the largest chunk of streamed content.
+/// Size of the scratch buffer of a thread.
 pub const SCRATCH_LEN: usize = 256 * 1024;
 
 /// What is read ahead before a peer has shown that it sends quickly.
@@ -194,7 +193,7 @@ impl Conn {
         }
     }
 
-    /// The next `len` bytes of the body, in one piece, valid until the next call.
+    /// The next `len` bytes of the body, in one piece.
     ///
     /// The caller bounds `len`; memory is taken as bytes arrive.
     ///
@@ -212,45 +211,40 @@ impl Conn {
     ///
     /// # Errors
     /// [`ConnError`]; the connection is to be closed.
-    pub async fn read_owned(&mut self, len: usize) -> Result<Body, ConnError> {
+    pub async fn read_owned(&mut self, len: usize) -> Result<Bytes, ConnError> {
         self.fill(len, len).await?;
         let from = self.start;
         if self.input.len() == from + len {
             self.start = 0;
-            return Ok(Body { buf: std::mem::take(&mut self.input), from });
+            return Ok(Bytes::from(std::mem::take(&mut self.input)).slice(from..));
         }
         self.start += len;
         let bytes = self.input.get(from..from + len).ok_or(ConnError::Truncated)?;
-        Ok(Body { buf: bytes.to_vec(), from: 0 })
+        Ok(Bytes::copy_from_slice(bytes))
     }
 
-    /// Passes at most `len` bytes of the body that have arrived to `sink`, which runs on this thread and may
-    /// block for a short write: how many bytes, and what `sink` said. `None` when nothing is there: wait
-    /// with [`Conn::arrived`].
+    /// Moves what has arrived of the next `len` bytes of the body to the end of `buffer`, as far as it has
+    /// room: how many bytes, 0 when nothing is there: wait with [`Conn::arrived`].
     ///
     /// # Errors
     /// [`ConnError`]; the connection is to be closed.
-    pub fn take_chunk<T>(
-        &mut self,
-        len: u64,
-        sink: impl FnOnce(&[u8]) -> T,
-    ) -> Result<Option<(u64, T)>, ConnError> {
-        let room = usize::try_from(len).unwrap_or(usize::MAX).min(SCRATCH_LEN);
+    pub fn take_arrived(&mut self, len: u64, buffer: &mut Vec<u8>) -> Result<usize, ConnError> {
+        let room = usize::try_from(len).unwrap_or(usize::MAX).min(buffer.capacity() - buffer.len());
         let ahead = room.min(self.buffered().len());
         if ahead > 0 {
-            let result = sink(self.input.get(self.start..self.start + ahead).unwrap_or_default());
+            buffer.extend_from_slice(self.buffered().get(..ahead).unwrap_or_default());
             self.start += ahead;
-            return Ok(Some((ahead as u64, result)));
+            return Ok(ahead);
         }
-        with_scratch(|scratch| {
-            let chunk = scratch.get_mut(..room).unwrap_or_default();
-            match self.stream.try_read(chunk) {
-                Ok(0) => Err(ConnError::Truncated),
-                Ok(n) => Ok(Some((n as u64, sink(chunk.get(..n).unwrap_or_default())))),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-                Err(error) => Err(error.into()),
-            }
-        })
+        if room == 0 {
+            return Ok(0);
+        }
+        match self.stream.try_read_buf(&mut (&mut *buffer).limit(room)) {
+            Ok(0) => Err(ConnError::Truncated),
+            Ok(n) => Ok(n),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Waits until more of the body may have arrived, within the deadline of the request.
@@ -268,9 +262,20 @@ impl Conn {
     pub async fn discard(&mut self, len: u64) -> Result<(), ConnError> {
         let mut left = len;
         while left > 0 {
-            match self.take_chunk(left, |_| ())? {
-                Some((n, ())) => left -= n,
-                None => self.arrived().await?,
+            let ahead = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffered().len());
+            self.start += ahead;
+            left -= ahead as u64;
+            if left == 0 {
+                break;
+            }
+            let room = usize::try_from(left).unwrap_or(usize::MAX).min(SCRATCH_LEN);
+            let read =
+                with_scratch(|scratch| self.stream.try_read(scratch.get_mut(..room).unwrap_or_default()));
+            match read {
+                Ok(0) => return Err(ConnError::Truncated),
+                Ok(n) => left -= n as u64,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.arrived().await?,
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
@@ -353,7 +358,8 @@ impl Conn {
     }
 
     /// Sends some of `len` bytes of `file` from `offset` with `sendfile`, without copying them through this
-    /// process; how many. 0 means that the socket is full: wait with [`Conn::writable`]. Blocks for the disk.
+    /// process; how many. 0 means that the socket is full: wait with [`Conn::writable`]. Blocks
+    /// when the content is not in the page cache.
     ///
     /// # Errors
     /// [`ConnError`]; a file that ends early is one, since the length was promised.
@@ -369,18 +375,5 @@ impl Conn {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             Err(error) => Err(error.into()),
         }
-    }
-}
-
-/// Bytes of a request that their owner may keep.
-#[derive(Debug, Default)]
-pub struct Body {
-    buf: Vec<u8>,
-    from: usize,
-}
-
-impl AsRef<[u8]> for Body {
-    fn as_ref(&self) -> &[u8] {
-        self.buf.get(self.from..).unwrap_or_default()
     }
 }

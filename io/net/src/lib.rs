@@ -13,7 +13,7 @@ mod error;
 mod listen;
 mod serve;
 
-pub use conn::{Body, Conn, SCRATCH_LEN, with_scratch};
+pub use conn::{Conn, SCRATCH_LEN, with_scratch};
 pub use error::ConnError;
 pub use listen::{Listener, host_has_ipv4};
 pub use serve::{ConnCounters, ConnLimits, Stop, StopSource, serve};

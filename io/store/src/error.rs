@@ -3,8 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::journal::JournalError;
-
 /// Why an operation on the store did not happen. None of them leaves a half change behind.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -29,15 +27,21 @@ pub enum StoreError {
     /// No unused name was found.
     #[error("no unused name was found")]
     NoName,
+    /// The file keeps changing.
+    #[error("the file keeps changing")]
+    Busy,
     /// The disk is full.
     #[error("no space left on the store path")]
     NoSpace,
     /// The replication log can't be written, so no change can be promised to the group.
     #[error("the binlog can't be written")]
     BinlogStuck,
-    /// The journal is behind or broken.
-    #[error("journal: {0}")]
-    Journal(String),
+    /// The journal of the store path failed earlier; what it would have said is in the log.
+    #[error("the journal of the store path has failed, it takes no more changes")]
+    JournalFailed,
+    /// The store is closed.
+    #[error("the store is closed")]
+    Closed,
     /// Reading or writing failed.
     #[error(transparent)]
     Io(io::Error),
@@ -65,14 +69,5 @@ impl From<io::Error> for StoreError {
 impl From<rustix::io::Errno> for StoreError {
     fn from(error: rustix::io::Errno) -> Self {
         io::Error::from(error).into()
-    }
-}
-
-impl From<JournalError> for StoreError {
-    fn from(error: JournalError) -> Self {
-        match &error {
-            JournalError::Failed(cause) if cause.kind() == io::ErrorKind::StorageFull => Self::NoSpace,
-            JournalError::Failed(_) | JournalError::Full => Self::Journal(error.to_string()),
-        }
     }
 }

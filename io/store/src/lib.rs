@@ -13,19 +13,25 @@
 //! - No half file ever stands under a final name for longer than it takes to start again.
 //! - No path outside `data/` of a store path is ever opened: names are [`fdfs_fileid::FileName`]s.
 //!
-//! Begin reading at `store.rs`, then `journal/`.
+//! Begin reading at `store.rs`, then `writer.rs` (how a change is made), then `journal/`.
 
 pub mod binlog;
 mod error;
+pub mod fsck;
 mod journal;
-mod locks;
+mod mutation;
 mod path;
 mod plain;
+mod pool;
 mod recover;
 mod staged;
 mod store;
+mod stored;
+mod writer;
 
 pub use error::StoreError;
-pub use path::{PathSettings, Usage, Worker};
+pub use mutation::{Content, MetadataUpdate, NewName};
+pub use path::Usage;
 pub use staged::Staged;
-pub use store::{Content, Durability, Metadata, NewName, OpenReport, Store, StoreSettings, StoredFile};
+pub use store::{Durability, OpenReport, Store, StoreSettings};
+pub use stored::StoredFile;

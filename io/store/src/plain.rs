@@ -7,9 +7,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use fdfs_format::journal::Change;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 
+use crate::mutation::Seen;
 use crate::path::temp_path;
 
 /// The plain files of one store path.
@@ -36,6 +37,14 @@ impl Plain<'_> {
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Opens a file for reading if that can be done without waiting for the disk; `None` when it is not known
+    /// to be so, or a symbolic link.
+    pub(crate) fn open_cached(&self, name: &str) -> Option<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let cached = ResolveFlags::CACHED | ResolveFlags::NO_SYMLINKS;
+        rustix::fs::openat2(self.data, name, flags, Mode::empty(), cached).ok().map(File::from)
     }
 
     /// Opens a regular file for reading; `Ok(None)` when it is a symbolic link.
@@ -195,6 +204,11 @@ pub(crate) fn is_regular(stat: &Stat) -> bool {
 /// Whether a stat is that of a symbolic link.
 pub(crate) fn is_link(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::Symlink
+}
+
+/// What tells whether a file has changed.
+pub(crate) fn seen(stat: &Stat) -> Seen {
+    Seen { size: stat.st_size.unsigned_abs(), mtime: (stat.st_mtime, stat.st_mtime_nsec) }
 }
 
 /// Takes a failed write's growth back, so that no reader sees half of it.

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use fdfs_format::journal::Change;
 
 use crate::StoreError;
 use crate::binlog::Binlog;
 use crate::journal::{Replay, replay};
-use crate::path::Folders;
-use crate::plain::{Plain, Turn};
+use crate::path::Files;
+use crate::plain::Turn;
 
 /// Where a journal folder goes once its entries are done and synced; found at a start it is only removed.
 const DONE_DIR: &str = "journal.done";
@@ -25,7 +25,7 @@ pub(crate) struct Recovered {
 
 /// Brings all store paths and the binlog to the state that was acknowledged, durably, and leaves empty
 /// journals and no temporary files.
-pub(crate) fn recover(paths: &[Folders], binlog: &Binlog) -> Result<Vec<Recovered>, StoreError> {
+pub(crate) fn recover(paths: &[Arc<Files>], binlog: &Binlog) -> Result<Vec<Recovered>, StoreError> {
     for path in paths {
         remove_dir(path, DONE_DIR)?;
     }
@@ -55,7 +55,7 @@ pub(crate) fn recover(paths: &[Folders], binlog: &Binlog) -> Result<Vec<Recovere
 ///
 /// What was done to a name before its file last came to be, or went away, must not be done again: the file
 /// that stands there now is another one.
-fn redo(path: &Folders, journal: &Replay) -> io::Result<usize> {
+fn redo(path: &Files, journal: &Replay) -> io::Result<usize> {
     let mut current_since: HashMap<Vec<u8>, usize> = HashMap::new();
     journal.for_each(|index, entry| {
         match entry.change {
@@ -73,7 +73,7 @@ fn redo(path: &Folders, journal: &Replay) -> io::Result<usize> {
         }
         Ok(())
     })?;
-    let plain = Plain { data: path.data_fd.as_fd(), temp_dir: &path.temp_dir };
+    let plain = path.plain();
     journal.for_each(|index, entry| {
         let name = match entry.change {
             Change::Create { name, .. }
@@ -113,7 +113,7 @@ fn complete_binlog(journals: &[Replay], binlog: &Binlog) -> io::Result<()> {
     binlog.flush()
 }
 
-fn remove_dir(path: &Folders, name: &str) -> io::Result<()> {
+fn remove_dir(path: &Files, name: &str) -> io::Result<()> {
     match fs::remove_dir_all(path.journal_dir.with_file_name(name)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -121,7 +121,7 @@ fn remove_dir(path: &Folders, name: &str) -> io::Result<()> {
 }
 
 /// Removes what uploads that were never finished have left.
-fn clear_temps(path: &Folders) -> io::Result<()> {
+fn clear_temps(path: &Files) -> io::Result<()> {
     for entry in fs::read_dir(&path.temp_dir)? {
         fs::remove_file(entry?.path())?;
     }

@@ -1,7 +1,6 @@
 //! Content too large for the journal, on its way into the store.
 
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,46 +8,48 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 
 use crate::StoreError;
-use crate::path::{StorePath, Worker};
+use crate::path::StorePath;
 
 /// A temporary file of a store path that takes content as it arrives. Dropped without being committed it
 /// goes away, and its promise of space with it.
 pub struct Staged {
     path: Arc<StorePath>,
-    file: File,
+    file: Arc<File>,
     number: u64,
     len: u64,
     promised: u64,
     crc: crc32fast::Hasher,
-    committed: bool,
+    forgotten: bool,
 }
 
 impl Staged {
-    pub(crate) fn create(path: Arc<StorePath>, promised: u64) -> Result<Self, StoreError> {
+    pub(crate) async fn create(path: Arc<StorePath>, promised: u64) -> Result<Self, StoreError> {
         let number = path.new_temp();
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
-        let file = File::from(rustix::fs::open(path.temp_path(number), flags, Mode::from_raw_mode(0o644))?);
+        let temp = path.temp_path(number);
+        let open = move || {
+            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
+            Ok(File::from(rustix::fs::open(temp, flags, Mode::from_raw_mode(0o644))?))
+        };
+        let file = Arc::new(path.pool.run(open).await?);
         path.promise(promised);
-        Ok(Self { path, file, number, len: 0, promised, crc: crc32fast::Hasher::new(), committed: false })
+        Ok(Self { path, file, number, len: 0, promised, crc: crc32fast::Hasher::new(), forgotten: false })
     }
 
-    /// Adds bytes at the end. Blocks for a write to the page cache.
+    /// Adds bytes at the end, and gives the buffer back.
     ///
     /// # Errors
     /// What writing says; a full disk is [`StoreError::NoSpace`].
-    pub fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.file.write_all_at(bytes, self.len)?;
+    pub async fn write(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        let (file, at, mut crc) = (Arc::clone(&self.file), self.len, self.crc.clone());
+        let write = move || {
+            crc.update(&bytes);
+            file.write_all_at(&bytes, at)?;
+            Ok((bytes, crc))
+        };
+        let (bytes, crc) = self.path.pool.run(write).await?;
         self.len += bytes.len() as u64;
-        self.crc.update(bytes);
-        Ok(())
-    }
-
-    /// A place among those that may block on the disk of this file; to be held around [`Staged::write`].
-    ///
-    /// # Errors
-    /// When the store is closed.
-    pub async fn worker(&self) -> Result<Worker, StoreError> {
-        self.path.worker_owned().await
+        self.crc = crc;
+        Ok(bytes)
     }
 
     /// Bytes so far.
@@ -66,8 +67,14 @@ impl Staged {
         self.crc.clone().finalize()
     }
 
-    pub(crate) fn path(&self) -> &Arc<StorePath> {
-        &self.path
+    /// Makes the content durable.
+    pub(crate) async fn sync(&self) -> Result<(), StoreError> {
+        let file = Arc::clone(&self.file);
+        self.path.pool.run(move || Ok(file.sync_data()?)).await
+    }
+
+    pub(crate) fn is_on(&self, path: &Arc<StorePath>) -> bool {
+        Arc::ptr_eq(&self.path, path)
     }
 
     pub(crate) fn file(&self) -> &File {
@@ -82,24 +89,22 @@ impl Staged {
         self.path.temp_path(self.number)
     }
 
-    /// Makes the content durable.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
-    }
-
-    /// The temporary file is somebody else's now, or gone.
-    pub(crate) fn committed(mut self) {
-        self.committed = true;
+    /// The temporary file has its final name, or somebody else removes it.
+    pub(crate) fn forget(mut self) {
+        self.forgotten = true;
     }
 }
 
 impl Drop for Staged {
     fn drop(&mut self) {
         self.path.keep_promise(self.promised);
-        if !self.committed
-            && let Err(error) = std::fs::remove_file(self.temp_path())
-        {
-            tracing::warn!(%error, temp = %self.temp_path().display(), "cannot remove a temporary file");
+        if !self.forgotten {
+            let temp = self.temp_path();
+            self.path.pool.run_later(move || {
+                if let Err(error) = std::fs::remove_file(&temp) {
+                    tracing::warn!(%error, temp = %temp.display(), "cannot remove a temporary file");
+                }
+            });
         }
     }
 }

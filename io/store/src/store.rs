@@ -1,28 +1,26 @@
 //! The store: one door for everything that reads or changes files.
 
 use std::fs::File;
-use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fdfs_fileid::{FileName, Kind, StorePathIndex};
-use fdfs_format::journal::{Change, Entry};
+use parking_lot::Mutex;
 
 use crate::binlog::Binlog;
-use crate::journal::{Applied, Journal, JournalSettings};
-use crate::locks::NameLocks;
-use crate::path::{Folders, PathSettings, StorePath, Usage};
-use crate::plain::{Plain, Turn, is_link, is_regular};
+use crate::journal::{Journal, JournalSettings};
+use crate::mutation::{Content, MetadataUpdate, Mutation, NewName, Outcome};
+use crate::path::{Files, StorePath, Usage};
 use crate::recover::recover;
-use crate::{Staged, StoreError};
+use crate::writer::{Writer, WriterThread};
+use crate::{Staged, StoreError, StoredFile};
 
-/// Tries to find an unused name.
-const NAME_TRIES: u32 = 10;
+/// Longest journal segment, bytes; there are two at least.
+const SEGMENT_LEN_MAX: u64 = 32 << 20;
 
-/// What is read at a time when a whole file is checked, so that no thread is held for long.
-const CHECK_STEP: usize = 1 << 20;
+/// How often a file that changes all the time is looked at again before it is given up.
+const LOOKS: u32 = 5;
 
 /// What an acknowledged change survives (design: promises about data).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +36,8 @@ pub enum Durability {
 pub struct StoreSettings {
     /// `data/sync` of the base path, for the binlog.
     pub binlog_dir: PathBuf,
-    /// The store paths in the order of their indexes.
-    pub paths: Vec<PathSettings>,
+    /// The folders that hold `data/`, in the order of the store path indexes.
+    pub paths: Vec<PathBuf>,
     /// When a change is acknowledged.
     pub durability: Durability,
     /// Largest content, bytes, that goes through the journal instead of a temporary file.
@@ -57,54 +55,21 @@ pub struct OpenReport {
     pub damaged: u64,
 }
 
-/// The name of a new file.
-pub enum NewName<'a> {
-    /// Any unused name; called with the number of the attempt until one is unused.
-    Fresh(&'a mut (dyn FnMut(u32) -> FileName + Send)),
-    /// This one, which must be unused.
-    Fixed(&'a FileName),
-}
-
-/// The content of a new file, or of a change to one.
-pub enum Content<'a> {
-    /// All of it, no more than [`Store::inline_max`] bytes.
-    Bytes(&'a [u8]),
-    /// It has been staged on the disk of the file.
-    Staged(Staged),
-}
-
-impl Content<'_> {
-    fn len(&self) -> u64 {
-        match self {
-            Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Staged(staged) => staged.len(),
-        }
-    }
-}
-
-/// A change of metadata: what there is now in, what shall be there out; `None` is no metadata file.
-pub type Metadata<'a> = &'a mut (dyn FnMut(Option<&[u8]>) -> Option<Vec<u8>> + Send);
-
-/// A file, open for reading: `len` bytes of `file` from `offset`.
-#[derive(Debug)]
-pub struct StoredFile {
-    /// The descriptor, which may hold more than this file.
-    pub file: File,
-    /// Where the content begins in it.
-    pub offset: u64,
-    /// Length of the content, bytes.
-    pub len: u64,
-    /// Last change, unix seconds.
-    pub mtime: i64,
-}
-
 /// The files of one storage.
 pub struct Store {
-    paths: Vec<Arc<StorePath>>,
+    homes: Vec<Home>,
     binlog: Arc<Binlog>,
-    locks: NameLocks,
     durability: Durability,
     inline_max: usize,
+    threads: Mutex<Vec<WriterThread>>,
+    /// Tells the writers to close their journals when they end.
+    orderly: Arc<AtomicBool>,
+}
+
+/// A store path and the way to its writer.
+struct Home {
+    path: Arc<StorePath>,
+    writer: Mutex<Option<Arc<Writer>>>,
 }
 
 impl Store {
@@ -113,49 +78,49 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nothing was lost, the next attempt does the same.
     pub fn open(settings: &StoreSettings) -> Result<(Self, OpenReport), StoreError> {
-        const SEGMENT_LEN: u64 = 32 << 20;
         let binlog = Arc::new(Binlog::open(&settings.binlog_dir)?);
-        let folders =
-            settings.paths.iter().map(|path| Folders::open(&path.root)).collect::<Result<Vec<_>, _>>()?;
+        let files: Vec<_> =
+            settings.paths.iter().map(|root| Files::open(root).map(Arc::new)).collect::<Result<_, _>>()?;
         let mut report = OpenReport::default();
-        for (recovered, path) in recover(&folders, &binlog)?.into_iter().zip(&folders) {
+        for (recovered, root) in recover(&files, &binlog)?.into_iter().zip(&settings.paths) {
             report.redone += recovered.entries;
             report.damaged += recovered.damaged;
             if recovered.entries > 0 {
-                tracing::info!(path = %path.root.display(), changes = recovered.entries, "did changes again that were under way when the storage ended");
+                tracing::info!(path = %root.display(), changes = recovered.entries, "did changes again that were under way when the storage ended");
             }
             if recovered.damaged > 0 {
-                tracing::error!(path = %path.root.display(), batches = recovered.damaged, "acknowledged changes in the journal can't be read any more, run fsck");
+                tracing::error!(path = %root.display(), batches = recovered.damaged, "acknowledged changes in the journal can't be read any more, run fsck");
             }
         }
-        let segments = (settings.journal_len / SEGMENT_LEN).max(1);
-        let mut paths = Vec::new();
-        for folders in folders {
+        let segment_len = SEGMENT_LEN_MAX.min(settings.journal_len / 2);
+        let segments = (settings.journal_len / segment_len.max(1)).max(2);
+        let orderly = Arc::new(AtomicBool::new(false));
+        let (mut homes, mut threads) = (Vec::new(), Vec::new());
+        for (index, files) in files.into_iter().enumerate() {
             let journal = Journal::start(
                 JournalSettings {
-                    dir: folders.journal_dir.clone(),
-                    temp_dir: folders.temp_dir.clone(),
-                    segment_len: SEGMENT_LEN.min(settings.journal_len),
+                    dir: files.journal_dir.clone(),
+                    temp_dir: files.temp_dir.clone(),
+                    segment_len,
                     segments_max: usize::try_from(segments).unwrap_or(usize::MAX),
                     sync: settings.durability == Durability::Disk,
                 },
                 Arc::clone(&binlog),
             )?;
-            paths.push(Arc::new(StorePath::new(folders, journal, 1)));
+            let (writer, thread) = Writer::start(
+                Arc::clone(&files),
+                journal,
+                Arc::clone(&binlog),
+                settings.durability,
+                &orderly,
+            )?;
+            let path = Arc::new(StorePath::new(files, index)?);
+            homes.push(Home { path, writer: Mutex::new(Some(Arc::new(writer))) });
+            threads.push(thread);
         }
-        let store = Self {
-            paths,
-            binlog,
-            locks: NameLocks::new(),
-            durability: settings.durability,
-            inline_max: settings.inline_max,
-        };
+        let (durability, inline_max) = (settings.durability, settings.inline_max);
+        let store = Self { homes, binlog, durability, inline_max, threads: Mutex::new(threads), orderly };
         Ok((store, report))
-    }
-
-    /// Threads that may block in the store at one time: what a runtime needs on top of its own.
-    pub fn blocking_threads(&self) -> usize {
-        self.paths.len() * StorePath::BLOCKING
     }
 
     /// The replication log.
@@ -168,14 +133,9 @@ impl Store {
         self.inline_max
     }
 
-    /// The level in force.
-    pub fn durability(&self) -> Durability {
-        self.durability
-    }
-
     /// How many store paths there are.
     pub fn path_count(&self) -> usize {
-        self.paths.len()
+        self.homes.len()
     }
 
     /// Space on the disk of a store path.
@@ -183,15 +143,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoSuchPath`], or what the file system says.
     pub fn usage(&self, path: StorePathIndex) -> Result<Usage, StoreError> {
-        Ok(self.path(path)?.usage()?)
+        Ok(self.home(path)?.path.usage()?)
     }
 
-    fn path(&self, index: StorePathIndex) -> Result<&Arc<StorePath>, StoreError> {
-        self.paths.get(usize::from(index.0)).ok_or(StoreError::NoSuchPath)
+    fn home(&self, index: StorePathIndex) -> Result<&Home, StoreError> {
+        self.homes.get(usize::from(index.0)).ok_or(StoreError::NoSuchPath)
     }
 
-    fn home(&self, name: &FileName) -> Result<&Arc<StorePath>, StoreError> {
-        self.path(name.path_index())
+    fn path_of(&self, name: &FileName) -> Result<&Arc<StorePath>, StoreError> {
+        Ok(&self.home(name.path_index())?.path)
+    }
+
+    async fn ask(&self, path: StorePathIndex, mutation: Mutation) -> Result<Outcome, StoreError> {
+        let writer = self.home(path)?.writer.lock().clone().ok_or(StoreError::Closed)?;
+        writer.ask(mutation).await
     }
 
     /// A place for content of `size` bytes that is too large for the journal.
@@ -199,92 +164,52 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; a full disk is `NoSpace`.
     pub async fn stage(&self, path: StorePathIndex, size: u64) -> Result<Staged, StoreError> {
-        let path = self.path(path)?;
-        let _worker = path.worker().await?;
-        Staged::create(Arc::clone(path), size)
+        Staged::create(Arc::clone(&self.home(path)?.path), size).await
     }
 
-    /// Makes a new file. `mtime` is its time, unix seconds, which is also that in its name.
+    /// Staged content must be on the right disk, and durable before a change that speaks of it.
+    async fn ready(&self, path: StorePathIndex, content: &Content) -> Result<(), StoreError> {
+        if let Content::Staged(staged) = content {
+            debug_assert!(staged.is_on(&self.home(path)?.path));
+            if self.durability == Durability::Disk {
+                staged.sync().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a new file and tells its name. `mtime` is its time, unix seconds, which is also that in its
+    /// name. Staged content must have been staged on the same path.
     ///
     /// # Errors
     /// [`StoreError::Exists`] when a fixed name is taken; any other leaves no file.
     pub async fn create(
         &self,
         path: StorePathIndex,
-        mut name: NewName<'_>,
-        content: Content<'_>,
+        name: NewName,
+        content: Content,
         mtime: u32,
     ) -> Result<FileName, StoreError> {
-        let home = self.path(path)?;
-        self.sync_staged(&content).await?;
-        for attempt in 0..NAME_TRIES {
-            let candidate = match &mut name {
-                NewName::Fresh(make) => make(attempt),
-                NewName::Fixed(name) => (*name).clone(),
-            };
-            let _lock = self.locks.lock(&candidate).await;
-            if home.plain().stat(candidate.true_name())?.is_some() {
-                match name {
-                    NewName::Fresh(_) => continue,
-                    NewName::Fixed(_) => return Err(StoreError::Exists),
-                }
-            }
-            let line = Line::new(mtime, 'C', &candidate, format_args!(""));
-            let true_name = candidate.true_name().as_bytes();
-            match content {
-                Content::Bytes(content) => {
-                    let change = Change::Create { name: true_name, content };
-                    self.change(home, &[Entry { change, mtime, line: line.bytes() }], 0).await?;
-                }
-                Content::Staged(staged) => {
-                    debug_assert!(Arc::ptr_eq(staged.path(), home));
-                    crate::plain::set_mtime(staged.file(), mtime)?;
-                    let change = Change::Adopt { name: true_name, temp: staged.number() };
-                    self.change(home, &[Entry { change, mtime, line: line.bytes() }], 0).await?;
-                    staged.committed();
-                }
-            }
-            return Ok(candidate);
+        self.ready(path, &content).await?;
+        match self.ask(path, Mutation::Create { name, content, mtime }).await? {
+            Outcome::Named(name) => Ok(name),
+            _ => Err(StoreError::Closed),
         }
-        Err(StoreError::NoName)
     }
 
     /// Deletes a file and its metadata.
     ///
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::NotRegular`] for what is neither file nor link.
-    pub async fn delete(&self, name: &FileName, now: u32) -> Result<(), StoreError> {
-        let home = self.home(name)?;
-        let _lock = self.locks.lock(name).await;
-        let plain = home.plain();
-        let stat = plain.stat(name.true_name())?.ok_or(StoreError::NotFound)?;
-        if !is_regular(&stat) && !is_link(&stat) {
-            return Err(StoreError::NotRegular);
-        }
-        let metadata = name.metadata_name();
-        let (line, metadata_line) =
-            (Line::new(now, 'D', name, format_args!("")), Line::new(now, 'D', &metadata, format_args!("")));
-        let entries = [
-            Entry {
-                change: Change::Delete { name: name.true_name().as_bytes() },
-                mtime: 0,
-                line: line.bytes(),
-            },
-            Entry {
-                change: Change::Delete { name: metadata.true_name().as_bytes() },
-                mtime: 0,
-                line: metadata_line.bytes(),
-            },
-        ];
-        let count = if plain.stat(metadata.true_name())?.is_some() { 2 } else { 1 };
-        self.change(home, entries.get(..count).unwrap_or_default(), 0).await
+    pub async fn delete(&self, name: FileName, now: u32) -> Result<(), StoreError> {
+        self.ask(name.path_index(), Mutation::Delete { name, now }).await.map(|_| ())
     }
 
     /// Appends to an appender file and tells where the content begins.
     ///
     /// # Errors
     /// [`StoreError`]; the file is as it was.
-    pub async fn append(&self, name: &FileName, content: Content<'_>, now: u32) -> Result<u64, StoreError> {
+    pub async fn append(&self, name: FileName, content: Content, now: u32) -> Result<u64, StoreError> {
         self.write(name, None, content, now).await
     }
 
@@ -294,9 +219,9 @@ impl Store {
     /// [`StoreError::Offset`] when `offset` is beyond the end; the file is as it was.
     pub async fn modify(
         &self,
-        name: &FileName,
+        name: FileName,
         offset: u64,
-        content: Content<'_>,
+        content: Content,
         now: u32,
     ) -> Result<(), StoreError> {
         self.write(name, Some(offset), content, now).await.map(|_| ())
@@ -304,106 +229,55 @@ impl Store {
 
     async fn write(
         &self,
-        name: &FileName,
+        name: FileName,
         offset: Option<u64>,
-        content: Content<'_>,
+        content: Content,
         now: u32,
     ) -> Result<u64, StoreError> {
-        let home = self.home(name)?;
-        self.sync_staged(&content).await?;
-        let _lock = self.locks.lock(name).await;
-        let size = self.appender_size(name)?;
-        if offset.is_some_and(|offset| offset > size) {
-            return Err(StoreError::Offset);
+        let path = name.path_index();
+        self.ready(path, &content).await?;
+        match self.ask(path, Mutation::Write { name, offset, content, now }).await? {
+            Outcome::At(offset) => Ok(offset),
+            _ => Err(StoreError::Closed),
         }
-        let op = if offset.is_some() { 'M' } else { 'A' };
-        let offset = offset.unwrap_or(size);
-        if content.len() == 0 {
-            return Ok(offset);
-        }
-        let line = Line::new(now, op, name, format_args!(" {offset} {}", content.len()));
-        let true_name = name.true_name().as_bytes();
-        match content {
-            Content::Bytes(content) => {
-                let change = Change::Write { name: true_name, offset, content };
-                self.change(home, &[Entry { change, mtime: now, line: line.bytes() }], 0).await?;
-            }
-            Content::Staged(staged) => {
-                let change = Change::Splice { name: true_name, offset, temp: staged.number() };
-                let entries = [Entry { change, mtime: now, line: line.bytes() }];
-                let applied = self.certain(home, &entries, staged.len()).await?;
-                self.done(home, &entries, &applied).await?;
-                // A crash before the checkpoint does the copy again.
-                if self.durability == Durability::Disk {
-                    applied.remove_later(staged.temp_path());
-                    staged.committed();
-                }
-            }
-        }
-        Ok(offset)
     }
 
     /// Gives an appender file another size; tells the old one.
     ///
     /// # Errors
     /// [`StoreError`]; the file is as it was.
-    pub async fn truncate(&self, name: &FileName, size: u64, now: u32) -> Result<u64, StoreError> {
-        let home = self.home(name)?;
-        let _lock = self.locks.lock(name).await;
-        let old = self.appender_size(name)?;
-        if old != size {
-            let line = Line::new(now, 'T', name, format_args!(" {old} {size}"));
-            let change = Change::Truncate { name: name.true_name().as_bytes(), size };
-            self.change(home, &[Entry { change, mtime: now, line: line.bytes() }], 0).await?;
+    pub async fn truncate(&self, name: FileName, size: u64, now: u32) -> Result<u64, StoreError> {
+        match self.ask(name.path_index(), Mutation::Truncate { name, size, now }).await? {
+            Outcome::At(old) => Ok(old),
+            _ => Err(StoreError::Closed),
         }
-        Ok(old)
     }
 
     /// Gives an appender file an ordinary name. `make` is called with size and CRC-32 of the content and the
-    /// number of the attempt. Metadata moves along.
+    /// number of the attempt, and is to give a name on the same store path. Metadata moves along.
     ///
     /// # Errors
-    /// [`StoreError`]; the file keeps its name.
+    /// [`StoreError::Busy`] when the content keeps changing; the file keeps its name.
     pub async fn regenerate(
         &self,
-        name: &FileName,
+        name: FileName,
         now: u32,
-        make: &mut (dyn FnMut(u64, u32, u32) -> Result<FileName, StoreError> + Send),
+        make: impl Fn(u64, u32, u32) -> FileName + Clone + Send + 'static,
     ) -> Result<FileName, StoreError> {
-        let home = self.home(name)?;
-        // The new name depends on the content, so the old one is locked while it is read; nobody else can
-        // know the new one.
-        let _lock = self.locks.lock(name).await;
-        let size = self.appender_size(name)?;
-        let crc32 = self.crc32(name).await?;
-        let plain = home.plain();
-        let mut fresh = None;
-        for attempt in 0..NAME_TRIES {
-            let candidate = make(size, crc32, attempt)?;
-            if plain.stat(candidate.true_name())?.is_none() {
-                fresh = Some(candidate);
-                break;
+        for _ in 0..LOOKS {
+            let stored = self.open_file(&name).await?;
+            if name.kind() != Kind::Appender {
+                return Err(StoreError::NotAppender);
+            }
+            let (size, crc32, make) = (stored.len, stored.crc32().await?, make.clone());
+            let new = NewName::fresh(move |attempt| make(size, crc32, attempt));
+            let mutation = Mutation::Move { name: name.clone(), new, seen: stored.seen(), now };
+            match self.ask(name.path_index(), mutation).await? {
+                Outcome::Named(new) => return Ok(new),
+                _ => continue,
             }
         }
-        let new = fresh.ok_or(StoreError::NoName)?;
-        if self.durability == Durability::Disk {
-            let _worker = home.worker().await?;
-            plain.sync(name.true_name())?;
-        }
-        let (old_meta, new_meta) = (name.metadata_name(), new.metadata_name());
-        let line = Line::new(now, 'R', &new, format_args!(" {name}"));
-        let mut meta_lines = Line::new(now, 'C', &new_meta, format_args!("")).bytes().to_vec();
-        meta_lines.extend_from_slice(Line::new(now, 'D', &old_meta, format_args!("")).bytes());
-        let move_file = Change::Move { from: name.true_name().as_bytes(), to: new.true_name().as_bytes() };
-        let move_meta =
-            Change::Move { from: old_meta.true_name().as_bytes(), to: new_meta.true_name().as_bytes() };
-        let entries = [
-            Entry { change: move_file, mtime: 0, line: line.bytes() },
-            Entry { change: move_meta, mtime: 0, line: &meta_lines },
-        ];
-        let count = if plain.stat(old_meta.true_name())?.is_some() { 2 } else { 1 };
-        self.change(home, entries.get(..count).unwrap_or_default(), 0).await?;
-        Ok(new)
+        Err(StoreError::Busy)
     }
 
     /// Changes the metadata of a file.
@@ -412,28 +286,11 @@ impl Store {
     /// [`StoreError::NotFound`] when the file itself is missing; the metadata is as it was.
     pub async fn set_metadata(
         &self,
-        name: &FileName,
+        name: FileName,
         now: u32,
-        update: Metadata<'_>,
+        update: MetadataUpdate,
     ) -> Result<(), StoreError> {
-        let home = self.home(name)?;
-        let _lock = self.locks.lock(name).await;
-        let plain = home.plain();
-        plain.stat(name.true_name())?.ok_or(StoreError::NotFound)?;
-        let metadata = name.metadata_name();
-        let old = self.read_plain(home, metadata.true_name())?;
-        let new = update(old.as_deref());
-        let (op, change) = match (&old, &new) {
-            (None, None) => return Ok(()),
-            (Some(old), Some(new)) if old == new => return Ok(()),
-            (_, None) => ('D', Change::Delete { name: metadata.true_name().as_bytes() }),
-            (old, Some(content)) => {
-                let op = if old.is_some() { 'U' } else { 'C' };
-                (op, Change::Replace { name: metadata.true_name().as_bytes(), content })
-            }
-        };
-        let line = Line::new(now, op, &metadata, format_args!(""));
-        self.change(home, &[Entry { change, mtime: 0, line: line.bytes() }], 0).await
+        self.ask(name.path_index(), Mutation::Metadata { name, update, now }).await.map(|_| ())
     }
 
     /// The metadata of a file as stored; `None` when it has none.
@@ -441,225 +298,102 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the file itself is missing.
     pub async fn metadata(&self, name: &FileName) -> Result<Option<Vec<u8>>, StoreError> {
-        let home = self.home(name)?;
-        let _worker = home.worker().await?;
-        home.plain().stat(name.true_name())?.ok_or(StoreError::NotFound)?;
-        self.read_plain(home, name.metadata_name().true_name())
+        self.open_file(name).await?;
+        match self.open_file(&name.metadata_name()).await {
+            Ok(stored) => {
+                let len = usize::try_from(stored.len).unwrap_or(usize::MAX);
+                stored.read(0, len).await.map(Some)
+            }
+            Err(StoreError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    fn read_plain(&self, home: &StorePath, true_name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        use std::io::Read;
-        let mut file = match home.plain().open(true_name) {
-            Ok(Some(file)) => file,
-            Ok(None) => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
-        Ok(Some(bytes))
-    }
-
-    /// Opens a file for reading. Blocks the thread for the time of an `open`; `with_worker` around a longer
-    /// read keeps a slow disk from holding all threads.
+    /// Opens a file for reading.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::NotRegular`].
-    pub fn open_file(&self, name: &FileName) -> Result<StoredFile, StoreError> {
-        let home = self.home(name)?;
-        let file = match home.plain().open(name.true_name())? {
-            Some(file) => file,
-            None => self.open_linked(&home.plain().link_target(name.true_name())?)?,
+    pub async fn open_file(&self, name: &FileName) -> Result<StoredFile, StoreError> {
+        let path = self.path_of(name)?;
+        if let Some(file) = path.files.plain().open_cached(name.true_name()) {
+            return StoredFile::new(file, path);
+        }
+        let (files, wanted) = (Arc::clone(&path.files), name.clone());
+        let roots: Vec<_> = self.homes.iter().map(|home| Arc::clone(&home.path.files)).collect();
+        let open = move || match files.plain().open(wanted.true_name())? {
+            Some(file) => Ok(file),
+            None => open_linked(&roots, &files.plain().link_target(wanted.true_name())?),
         };
-        let stat = rustix::fs::fstat(&file)?;
-        if !is_regular(&stat) {
-            return Err(StoreError::NotRegular);
-        }
-        Ok(StoredFile { file, offset: 0, len: stat.st_size.unsigned_abs(), mtime: stat.st_mtime })
-    }
-
-    /// Opens what a symbolic link of the original points to, if that is a file of this store.
-    fn open_linked(&self, target: &Path) -> Result<File, StoreError> {
-        for home in &self.paths {
-            let Ok(rest) = target.strip_prefix(&home.data) else { continue };
-            let name = rest.to_str().and_then(|rest| FileName::parse(rest.as_bytes()).ok());
-            if let Some(name) = name {
-                return home.plain().open(name.true_name())?.ok_or(StoreError::NotRegular);
-            }
-        }
-        tracing::warn!(target = %target.display(), "link points out of the store, not followed");
-        Err(StoreError::NotFound)
-    }
-
-    /// Runs a blocking read of a file's store path as one of the few that may.
-    ///
-    /// # Errors
-    /// [`StoreError::NoSuchPath`], or what `work` says.
-    pub async fn with_worker<T>(
-        &self,
-        name: &FileName,
-        work: impl FnOnce() -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let _worker = self.home(name)?.worker().await?;
-        work()
-    }
-
-    /// CRC-32 of the content of a file, read whole.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::NotRegular`], or what reading says.
-    pub async fn crc32(&self, name: &FileName) -> Result<u32, StoreError> {
-        let home = self.home(name)?;
-        let stored = self.with_worker(name, || self.open_file(name)).await?;
-        let mut crc = crc32fast::Hasher::new();
-        let mut buffer = vec![0; CHECK_STEP.min(usize::try_from(stored.len).unwrap_or(CHECK_STEP)).max(1)];
-        let mut at = stored.offset;
-        let end = stored.offset + stored.len;
-        while at < end {
-            let worker = home.worker().await?;
-            let room = buffer.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
-            let n = stored.file.read_at(buffer.get_mut(..room).unwrap_or_default(), at)?;
-            drop(worker);
-            if n == 0 {
-                break;
-            }
-            crc.update(buffer.get(..n).unwrap_or_default());
-            at += n as u64;
-            tokio::task::yield_now().await;
-        }
-        Ok(crc.finalize())
+        StoredFile::new(path.pool.run(open).await?, path)
     }
 
     /// Size of an appender file, bytes.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::NotRegular`], [`StoreError::NotAppender`].
-    pub fn appender_size(&self, name: &FileName) -> Result<u64, StoreError> {
-        let stat = self.home(name)?.plain().stat(name.true_name())?.ok_or(StoreError::NotFound)?;
-        if !is_regular(&stat) {
-            return Err(StoreError::NotRegular);
-        }
-        if name.kind() != Kind::Appender {
-            return Err(StoreError::NotAppender);
-        }
-        Ok(stat.st_size.unsigned_abs())
-    }
-
-    async fn sync_staged(&self, content: &Content<'_>) -> Result<(), StoreError> {
-        if let Content::Staged(staged) = content
-            && self.durability == Durability::Disk
-        {
-            let _worker = staged.path().worker().await?;
-            staged.sync()?;
-        }
-        Ok(())
-    }
-
-    /// Journals changes, does them, and logs them.
-    async fn change(&self, home: &StorePath, entries: &[Entry<'_>], staged: u64) -> Result<(), StoreError> {
-        let applied = self.certain(home, entries, staged).await?;
-        self.done(home, entries, &applied).await
-    }
-
-    async fn certain(
-        &self,
-        home: &StorePath,
-        entries: &[Entry<'_>],
-        staged: u64,
-    ) -> Result<Applied, StoreError> {
-        if !self.binlog.accepts() {
-            return Err(StoreError::BinlogStuck);
-        }
-        Ok(home.journal.commit(entries, staged).await?)
-    }
-
-    async fn done(
-        &self,
-        home: &StorePath,
-        entries: &[Entry<'_>],
-        _applied: &Applied,
-    ) -> Result<(), StoreError> {
-        let worker = home.worker().await?;
-        for entry in entries {
-            if let Err(error) = home.plain().apply(&entry.change, entry.mtime, Turn::First) {
-                drop(worker);
-                self.take_back(home, entry).await;
-                return Err(error.into());
-            }
-            self.binlog.append(entry.line);
-        }
-        Ok(())
-    }
-
-    /// A change was journalled and could not be done: sees to it that a later start does not do it either.
-    async fn take_back(&self, home: &StorePath, entry: &Entry<'_>) {
-        let change = match entry.change {
-            Change::Create { name, .. } | Change::Adopt { name, .. } => Change::Delete { name },
-            Change::Write { name, offset, .. } | Change::Splice { name, offset, .. } => {
-                let size = home.plain().stat(&String::from_utf8_lossy(name)).ok().flatten();
-                Change::Truncate { name, size: size.map_or(offset, |stat| stat.st_size.unsigned_abs()) }
-            }
-            Change::Replace { .. }
-            | Change::Truncate { .. }
-            | Change::Delete { .. }
-            | Change::Move { .. } => return,
-        };
-        if let Err(error) = home.journal.commit(&[Entry { change, mtime: 0, line: b"" }], 0).await {
-            tracing::error!(%error, "a failed change could not be taken back in the journal");
-        }
+    pub async fn appender_size(&self, name: &FileName) -> Result<u64, StoreError> {
+        let stored = self.open_file(name).await?;
+        if name.kind() == Kind::Appender { Ok(stored.len) } else { Err(StoreError::NotAppender) }
     }
 
     /// Makes every folder that the original expects to find in the store paths (`data/00/00` …). Ours are made
-    /// when they are needed; this is for handing a store back.
+    /// when they are needed; this is for handing a store back. Blocks.
     ///
     /// # Errors
     /// What the file system says.
     pub fn make_directories(&self, subdir_count: u16) -> Result<(), StoreError> {
-        for path in &self.paths {
+        for home in &self.homes {
             for high in 0..subdir_count {
                 for low in 0..subdir_count {
-                    path.plain().make_dirs(&format!("{high:02X}/{low:02X}/"))?;
+                    home.path.files.plain().make_dirs(&format!("{high:02X}/{low:02X}/"))?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Ends in order: everything is done and synced, the journals are empty. Blocks. No change may be under
-    /// way.
+    /// Ends in order: changes under way are done, everything is synced, the journals are empty. Blocks.
     ///
     /// # Errors
     /// What syncing says; the journals stay for the next start.
     pub fn close(&self) -> Result<(), StoreError> {
-        for path in &self.paths {
-            path.journal.close()?;
-        }
+        self.orderly.store(true, Ordering::Release);
+        self.end()?;
         self.binlog.flush()?;
         if self.durability == Durability::Disk {
             self.binlog.sync()?;
         }
         Ok(())
     }
-}
 
-impl StorePath {
-    /// Threads that may block on one disk: the workers and the one that leads the journal.
-    const BLOCKING: usize = crate::path::WORKERS + 1;
-
-    pub(crate) fn plain(&self) -> Plain<'_> {
-        Plain { data: self.data_fd.as_fd(), temp_dir: &self.temp_dir }
+    /// Ends the writers.
+    fn end(&self) -> Result<(), StoreError> {
+        for home in &self.homes {
+            drop(home.writer.lock().take());
+        }
+        let threads = std::mem::take(&mut *self.threads.lock());
+        threads.into_iter().map(|thread| thread.join().map_err(StoreError::from)).collect()
     }
 }
 
-/// A binlog line on the stack of its operation (storage internals: replication log).
-struct Line(String);
-
-impl Line {
-    fn new(time: u32, op: char, name: &FileName, extra: std::fmt::Arguments<'_>) -> Self {
-        Self(format!("{time} {op} {name}{extra}\n"))
+impl Drop for Store {
+    /// Dropped without being closed, a store is left as by a crash: the next start does the rest.
+    fn drop(&mut self) {
+        if let Err(error) = self.end() {
+            tracing::error!(%error, "a writer ended with an error");
+        }
     }
+}
 
-    fn bytes(&self) -> &[u8] {
-        self.0.as_bytes()
+/// Opens what a symbolic link of the original points to, if that is a file of this store.
+fn open_linked(roots: &[Arc<Files>], target: &Path) -> Result<File, StoreError> {
+    for files in roots {
+        let Ok(rest) = target.strip_prefix(&files.data) else { continue };
+        let name = rest.to_str().and_then(|rest| FileName::parse(rest.as_bytes()).ok());
+        if let Some(name) = name {
+            return files.plain().open(name.true_name())?.ok_or(StoreError::NotRegular);
+        }
     }
+    tracing::warn!(target = %target.display(), "link points out of the store, not followed");
+    Err(StoreError::NotFound)
 }

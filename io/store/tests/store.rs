@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fdfs_fileid::{ExtName, FileName, SizeWord, Source, Stamp, StorePathIndex, build_name};
-use store::{Content, Durability, NewName, OpenReport, PathSettings, Store, StoreError, StoreSettings};
+use store::{Content, Durability, MetadataUpdate, NewName, OpenReport, Store, StoreError, StoreSettings};
 use tempfile::TempDir;
 
 const M00: StorePathIndex = StorePathIndex(0);
@@ -18,7 +18,7 @@ const NOW: u32 = 1_751_328_000;
 fn settings(dir: &Path) -> StoreSettings {
     StoreSettings {
         binlog_dir: dir.join("data/sync"),
-        paths: vec![PathSettings { root: dir.to_owned(), read_only: false }],
+        paths: vec![dir.to_owned()],
         durability: Durability::Disk,
         inline_max: 64 * 1024,
         journal_len: 4 << 20,
@@ -43,12 +43,20 @@ fn appender(random: u32) -> FileName {
 }
 
 async fn put(store: &Store, name: &FileName, content: &[u8]) {
-    store.create(M00, NewName::Fixed(name), Content::Bytes(content), NOW).await.unwrap();
+    store.create(M00, NewName::Fixed(name.clone()), bytes(content), NOW).await.unwrap();
 }
 
-async fn staged(store: &Store, content: &[u8]) -> Content<'static> {
+fn bytes(content: &[u8]) -> Content {
+    Content::Bytes(content.to_vec().into())
+}
+
+fn meta(update: impl FnOnce(Option<&[u8]>) -> Option<Vec<u8>> + Send + 'static) -> MetadataUpdate {
+    Box::new(update)
+}
+
+async fn staged(store: &Store, content: &[u8]) -> Content {
     let mut staged = store.stage(M00, content.len() as u64).await.unwrap();
-    staged.write(content).unwrap();
+    staged.write(content.to_vec()).await.unwrap();
     Content::Staged(staged)
 }
 
@@ -74,7 +82,7 @@ async fn a_new_file_has_its_content_its_time_and_its_binlog_line() {
     let (store, _) = open(&dir);
     put(&store, &normal(1), b"hello").await;
     assert_eq!(read(&dir, &normal(1)).unwrap(), b"hello");
-    let stored = store.open_file(&normal(1)).unwrap();
+    let stored = store.open_file(&normal(1)).await.unwrap();
     assert_eq!((stored.len, stored.mtime), (5, i64::from(NOW)));
     store.close().unwrap();
     assert_eq!(binlog(&dir), format!("{NOW} C {}\n", normal(1)));
@@ -105,7 +113,7 @@ async fn a_file_whose_pages_were_lost_in_a_power_cut_comes_back_from_the_journal
     assert_eq!(report, OpenReport { redone: 2, damaged: 0 });
     assert_eq!(read(&dir, &normal(1)).unwrap(), b"hello");
     assert_eq!(read(&dir, &normal(2)).unwrap(), b"world");
-    assert_eq!(store.open_file(&normal(1)).unwrap().mtime, i64::from(NOW));
+    assert_eq!(store.open_file(&normal(1)).await.unwrap().mtime, i64::from(NOW));
     assert_eq!(binlog(&dir), format!("{NOW} C {}\n{NOW} C {}\n", normal(1), normal(2)));
 }
 
@@ -165,7 +173,7 @@ async fn a_deleted_file_does_not_come_back_after_a_crash() {
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
     put(&store, &normal(1), b"hello").await;
-    store.delete(&normal(1), NOW + 1).await.unwrap();
+    store.delete(normal(1), NOW + 1).await.unwrap();
     drop(store);
     fs::write(on_disk(&dir, &normal(1)), b"hello").unwrap();
     open(&dir);
@@ -179,8 +187,8 @@ async fn a_name_used_again_after_a_delete_keeps_its_newer_file_after_a_crash() {
     let (store, _) = open(&dir);
     for content in [b"one".repeat(50_000), b"two".repeat(60_000)] {
         let content = staged(&store, &content).await;
-        let _ = store.delete(&normal(1), NOW).await;
-        store.create(M00, NewName::Fixed(&normal(1)), content, NOW).await.unwrap();
+        let _ = store.delete(normal(1), NOW).await;
+        store.create(M00, NewName::Fixed(normal(1)), content, NOW).await.unwrap();
     }
     drop(store);
     open(&dir);
@@ -192,7 +200,7 @@ async fn a_staged_file_adopted_before_a_crash_is_there_after_it() {
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
     let content = staged(&store, &[9; 200_000]).await;
-    store.create(M00, NewName::Fixed(&normal(1)), content, NOW).await.unwrap();
+    store.create(M00, NewName::Fixed(normal(1)), content, NOW).await.unwrap();
     drop(store);
     // The rename had not reached the disk.
     fs::rename(on_disk(&dir, &normal(1)), dir.path().join("data/.cairn/tmp/1")).unwrap();
@@ -210,6 +218,8 @@ async fn an_upload_that_is_given_up_leaves_no_file_and_gives_its_space_back() {
     assert_eq!(own_files(&dir, "tmp"), 1);
     drop(content);
     assert_eq!(store.usage(M00).unwrap().promised, 0);
+    store.close().unwrap();
+    drop(store);
     assert_eq!(own_files(&dir, "tmp"), 0);
 }
 
@@ -233,14 +243,12 @@ async fn a_taken_name_is_refused_when_it_is_fixed_and_avoided_when_it_is_fresh()
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
     put(&store, &normal(0), b"hello").await;
-    let again = store.create(M00, NewName::Fixed(&normal(0)), Content::Bytes(b"other"), NOW).await;
+    let again = store.create(M00, NewName::Fixed(normal(0)), bytes(b"other"), NOW).await;
     assert!(matches!(again, Err(StoreError::Exists)));
-    let mut make = |attempt| normal(attempt);
-    let got = store.create(M00, NewName::Fresh(&mut make), Content::Bytes(b"other"), NOW).await.unwrap();
+    let got = store.create(M00, NewName::fresh(normal), bytes(b"other"), NOW).await.unwrap();
     assert_eq!(got, normal(1));
     assert_eq!(read(&dir, &normal(0)).unwrap(), b"hello");
-    let mut same = |_| normal(0);
-    let stuck = store.create(M00, NewName::Fresh(&mut same), Content::Bytes(b"x"), NOW).await;
+    let stuck = store.create(M00, NewName::fresh(|_| normal(0)), bytes(b"x"), NOW).await;
     assert!(matches!(stuck, Err(StoreError::NoName)));
 }
 
@@ -299,9 +307,12 @@ async fn appends_of_many_clients_stay_whole_and_follow_each_other() {
         tasks.spawn(async move {
             for size in [100, 100_000] {
                 let bytes = vec![writer + 1; size];
-                let content =
-                    if size > 64 * 1024 { staged(&store, &bytes).await } else { Content::Bytes(&bytes) };
-                store.append(&appender(1), content, NOW).await.unwrap();
+                let content = if size > 64 * 1024 {
+                    staged(&store, &bytes).await
+                } else {
+                    Content::Bytes(bytes.into())
+                };
+                store.append(appender(1), content, NOW).await.unwrap();
             }
         });
     }
@@ -322,12 +333,12 @@ async fn modify_and_truncate_change_an_appender_and_are_done_again_in_order() {
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
     put(&store, &appender(1), b"0123456789").await;
-    store.modify(&appender(1), 8, Content::Bytes(b"abcd"), NOW).await.unwrap();
-    assert_eq!(store.truncate(&appender(1), 9, NOW).await.unwrap(), 12);
-    store.append(&appender(1), Content::Bytes(b"Z"), NOW).await.unwrap();
-    assert_eq!(store.truncate(&appender(1), 12, NOW).await.unwrap(), 10);
+    store.modify(appender(1), 8, bytes(b"abcd"), NOW).await.unwrap();
+    assert_eq!(store.truncate(appender(1), 9, NOW).await.unwrap(), 12);
+    store.append(appender(1), bytes(b"Z"), NOW).await.unwrap();
+    assert_eq!(store.truncate(appender(1), 12, NOW).await.unwrap(), 10);
     assert_eq!(read(&dir, &appender(1)).unwrap(), b"01234567aZ\0\0");
-    let beyond = store.modify(&appender(1), 13, Content::Bytes(b"x"), NOW).await;
+    let beyond = store.modify(appender(1), 13, bytes(b"x"), NOW).await;
     assert!(matches!(beyond, Err(StoreError::Offset)));
     drop(store);
     fs::write(on_disk(&dir, &appender(1)), b"").unwrap();
@@ -344,10 +355,10 @@ async fn only_appenders_can_be_changed() {
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
     put(&store, &normal(1), b"hello").await;
-    let refused = store.append(&normal(1), Content::Bytes(b"x"), NOW).await;
+    let refused = store.append(normal(1), bytes(b"x"), NOW).await;
     assert!(matches!(refused, Err(StoreError::NotAppender)));
-    assert!(matches!(store.truncate(&normal(1), 0, NOW).await, Err(StoreError::NotAppender)));
-    assert!(matches!(store.append(&appender(9), Content::Bytes(b"x"), NOW).await, Err(StoreError::NotFound)));
+    assert!(matches!(store.truncate(normal(1), 0, NOW).await, Err(StoreError::NotAppender)));
+    assert!(matches!(store.append(appender(9), bytes(b"x"), NOW).await, Err(StoreError::NotFound)));
 }
 
 #[tokio::test]
@@ -355,16 +366,13 @@ async fn a_regenerated_file_moves_with_its_metadata() {
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
     put(&store, &appender(1), b"hello fastdfs\n").await;
-    store.set_metadata(&appender(1), NOW, &mut |_| Some(b"k\x02v".to_vec())).await.unwrap();
-    let mut seen = None;
-    let new = store
-        .regenerate(&appender(1), NOW + 5, &mut |size, crc32, attempt| {
-            seen = Some((size, crc32));
-            Ok(normal(50 + attempt))
-        })
-        .await
-        .unwrap();
-    assert_eq!((seen, &new), (Some((14, 0x0e10_ba5d)), &normal(50)));
+    store.set_metadata(appender(1), NOW, meta(|_| Some(b"k\x02v".to_vec()))).await.unwrap();
+    let make = |size, crc32, attempt| {
+        assert_eq!((size, crc32), (14, 0x0e10_ba5d));
+        normal(50 + attempt)
+    };
+    let new = store.regenerate(appender(1), NOW + 5, make).await.unwrap();
+    assert_eq!(new, normal(50));
     assert_eq!(read(&dir, &appender(1)), None);
     assert_eq!(read(&dir, &new).unwrap(), b"hello fastdfs\n");
     assert_eq!(store.metadata(&new).await.unwrap().unwrap(), b"k\x02v");
@@ -388,12 +396,12 @@ async fn metadata_merged_by_many_clients_at_once_keeps_every_key() {
     for key in b'a'..=b'p' {
         let store = Arc::clone(&store);
         tasks.spawn(async move {
-            let mut add = |old: Option<&[u8]>| {
+            let add = meta(move |old| {
                 let mut new = old.unwrap_or_default().to_vec();
                 new.push(key);
                 Some(new)
-            };
-            store.set_metadata(&normal(1), NOW, &mut add).await.unwrap();
+            });
+            store.set_metadata(normal(1), NOW, add).await.unwrap();
         });
     }
     tasks.join_all().await;
@@ -407,10 +415,10 @@ async fn deleting_a_file_deletes_its_metadata() {
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
     put(&store, &normal(1), b"hello").await;
-    store.set_metadata(&normal(1), NOW, &mut |_| Some(b"k\x02v".to_vec())).await.unwrap();
-    store.delete(&normal(1), NOW).await.unwrap();
+    store.set_metadata(normal(1), NOW, meta(|_| Some(b"k\x02v".to_vec()))).await.unwrap();
+    store.delete(normal(1), NOW).await.unwrap();
     assert!(!on_disk(&dir, &normal(1).metadata_name()).exists());
-    assert!(matches!(store.delete(&normal(1), NOW).await, Err(StoreError::NotFound)));
+    assert!(matches!(store.delete(normal(1), NOW).await, Err(StoreError::NotFound)));
     assert!(matches!(store.metadata(&normal(1)).await, Err(StoreError::NotFound)));
 }
 
@@ -421,10 +429,10 @@ async fn a_link_out_of_the_store_is_not_followed_and_one_within_it_is() {
     put(&store, &normal(1), b"hello").await;
     std::os::unix::fs::symlink("/etc/passwd", on_disk(&dir, &normal(2))).unwrap();
     std::os::unix::fs::symlink(on_disk(&dir, &normal(1)), on_disk(&dir, &normal(3))).unwrap();
-    assert!(matches!(store.open_file(&normal(2)), Err(StoreError::NotFound)));
-    assert_eq!(store.open_file(&normal(3)).unwrap().len, 5);
+    assert!(matches!(store.open_file(&normal(2)).await, Err(StoreError::NotFound)));
+    assert_eq!(store.open_file(&normal(3)).await.unwrap().len, 5);
     fs::create_dir(on_disk(&dir, &normal(4))).unwrap();
-    assert!(matches!(store.open_file(&normal(4)), Err(StoreError::NotRegular)));
+    assert!(matches!(store.open_file(&normal(4)).await, Err(StoreError::NotRegular)));
 }
 
 #[tokio::test]

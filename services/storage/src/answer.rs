@@ -11,13 +11,14 @@ pub(crate) fn status(error: &StoreError) -> Status {
         StoreError::Exists => Status::EEXIST,
         StoreError::NoSuchPath | StoreError::NotAppender | StoreError::Offset => Status::EINVAL,
         StoreError::NotRegular => Status::EISDIR,
-        StoreError::NoName => Status::EBUSY,
+        StoreError::NoName | StoreError::Busy => Status::EBUSY,
         StoreError::NoSpace => {
             tracing::warn!("a change was refused, the disk is full");
             Status::ENOSPC
         }
         StoreError::BinlogStuck
-        | StoreError::Journal(_)
+        | StoreError::JournalFailed
+        | StoreError::Closed
         | StoreError::Io(_)
         | StoreError::Unusable { .. } => {
             tracing::error!(%error, "the store failed");

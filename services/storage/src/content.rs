@@ -1,36 +1,68 @@
 //! Taking the content of a request: small content into memory, larger content into a staged file.
 
+use bytes::Bytes;
 use fdfs_fileid::StorePathIndex;
 use fdfs_proto::Status;
-use net::{Body, Conn, ConnError};
+use net::{Conn, ConnError};
+use parking_lot::Mutex;
 use store::{Content, Staged, StoreError};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::answer;
 use crate::server::Server;
 
-/// Content that has arrived as a whole: in memory, or staged on its disk.
-#[derive(Default)]
-pub(crate) struct Taken {
-    bytes: Body,
-    staged: Option<Staged>,
+/// Largest piece of content on its way to a staged file.
+const CHUNK_LEN: usize = 256 * 1024;
+
+/// Pieces that are held at one time, of all connections together.
+const CHUNKS_MAX: usize = 64;
+
+/// Buffers for content on its way. A connection holds one only while bytes are there to be written, never
+/// while it waits for its peer.
+pub(crate) struct Chunks {
+    room: Semaphore,
+    free: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Chunks {
+    pub(crate) fn new() -> Self {
+        Self { room: Semaphore::new(CHUNKS_MAX), free: Mutex::new(Vec::new()) }
+    }
+
+    /// An empty buffer, and the right to hold it.
+    async fn take(&self) -> Result<(SemaphorePermit<'_>, Vec<u8>), ConnError> {
+        let permit = self.room.acquire().await.map_err(|_| ConnError::Stopping)?;
+        let buffer = self.free.lock().pop().unwrap_or_else(|| Vec::with_capacity(CHUNK_LEN));
+        Ok((permit, buffer))
+    }
+
+    fn give_back(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        self.free.lock().push(buffer);
+    }
+}
+
+/// Content that has arrived as a whole.
+pub(crate) enum Taken {
+    Bytes(Bytes),
+    Staged(Staged),
 }
 
 impl Taken {
-    /// Content staged on its disk.
-    pub(crate) fn staged(staged: Staged) -> Self {
-        Self { bytes: Body::default(), staged: Some(staged) }
-    }
-
     /// CRC-32 of the content.
     pub(crate) fn crc32(&self) -> u32 {
-        self.staged.as_ref().map_or_else(|| crc32fast::hash(self.bytes.as_ref()), Staged::crc32)
+        match self {
+            Self::Bytes(bytes) => crc32fast::hash(bytes),
+            Self::Staged(staged) => staged.crc32(),
+        }
     }
+}
 
-    /// As the store takes it, once.
-    pub(crate) fn content(&mut self) -> Content<'_> {
-        match self.staged.take() {
-            Some(staged) => Content::Staged(staged),
-            None => Content::Bytes(self.bytes.as_ref()),
+impl From<Taken> for Content {
+    fn from(taken: Taken) -> Self {
+        match taken {
+            Taken::Bytes(bytes) => Self::Bytes(bytes),
+            Taken::Staged(staged) => Self::Staged(staged),
         }
     }
 }
@@ -55,7 +87,7 @@ pub(crate) async fn take(
     if let Ok(small) = usize::try_from(len)
         && small <= server.store.inline_max()
     {
-        return Ok(Ok(Taken { bytes: conn.read_owned(small).await?, staged: None }));
+        return Ok(Ok(Taken::Bytes(conn.read_owned(small).await?)));
     }
     let mut staged = match server.store.stage(path, len).await {
         Ok(staged) => staged,
@@ -64,17 +96,17 @@ pub(crate) async fn take(
     let mut left = len;
     while left > 0 {
         conn.arrived().await?;
-        let _worker = match staged.worker().await {
-            Ok(worker) => worker,
-            Err(error) => return refused(error, left),
-        };
-        while left > 0 {
-            match conn.take_chunk(left, |chunk| staged.write(chunk))? {
-                None => break,
-                Some((n, Ok(()))) => left -= n,
-                Some((n, Err(error))) => return refused(error, left - n),
+        let (_permit, mut chunk) = server.chunks.take().await?;
+        loop {
+            match conn.take_arrived(left, &mut chunk)? {
+                0 => break,
+                n => left -= n as u64,
             }
         }
+        match staged.write(chunk).await {
+            Ok(chunk) => server.chunks.give_back(chunk),
+            Err(error) => return refused(error, left),
+        }
     }
-    Ok(Ok(Taken::staged(staged)))
+    Ok(Ok(Taken::Staged(staged)))
 }

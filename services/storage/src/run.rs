@@ -18,13 +18,14 @@ use storage_core::directories::{CursorPosition, Directories, DirectoryCursor};
 use storage_core::membership::ClusterView;
 use storage_core::stats::Statistics;
 use storage_core::tracker_link::LinkInputs;
-use store::{PathSettings, Store, StoreError, StoreSettings};
+use store::{Store, StoreError, StoreSettings};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::access_log::AccessLog;
 use crate::connection;
+use crate::content::Chunks;
 use crate::server::{Server, unix_now};
 use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks};
 
@@ -113,7 +114,7 @@ impl Running {
     /// What syncing says. Nothing acknowledged is lost: the journal does the rest at the next start.
     pub fn stop(self) -> Result<(), StoreError> {
         self.stop.stop();
-        self.thread.join().unwrap_or_else(|_| Err(StoreError::Journal("a server thread panicked".into())))
+        self.thread.join().unwrap_or_else(|_| Err(StoreError::Closed))
     }
 }
 
@@ -139,7 +140,7 @@ pub(crate) fn launch(
     let data = conf.base_path.join("data");
     std::fs::create_dir_all(&data).map_err(|error| StartError::BasePath { path: data.clone(), error })?;
     let store = open_store(conf, &data)?;
-    let runtime = runtime(&store)?;
+    let runtime = runtime()?;
     let inside = runtime.enter();
     let listeners = listen(conf)?;
     let addresses: Vec<_> = listeners.iter().map(Listener::addr).collect();
@@ -156,6 +157,7 @@ pub(crate) fn launch(
         directories: Mutex::new(directories(conf, position)),
         read_only: conf.store_paths.iter().map(|path| path.read_only).collect(),
         turn: AtomicU32::new(0),
+        chunks: Chunks::new(),
         access_log,
     });
     let port = addresses.first().map_or(0, SocketAddr::port);
@@ -242,12 +244,9 @@ fn run(work: Work) -> Result<(), StoreError> {
 }
 
 fn open_store(conf: &StorageConf, data: &Path) -> Result<Store, StartError> {
-    let paths = conf.store_paths.iter();
     let settings = StoreSettings {
         binlog_dir: data.join("sync"),
-        paths: paths
-            .map(|path| PathSettings { root: path.path.clone(), read_only: path.read_only })
-            .collect(),
+        paths: conf.store_paths.iter().map(|path| path.path.clone()).collect(),
         durability: match conf.durability {
             Durability::Disk => store::Durability::Disk,
             Durability::Fastdfs => store::Durability::Fastdfs,
@@ -259,12 +258,10 @@ fn open_store(conf: &StorageConf, data: &Path) -> Result<Store, StartError> {
     Ok(store)
 }
 
-/// Threads for all of the server: as many as processors, and those that may block in the store.
-fn runtime(store: &Store) -> Result<Runtime, StartError> {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+/// The threads of the network: as many as processors. The store has its own.
+fn runtime() -> Result<Runtime, StartError> {
     Builder::new_multi_thread()
-        .worker_threads(processors + store.blocking_threads())
-        .thread_name("storage-work")
+        .thread_name("storage-net")
         .thread_stack_size(STACK_LEN)
         .enable_all()
         .build()

@@ -17,6 +17,7 @@ use store::Store;
 use tokio::sync::watch;
 
 use crate::access_log::AccessLog;
+use crate::content::Chunks;
 
 /// What a storage must have learned from a tracker before it can name files.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +44,7 @@ pub(crate) struct Server {
     /// Which store paths take no uploads.
     pub(crate) read_only: Vec<bool>,
     pub(crate) turn: AtomicU32,
+    pub(crate) chunks: Chunks,
     pub(crate) access_log: Option<AccessLog>,
 }
 

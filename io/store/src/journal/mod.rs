@@ -5,13 +5,175 @@
 //! moment. After a crash the entries are done again, in order, by [`replay`]; so a change that was
 //! acknowledged is there, and one that was not is there as a whole or not at all.
 //!
-//! Entries live in segment files of a fixed size. A full segment is *checkpointed*: once all its changes
-//! are done to the files and the binlog, both are synced, and the segment is used again.
+//! Entries live in segment files of a fixed size. A full segment is *checkpointed*: files and binlog are
+//! synced, and the segment is used again. Only the writer of the store path ([`crate::writer`]) writes here,
+//! and it does the changes of a batch before it writes the next one, so all changes of a full segment are
+//! done.
 
 mod checkpoint;
-mod commit;
 mod replay;
 mod segment;
 
-pub(crate) use commit::{Applied, Journal, JournalError, JournalSettings};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fdfs_format::journal::{BATCH_HEADER_LEN, BLOCK_LEN, BatchHeader, Entry, SegmentHeader, padded};
+
+use crate::binlog::Binlog;
+use checkpoint::{Checkpointer, Sealed};
 pub(crate) use replay::{Replay, replay};
+use segment::Segment;
+
+/// Bytes of staged temporary files after which a segment is checkpointed early, to give their space back.
+const STAGED_MAX: u64 = 256 << 20;
+
+/// Capacity of the batch buffer that is kept for the next batch.
+const KEEP_BATCH: usize = 1 << 20;
+
+/// What a journal needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct JournalSettings {
+    /// The folder of the segments, which exists.
+    pub(crate) dir: PathBuf,
+    /// The folder of temporary files; synced before a batch that adopts one.
+    pub(crate) temp_dir: PathBuf,
+    /// Length of one segment, bytes.
+    pub(crate) segment_len: u64,
+    /// How many segments there may be.
+    pub(crate) segments_max: usize,
+    /// Whether a batch is synced before its changes are done (`durability = disk`).
+    pub(crate) sync: bool,
+}
+
+/// The journal, open for writing.
+pub(crate) struct Journal {
+    settings: JournalSettings,
+    binlog: Arc<Binlog>,
+    checkpointer: Checkpointer,
+    segment: Segment,
+    next_batch: u64,
+    next_segment: u64,
+    batch: Batch,
+}
+
+/// The batch that is being put together.
+#[derive(Default)]
+struct Batch {
+    /// Room for the header, then the entries.
+    bytes: Vec<u8>,
+    entries: u32,
+    /// One of the entries needs a temporary file.
+    temps: bool,
+    staged: u64,
+}
+
+impl Journal {
+    /// Starts an empty journal: replay is done and no segment is left.
+    pub(crate) fn start(settings: JournalSettings, binlog: Arc<Binlog>) -> io::Result<Self> {
+        let segment = Segment::start(&settings.dir, settings.segment_len, header(1, 1, &binlog), None)?;
+        let spare = Segment::start(&settings.dir, settings.segment_len, header(0, 1, &binlog), None)?;
+        let checkpointer = Checkpointer::start(&settings, Arc::clone(&binlog), spare.path)?;
+        Ok(Self {
+            settings,
+            binlog,
+            checkpointer,
+            segment,
+            next_batch: 1,
+            next_segment: 2,
+            batch: Batch::default(),
+        })
+    }
+
+    /// Bytes of entries in the batch.
+    pub(crate) fn batch_len(&self) -> usize {
+        self.batch.bytes.len()
+    }
+
+    /// Adds an entry to the batch. `staged` is the size of the temporary file it splices.
+    pub(crate) fn add(&mut self, entry: &Entry<'_>, staged: u64) {
+        use fdfs_format::journal::Change;
+        if self.batch.bytes.is_empty() {
+            self.batch.bytes.resize(BATCH_HEADER_LEN, 0);
+        }
+        self.batch.temps |= matches!(entry.change, Change::Adopt { .. } | Change::Splice { .. });
+        self.batch.staged += staged;
+        self.batch.entries += 1;
+        entry.encode(&mut self.batch.bytes);
+    }
+
+    /// Makes the entries of the batch certain, all or none of them. Blocks; also for a checkpoint, when all
+    /// segments are in use.
+    ///
+    /// # Errors
+    /// What writing or syncing says. The journal must not be written to any more: what the disk holds is
+    /// unknown, and a second sync would not tell.
+    pub(crate) fn commit(&mut self) -> io::Result<()> {
+        let mut batch = std::mem::take(&mut self.batch);
+        let result = if batch.entries == 0 { Ok(()) } else { self.write(&mut batch) };
+        if batch.bytes.capacity() <= KEEP_BATCH {
+            batch.bytes.clear();
+            self.batch.bytes = batch.bytes;
+        }
+        result
+    }
+
+    fn write(&mut self, batch: &mut Batch) -> io::Result<()> {
+        if self.settings.sync && batch.temps {
+            std::fs::File::open(&self.settings.temp_dir)?.sync_all()?;
+        }
+        BatchHeader::seal(self.next_batch, batch.entries, &mut batch.bytes);
+        let len = padded(batch.bytes.len());
+        batch.bytes.resize(len, 0);
+        let full =
+            self.segment.end + len as u64 > self.settings.segment_len || self.segment.staged > STAGED_MAX;
+        if full && self.segment.end > BLOCK_LEN as u64 {
+            self.rotate()?;
+        }
+        self.segment.file.write_all_at(&batch.bytes, self.segment.end)?;
+        if self.settings.sync {
+            self.segment.file.sync_data()?;
+        }
+        self.segment.end += len as u64;
+        self.segment.staged += batch.staged;
+        self.next_batch += 1;
+        Ok(())
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        let header = header(self.next_segment, self.next_batch, &self.binlog);
+        let (dir, len) = (&self.settings.dir, self.settings.segment_len);
+        let spare = self.checkpointer.room()?;
+        let next = match Segment::start(dir, len, header, spare) {
+            // There are two segments from the start, so the other one comes back, however full the disk is.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                Segment::start(dir, len, header, Some(self.checkpointer.spare()?))?
+            }
+            started => started?,
+        };
+        self.next_segment += 1;
+        let full = std::mem::replace(&mut self.segment, next);
+        self.checkpointer.seal(Sealed::from(full));
+        Ok(())
+    }
+
+    /// Has a temporary file removed once the changes so far are safe without it.
+    pub(crate) fn remove_later(&mut self, temp: PathBuf) {
+        self.segment.temps.push(temp);
+    }
+
+    /// Closes the journal in order: files and binlog are synced, and no segment is left. Blocks.
+    ///
+    /// # Errors
+    /// What syncing or removing says; the segments stay for the next start.
+    pub(crate) fn close(self) -> io::Result<()> {
+        self.checkpointer.seal(Sealed::from(self.segment));
+        self.checkpointer.finish()
+    }
+}
+
+fn header(number: u64, first_batch: u64, binlog: &Binlog) -> SegmentHeader {
+    let (binlog_index, binlog_offset) = binlog.position();
+    SegmentHeader { number, first_batch, binlog_index, binlog_offset }
+}

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use fdfs_format::journal::{BLOCK_LEN, SegmentHeader};
 use rustix::fs::{FallocateFlags, Mode, OFlags};
@@ -20,7 +19,10 @@ pub(super) struct Segment {
     pub(super) number: u64,
     /// Where the next batch goes.
     pub(super) end: u64,
-    pub(super) outstanding: Arc<Outstanding>,
+    /// Bytes of temporary files that its entries need.
+    pub(super) staged: u64,
+    /// Temporary files that nobody needs once it is checkpointed.
+    pub(super) temps: Vec<PathBuf>,
 }
 
 impl Segment {
@@ -39,8 +41,7 @@ impl Segment {
             None => Self::create(dir, len, header.number)?,
         };
         file.write_all_at(&header.encode(), 0)?;
-        let outstanding = Arc::new(Outstanding::default());
-        Ok(Self { file, path, number: header.number, end: BLOCK_LEN as u64, outstanding })
+        Ok(Self { file, path, number: header.number, end: BLOCK_LEN as u64, staged: 0, temps: Vec::new() })
     }
 
     fn create(dir: &Path, len: u64, number: u64) -> io::Result<(File, PathBuf)> {
@@ -70,43 +71,4 @@ pub(super) fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     Ok(found)
-}
-
-/// Counts the changes of a segment that are certain but not yet done to files and binlog.
-#[derive(Debug, Default)]
-pub(super) struct Outstanding {
-    count: Mutex<u64>,
-    none: Condvar,
-    temps: Mutex<Vec<PathBuf>>,
-}
-
-impl Outstanding {
-    pub(super) fn add(&self, n: u64) {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += n;
-    }
-
-    pub(super) fn done(&self) {
-        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        *count -= 1;
-        if *count == 0 {
-            self.none.notify_all();
-        }
-    }
-
-    pub(super) fn remove_later(&self, temp: PathBuf) {
-        self.temps.lock().unwrap_or_else(PoisonError::into_inner).push(temp);
-    }
-
-    /// The temporary files that nobody needs once the segment is checkpointed.
-    pub(super) fn take_temps(&self) -> Vec<PathBuf> {
-        std::mem::take(&mut *self.temps.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Blocks until all are done.
-    pub(super) fn wait(&self) {
-        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        while *count > 0 {
-            count = self.none.wait(count).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
 }

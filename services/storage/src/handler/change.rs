@@ -32,12 +32,12 @@ pub(crate) async fn append(
         Ok(ask) => ask,
         Err(error) => return Ok(malformed(error, unread)),
     };
-    let (name, mut taken) = match appender_content(server, conn, ask.name, ask.size, access).await? {
+    let (name, taken) = match appender_content(server, conn, ask.name, ask.size, access).await? {
         Ok(taken) => taken,
         Err(done) => return Ok(written(server, Counter::AppendCount, Counter::AppendBytes, done, ask.size)),
     };
     let now = unix_now();
-    let result = server.store.append(&name, taken.content(), now).await;
+    let result = server.store.append(name, taken.into(), now).await;
     let done = changed(server, now, result.map(|_| ()));
     Ok(written(server, Counter::AppendCount, Counter::AppendBytes, done, ask.size))
 }
@@ -57,12 +57,12 @@ pub(crate) async fn modify(
         Ok(ask) => ask,
         Err(error) => return Ok(malformed(error, unread)),
     };
-    let (name, mut taken) = match appender_content(server, conn, ask.name, ask.size, access).await? {
+    let (name, taken) = match appender_content(server, conn, ask.name, ask.size, access).await? {
         Ok(taken) => taken,
         Err(done) => return Ok(written(server, Counter::ModifyCount, Counter::ModifyBytes, done, ask.size)),
     };
     let now = unix_now();
-    let result = server.store.modify(&name, ask.offset, taken.content(), now).await;
+    let result = server.store.modify(name, ask.offset, taken.into(), now).await;
     let done = changed(server, now, result);
     Ok(written(server, Counter::ModifyCount, Counter::ModifyBytes, done, ask.size))
 }
@@ -99,7 +99,7 @@ async fn appender_content(
         Err(status) => return Ok(Err(Done::refused(status, size))),
     };
     access.name(&name);
-    if let Err(error) = server.store.appender_size(&name) {
+    if let Err(error) = server.store.appender_size(&name).await {
         return Ok(Err(Done::refused(appender_status(&error), size)));
     }
     Ok(match content::take(server, conn, name.path_index(), size).await? {
@@ -146,7 +146,7 @@ pub(crate) async fn truncate(server: &Server, body: &[u8], access: &mut Access) 
     };
     access.name(&name);
     let now = unix_now();
-    let result = server.store.truncate(&name, ask.size, now).await;
+    let result = server.store.truncate(name, ask.size, now).await;
     let done = changed(server, now, result.map(|_| ()));
     count(server, Counter::TruncateCount, &done);
     done
@@ -164,19 +164,21 @@ pub(crate) async fn regenerate(server: &Server, body: &[u8], access: &mut Access
     };
     let Some(known) = server.known() else { return Done::status(Status::EAGAIN) };
     let now = unix_now();
-    let mut make = |size, crc32, attempt| {
+    let old = name.clone();
+    let make = move |size, crc32, attempt| {
         let naming = Naming {
             source: known.source,
             timestamp: now,
             file: NewFile::Normal { size },
             crc32,
             ext: &fdfs_fileid::ExtName::NONE,
-            path: name.path_index(),
-            dirs: name.dirs(),
+            path: old.path_index(),
+            dirs: old.dirs(),
         };
-        name.regenerated(&naming.stamp(attempt, rand::random())).map_err(|_| StoreError::NoName)
+        // A name too short to be regenerated is taken, so that the store refuses it.
+        old.regenerated(&naming.stamp(attempt, rand::random())).unwrap_or_else(|_| old.clone())
     };
-    match server.store.regenerate(&name, now, &mut make).await {
+    match server.store.regenerate(name.clone(), now, make).await {
         Ok(new) => {
             server.changed(now);
             access.renamed(&name, &new);
@@ -201,7 +203,7 @@ pub(crate) async fn delete(server: &Server, body: &[u8], access: &mut Access) ->
     };
     access.name(&name);
     let now = unix_now();
-    let result = server.store.delete(&name, now).await;
+    let result = server.store.delete(name, now).await;
     let done = changed(server, now, result);
     count(server, Counter::DeleteCount, &done);
     done

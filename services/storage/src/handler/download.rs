@@ -1,7 +1,5 @@
 //! DOWNLOAD_FILE: small answers in one piece, larger ones with `sendfile`.
 
-use std::os::unix::fs::FileExt;
-
 use fdfs_fileid::FileName;
 use fdfs_proto::storage::download::Ask;
 use fdfs_proto::{HEADER_LEN, Header};
@@ -18,6 +16,9 @@ use crate::server::Server;
 /// which wins beyond it.
 const SMALL_LEN: u64 = 64 * 1024;
 
+/// What is brought into the page cache at a time before it is sent.
+const WARM_STEP: u64 = 1 << 20;
+
 pub(crate) async fn download(
     server: &Server,
     conn: &mut Conn,
@@ -33,55 +34,16 @@ pub(crate) async fn download(
         Err(status) => return Ok(Done::status(status)),
     };
     access.name(&name);
-    let done = match start(server, conn, &name, &ask).await? {
-        Start::Done(done) => done,
-        Start::Rest(rest, len) => {
-            conn.write(&rest).await?;
-            Done::sent(len)
-        }
-        Start::Large(part) => {
-            conn.write_head(&Header::reply(part.len).encode()).await?;
-            send(server, conn, &name, &part).await?;
-            Done::sent(HEADER_LEN as u64 + part.len)
-        }
+    let done = match server.store.open_file(&name).await.and_then(|file| part(file, &ask)) {
+        Ok(part) if part.len <= SMALL_LEN => send_small(conn, &part).await?,
+        Ok(part) => send_large(conn, &name, &part).await?,
+        Err(error) => Done::status(answer::status(&error)),
     };
     count(server, Counter::DownloadCount, &done);
     server.stats.count(Counter::FileOpenCount, done.status.is_ok());
     let content = done.sent.saturating_sub(HEADER_LEN as u64);
     server.stats.add(Counter::DownloadBytes, content, content);
     Ok(done)
-}
-
-enum Start {
-    Done(Done),
-    /// Answered but for these bytes, for which the socket had no room; and how many the answer has.
-    Rest(Vec<u8>, u64),
-    Large(StoredFile),
-}
-
-/// Opens the file and, when its part is small, answers at once.
-async fn start(server: &Server, conn: &mut Conn, name: &FileName, ask: &Ask<'_>) -> Result<Start, ConnError> {
-    let opened = server.store.with_worker(name, || {
-        let part = part(server.store.open_file(name)?, ask)?;
-        if part.len > SMALL_LEN {
-            return Ok(Ok(Start::Large(part)));
-        }
-        with_scratch(|scratch| {
-            let len = HEADER_LEN + part.len as usize;
-            let message = scratch.get_mut(..len).unwrap_or_default();
-            let (head, content) = message.split_at_mut(HEADER_LEN);
-            part.file.read_exact_at(content, part.offset).map_err(StoreError::Io)?;
-            head.copy_from_slice(&Header::reply(part.len).encode());
-            Ok(conn.try_write(message).map(|n| match message.get(n..) {
-                None | Some([]) => Start::Done(Done::sent(len as u64)),
-                Some(rest) => Start::Rest(rest.to_vec(), len as u64),
-            }))
-        })
-    });
-    match opened.await {
-        Ok(started) => started,
-        Err(error) => Ok(Start::Done(Done::status(answer::status(&error)))),
-    }
 }
 
 /// The part of the file that is asked for: beyond the end is a mistake of the client, too long is cut. The
@@ -92,25 +54,51 @@ fn part(file: StoredFile, ask: &Ask<'_>) -> Result<StoredFile, StoreError> {
     }
     let rest = file.len - ask.offset;
     let len = if ask.len == 0 { rest } else { ask.len.min(rest) };
-    Ok(StoredFile { offset: file.offset + ask.offset, len, ..file })
+    Ok(file.part(ask.offset, len))
 }
 
-async fn send(server: &Server, conn: &mut Conn, name: &FileName, part: &StoredFile) -> Result<(), ConnError> {
-    let mut done = 0;
+/// Sends header and content in one piece: at once, when the content is in the page cache and the socket has
+/// room.
+async fn send_small(conn: &mut Conn, part: &StoredFile) -> Result<Done, ConnError> {
+    let len = HEADER_LEN + part.len as usize;
+    let head = Header::reply(part.len).encode();
+    let rest = with_scratch(|scratch| {
+        let message = scratch.get_mut(..len).unwrap_or_default();
+        let (place, content) = message.split_at_mut(HEADER_LEN);
+        if !part.read_cached(content, 0) {
+            return Ok(None);
+        }
+        place.copy_from_slice(&head);
+        let sent = conn.try_write(message)?;
+        Ok::<_, ConnError>(Some(message.get(sent..).unwrap_or_default().to_vec()))
+    })?;
+    match rest {
+        Some(rest) => conn.write(&rest).await?,
+        None => match part.read(0, part.len as usize).await {
+            Ok(content) => conn.write_pair(&head, &content).await?,
+            Err(error) => return Ok(Done::status(answer::status(&error))),
+        },
+    }
+    Ok(Done::sent(len as u64))
+}
+
+async fn send_large(conn: &mut Conn, name: &FileName, part: &StoredFile) -> Result<Done, ConnError> {
+    conn.write_head(&Header::reply(part.len).encode()).await?;
+    let (mut done, mut warm) = (0, 0);
     while done < part.len {
-        let step = server
-            .store
-            .with_worker(name, || Ok(conn.send_file(&part.file, part.offset + done, part.len - done)));
-        match step.await {
-            Ok(Ok(0)) => conn.writable().await?,
-            Ok(Ok(n)) => done += n,
-            Ok(Err(error)) => {
-                tracing::warn!(%name, %error, "a download broke off");
-                return Err(error);
+        if done >= warm {
+            let step = WARM_STEP.min(part.len - done);
+            if let Err(error) = part.warm(done, step).await {
+                // The length was promised: only closing tells the peer.
+                tracing::error!(%name, %error, "a download broke off, the file can't be read");
+                return Err(ConnError::Truncated);
             }
-            Err(_) => return Err(ConnError::Stopping),
+            warm = done + step;
+        }
+        match conn.send_file(&part.file, part.offset + done, warm - done)? {
+            0 => conn.writable().await?,
+            n => done += n,
         }
     }
-    server.stats.count(Counter::FileReadCount, true);
-    Ok(())
+    Ok(Done::sent(HEADER_LEN as u64 + part.len))
 }

@@ -43,12 +43,12 @@ pub(crate) async fn query(
 }
 
 async fn info(server: &Server, name: &FileName, peer: IpAddr, no_crc: bool) -> Result<Got, StoreError> {
-    let stored = server.store.with_worker(name, || server.store.open_file(name)).await?;
+    let stored = server.store.open_file(name).await?;
     let stamp = name.stamp();
     let crc32 = match (name.kind(), &stamp) {
         (Kind::Normal | Kind::Trunk, Some(stamp)) => stamp.crc32,
         _ if no_crc => 0,
-        _ => server.store.crc32(name).await?,
+        _ => stored.crc32().await?,
     };
     let source = stamp.and_then(|stamp| server.address_of(stamp.source, peer));
     Ok(Got { size: stored.len, mtime: stored.mtime, crc32, source: source.unwrap_or(IpText::EMPTY) })

@@ -3,12 +3,9 @@
 //! The original makes a symbolic link that breaks when its source is deleted. Here the new name gets its own
 //! copy, which is what clients of this command rely on and peers can be told of as an ordinary new file.
 
-use std::os::unix::fs::FileExt;
-
-use fdfs_fileid::{ExtName, FileName, Kind, SlavePrefix, slave_name};
+use fdfs_fileid::{ExtName, FileName, Kind, SlavePrefix, StorePathIndex, slave_name};
 use fdfs_proto::Status;
 use fdfs_proto::storage::create_link::Ask;
-use net::{SCRATCH_LEN, with_scratch};
 use storage_core::naming::NewFile;
 use storage_core::stats::Counter;
 use store::{NewName, StoreError, StoredFile};
@@ -19,6 +16,9 @@ use crate::answer;
 use crate::connection::{Done, count, malformed};
 use crate::content::Taken;
 use crate::server::{Server, unix_now};
+
+/// What is copied at a time.
+const COPY_STEP: usize = 256 * 1024;
 
 pub(crate) async fn create(server: &Server, body: &[u8]) -> Done {
     let ask = match Ask::decode(body) {
@@ -38,59 +38,43 @@ async fn link(server: &Server, ask: &Ask<'_>) -> Result<Done, Status> {
     let source = server.name_in(&ask.group, ask.source)?;
     let ext = ExtName::parse(ask.ext.as_bytes()).map_err(|_| Status::EINVAL)?;
     let known = server.known().ok_or(Status::EAGAIN)?;
-    let stored =
-        server.store.with_worker(&source, || server.store.open_file(&source)).await.map_err(failed)?;
+    let stored = server.store.open_file(&source).await.map_err(failed)?;
     let size = stored.len;
-    let slave = if ask.master.is_empty() { None } else { Some(slave_of(server, ask, &ext)?) };
+    let slave = if ask.master.is_empty() { None } else { Some(slave_of(server, ask, &ext).await?) };
     let wanted = slave.as_ref().map(FileName::path_index);
     let path = server.choose_path(wanted, size, &known)?;
-    let mut taken = copy(server, &source, &stored, path).await.map_err(failed)?;
+    let taken = copy(server, &stored, path).await.map_err(failed)?;
     let name = match slave {
         Some(name) => {
             let now = unix_now();
-            let made = server.store.create(path, NewName::Fixed(&name), taken.content(), now).await;
+            let made = server.store.create(path, NewName::Fixed(name), taken.into(), now).await;
             made.inspect(|_| server.changed(now))
         }
         None => {
             let appender = source.kind() == Kind::Appender;
             let file = if appender { NewFile::Appender } else { NewFile::Normal { size } };
-            store_new(server, known.source, path, file, &ext, &mut taken).await
+            store_new(server, known.source, path, file, &ext, taken).await
         }
     };
     Ok(named(known.group, &name.map_err(failed)?))
 }
 
-fn slave_of(server: &Server, ask: &Ask<'_>, ext: &ExtName) -> Result<FileName, Status> {
+async fn slave_of(server: &Server, ask: &Ask<'_>, ext: &ExtName) -> Result<FileName, Status> {
     let master = server.name(ask.master)?;
     let prefix = SlavePrefix::parse(ask.prefix.as_bytes()).map_err(|_| Status::EINVAL)?;
     let name = slave_name(&master, &prefix, ext).map_err(|_| Status::EINVAL)?;
     name.check_client().map_err(|_| Status::EINVAL)?;
-    server.store.open_file(&master).map_err(|error| answer::status(&error))?;
+    server.store.open_file(&master).await.map_err(|error| answer::status(&error))?;
     Ok(name)
 }
 
 /// The content of a file once more, staged on `path` in steps.
-async fn copy(
-    server: &Server,
-    source: &FileName,
-    stored: &StoredFile,
-    path: fdfs_fileid::StorePathIndex,
-) -> Result<Taken, StoreError> {
+async fn copy(server: &Server, stored: &StoredFile, path: StorePathIndex) -> Result<Taken, StoreError> {
     let mut staged = server.store.stage(path, stored.len).await?;
     while staged.len() < stored.len {
-        server
-            .store
-            .with_worker(source, || {
-                with_scratch(|scratch| {
-                    let left = stored.len - staged.len();
-                    let room = usize::try_from(left).unwrap_or(usize::MAX).min(SCRATCH_LEN);
-                    let chunk = scratch.get_mut(..room).unwrap_or_default();
-                    stored.file.read_exact_at(chunk, stored.offset + staged.len()).map_err(StoreError::Io)?;
-                    staged.write(chunk)
-                })
-            })
-            .await?;
-        tokio::task::yield_now().await;
+        let left = usize::try_from(stored.len - staged.len()).unwrap_or(usize::MAX);
+        let chunk = stored.read(staged.len(), left.min(COPY_STEP)).await?;
+        staged.write(chunk).await?;
     }
-    Ok(if staged.is_empty() { Taken::default() } else { Taken::staged(staged) })
+    Ok(Taken::Staged(staged))
 }

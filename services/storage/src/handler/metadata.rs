@@ -1,5 +1,8 @@
 //! SET_METADATA and GET_METADATA.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use fdfs_format::metadata::{META_LEN_MAX, Metadata};
 use fdfs_proto::storage::metadata::{AskGet, AskSet, GotGet, MetaFlag};
 use fdfs_proto::{Status, frame};
@@ -26,19 +29,21 @@ pub(crate) async fn set(server: &Server, body: &[u8], access: &mut Access) -> Do
         MetaFlag::Merge => true,
         MetaFlag::Unknown(_) => return Done::status(Status::EINVAL),
     };
-    let mut too_long = false;
-    let mut update = |old: Option<&[u8]>| {
+    let newer = Metadata::parse(ask.meta);
+    let too_long = Arc::new(AtomicBool::new(false));
+    let is_too_long = Arc::clone(&too_long);
+    let update = move |old: Option<&[u8]>| {
         let kept = if merge { old.unwrap_or_default() } else { &[] };
         let mut metadata = Metadata::parse(kept);
-        metadata.merge(Metadata::parse(ask.meta));
+        metadata.merge(newer);
         let encoded = metadata.encode();
-        too_long = encoded.len() > META_LEN_MAX;
-        let kept = if too_long { old.map(<[u8]>::to_vec) } else { Some(encoded) };
-        kept.filter(|bytes| !bytes.is_empty())
+        is_too_long.store(encoded.len() > META_LEN_MAX, Ordering::Release);
+        let result = if encoded.len() > META_LEN_MAX { old.map(<[u8]>::to_vec) } else { Some(encoded) };
+        result.filter(|bytes| !bytes.is_empty())
     };
     let now = unix_now();
-    let done = match server.store.set_metadata(&name, now, &mut update).await {
-        Ok(()) if too_long => Done::status(Status::ENOSPC),
+    let done = match server.store.set_metadata(name, now, Box::new(update)).await {
+        Ok(()) if too_long.load(Ordering::Acquire) => Done::status(Status::ENOSPC),
         Ok(()) => {
             server.changed(now);
             Done::status(Status::OK)

@@ -42,7 +42,7 @@ pub(crate) async fn upload(
         Ok(path) => path,
         Err(status) => return Ok(Done::refused(status, unread)),
     };
-    let mut taken = match content::take(server, conn, path, ask.size).await? {
+    let taken = match content::take(server, conn, path, ask.size).await? {
         Ok(taken) => taken,
         Err(refused) => {
             let done = Done::refused(refused.status, refused.unread);
@@ -50,7 +50,7 @@ pub(crate) async fn upload(
         }
     };
     let file = if appender { NewFile::Appender } else { NewFile::Normal { size: ask.size } };
-    let done = match store_new(server, known.source, path, file, &ext, &mut taken).await {
+    let done = match store_new(server, known.source, path, file, &ext, taken).await {
         Ok(name) => {
             access.name(&name);
             named(known.group, &name)
@@ -67,7 +67,7 @@ pub(super) async fn store_new(
     path: StorePathIndex,
     file: NewFile,
     ext: &ExtName,
-    taken: &mut Taken,
+    taken: Taken,
 ) -> Result<FileName, StoreError> {
     let now = unix_now();
     let crc32 = taken.crc32();
@@ -76,9 +76,12 @@ pub(super) async fn store_new(
         let first = Naming { source, timestamp: now, file, crc32: rand::random(), ext, path, dirs: (0, 0) };
         server.directories.lock().choose(&first.stamp(0, rand::random()))
     };
-    let naming = Naming { source, timestamp: now, file, crc32, ext, path, dirs };
-    let mut make = |attempt| naming.name(attempt, [rand::random(), rand::random()]);
-    let name = server.store.create(path, NewName::Fresh(&mut make), taken.content(), now).await?;
+    let ext = *ext;
+    let name = NewName::fresh(move |attempt| {
+        let naming = Naming { source, timestamp: now, file, crc32, ext: &ext, path, dirs };
+        naming.name(attempt, [rand::random(), rand::random()])
+    });
+    let name = server.store.create(path, name, taken.into(), now).await?;
     server.changed(now);
     Ok(name)
 }
@@ -108,12 +111,12 @@ pub(crate) async fn upload_slave(
         Err(error) => return Ok(malformed(error, unread)),
     };
     let Some(known) = server.known() else { return Ok(Done::refused(Status::EAGAIN, unread)) };
-    let name = match slave_of(server, &known, &ask) {
+    let name = match slave_of(server, &known, &ask).await {
         Ok(name) => name,
         Err(status) => return Ok(Done::refused(status, unread)),
     };
     access.name(&name);
-    let mut taken = match content::take(server, conn, name.path_index(), ask.size).await? {
+    let taken = match content::take(server, conn, name.path_index(), ask.size).await? {
         Ok(taken) => taken,
         Err(refused) => {
             let done = Done::refused(refused.status, refused.unread);
@@ -121,7 +124,8 @@ pub(crate) async fn upload_slave(
         }
     };
     let now = unix_now();
-    let stored = server.store.create(name.path_index(), NewName::Fixed(&name), taken.content(), now).await;
+    let path = name.path_index();
+    let stored = server.store.create(path, NewName::Fixed(name), taken.into(), now).await;
     let done = match stored {
         Ok(name) => {
             server.changed(now);
@@ -138,15 +142,15 @@ pub(super) fn name_len(head: &[u8]) -> u64 {
 }
 
 /// The name of a slave, when its master is here, it itself is not, and there is room for it.
-fn slave_of(server: &Server, known: &Known, ask: &upload_slave::Ask<'_>) -> Result<FileName, Status> {
+async fn slave_of(server: &Server, known: &Known, ask: &upload_slave::Ask<'_>) -> Result<FileName, Status> {
     let master = server.name(ask.master)?;
     let prefix = ask.slave_prefix().map_err(|_| Status::EINVAL)?;
     let ext = ask.ext_name().map_err(|_| Status::EINVAL)?;
     let name = slave_name(&master, &prefix, &ext).map_err(|_| Status::EINVAL)?;
     name.check_client().map_err(|_| Status::EINVAL)?;
-    server.store.open_file(&master).map_err(|error| answer::status(&error))?;
+    server.store.open_file(&master).await.map_err(|error| answer::status(&error))?;
     // Looked at once more when the content is here; this spares a client from sending it in vain.
-    if server.store.open_file(&name).is_ok() {
+    if server.store.open_file(&name).await.is_ok() {
         return Err(Status::EEXIST);
     }
     let usage = server.path_usage();

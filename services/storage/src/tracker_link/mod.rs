@@ -129,7 +129,14 @@ impl TrackerLinks {
             let task = Task::new(Arc::clone(&shared), link, index, tracker.clone(), config.wire.clone());
             tasks.spawn(task.run());
         }
-        stop.wait().await;
+        tokio::select! {
+            () = stop.wait() => {}
+            // Tasks go on until they are dropped.
+            Some(ended) = tasks.join_next() => {
+                tracing::error!(?ended, "a tracker link died, this storage needs a restart");
+                stop.wait().await;
+            }
+        }
         // Closing the connections is all there is to say: a tracker takes that as "offline".
         tasks.shutdown().await;
     }

@@ -77,10 +77,12 @@ impl Task {
                     Action::Disconnect => self.wire = None,
                     Action::Connect => outcome = Some(self.connect().await),
                     Action::Send { command, body } => {
-                        let Some(wire) = &mut self.wire else { continue };
-                        outcome = Some(match wire.ask(command, &body, &self.settings).await {
-                            Ok((status, body)) => Happened::Replied(status, body),
-                            Err(failure) => failure.into(),
+                        outcome = Some(match &mut self.wire {
+                            Some(wire) => match wire.ask(command, &body, &self.settings).await {
+                                Ok((status, body)) => Happened::Replied(status, body),
+                                Err(failure) => failure.into(),
+                            },
+                            None => Failure::Closed.into(),
                         });
                     }
                 }

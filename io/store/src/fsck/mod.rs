@@ -1,0 +1,476 @@
+//! Checks a store against its ids and its records, and says what it found. It changes nothing.
+//!
+//! What is looked at
+//! - **names and sizes** of everything in the folders `data/HH/HH`: whether a name is an id, whether an
+//!   ordinary file has the size that its id says, whether metadata can be read and has its file, whether links
+//!   stay in the store, whether the slots of trunk files have headers;
+//! - **content**, on request: the CRC-32 of ordinary files and trunk slots against ids and slot headers, and
+//!   whether every other file can be read to its end. Size and checksum of appenders and slaves are in no name;
+//! - **records**, on request: files that the binlog says exist and that do not, and files without a record. The
+//!   names are held as hashes of 8 bytes, at most 21 bytes of memory for each file recorded;
+//! - **the journal**: what a crash has left to do, damage, temporary files left over.
+//!
+//! The store may be in use. No lock is taken; a file that looks wrong and has changed within the last
+//! [`FsckSettings::settle`] is looked at again before it is reported. While FastDFS itself runs on the store, the
+//! records of up to its `sync_binlog_buff_interval` are in its memory, so its newest files seem to have none.
+//!
+//! What cannot be told: a slave to which FastDFS gave exactly the length of an ordinary name reads as an ordinary
+//! file, here as everywhere; what stands in the free space of trunk files; whether an older replica of an appender
+//! is behind.
+//!
+//! Begin reading at [`check`], then `entry.rs`, which judges one file.
+
+mod container;
+mod entry;
+mod finding;
+mod names;
+mod own;
+mod records;
+mod scan;
+
+use std::collections::{BTreeMap, HashSet};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use fdfs_fileid::StorePathIndex;
+use fdfs_format::binlog::Record;
+use rustix::fs::{Mode, OFlags};
+
+pub use finding::{Finding, MetadataFault, Place, Severity, SlotFault};
+
+use crate::StoreError;
+use entry::Class;
+use names::Names;
+use own::Own;
+use records::{Effect, Logs, Reading};
+use scan::{Again, Scan};
+
+/// How often a file that keeps changing is looked at again.
+const LOOKS_MAX: u32 = 3;
+
+/// Files that are kept for another look.
+const AGAIN_MAX: usize = 100_000;
+
+/// Files without a record, made while the check ran, that are kept until the records are read to their end.
+const YOUNG_MAX: usize = 100_000;
+
+/// What to check.
+#[derive(Debug, Clone)]
+pub struct FsckSettings {
+    /// The folder whose `data/sync` holds the binlog.
+    pub base_path: PathBuf,
+    /// The store paths in the order of their indexes, each with its `data/`.
+    pub paths: Vec<PathBuf>,
+    /// Folders of each level, 1 to 256, as configured.
+    pub subdir_count: u16,
+    /// Whether content is read and compared.
+    pub content: bool,
+    /// Whether the binlog is compared with the files.
+    pub records: bool,
+    /// Folders that are checked at the same time, 1 or more.
+    pub threads: usize,
+    /// How long a file must have been left alone to be judged at the first look.
+    pub settle: Duration,
+}
+
+impl FsckSettings {
+    /// Settings for a check of names, sizes and records.
+    pub fn new(base_path: PathBuf, paths: Vec<PathBuf>) -> Self {
+        /// More than this keeps a disk's head moving more than reading.
+        const THREADS_MAX: usize = 8;
+        Self {
+            base_path,
+            paths,
+            subdir_count: 256,
+            content: false,
+            records: true,
+            threads: std::thread::available_parallelism().map_or(1, |n| n.get().min(THREADS_MAX)),
+            settle: Duration::from_secs(2),
+        }
+    }
+}
+
+/// What the check says while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// How far it is; several times a second at most, and at the end of each stage.
+    Progress(Progress),
+    /// Something is not as it should be.
+    Finding(Finding),
+}
+
+/// How far the check is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done.
+    pub stage: Stage,
+    /// How much of it is done: see [`Stage`].
+    pub done: u64,
+    /// How much it is.
+    pub total: u64,
+    /// Files looked at so far, in all.
+    pub files: u64,
+    /// Bytes of content read so far, in all.
+    pub bytes: u64,
+}
+
+/// A part of the check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading the binlog; `done` and `total` count its bytes.
+    Records,
+    /// Checking the files; `done` and `total` count folders.
+    Files,
+    /// Looking again at what looked wrong while it was changing; `done` and `total` count files.
+    Again,
+    /// Reading the binlog once more, to name what is missing; `done` and `total` count its bytes.
+    Names,
+}
+
+/// How far the records could be used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Records {
+    /// Records read.
+    pub lines: u64,
+    /// Binlog files that were not read: compressed ones (`binlog.000.gz`), and numbers that are missing
+    /// (`binlog.000`). With one of them, files without a record are not looked for, and of the files that should
+    /// exist only those count that were recorded after the last of them.
+    pub unread: Vec<String>,
+}
+
+/// What the check has seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Summary {
+    /// A storage process was using the store.
+    pub running: bool,
+    /// Folders `data/HH/HH`.
+    pub folders: u64,
+    /// Ordinary files, whose size and checksum are in their name.
+    pub normal: u64,
+    /// Appender files.
+    pub appenders: u64,
+    /// Slave files.
+    pub slaves: u64,
+    /// Symbolic links.
+    pub links: u64,
+    /// Metadata files.
+    pub metadata: u64,
+    /// Trunk files.
+    pub containers: u64,
+    /// Files in slots of trunk files.
+    pub slots: u64,
+    /// Size of all these, bytes.
+    pub bytes: u64,
+    /// Bytes of content read.
+    pub bytes_read: u64,
+    /// Files that looked wrong and kept changing as long as they were watched; nothing is said about them.
+    pub unsettled: u64,
+    /// How far the records could be used; none when they were not asked for.
+    pub records: Option<Records>,
+    /// Findings of [`Severity::Damage`].
+    pub damaged: u64,
+    /// Findings of [`Severity::Odd`].
+    pub odd: u64,
+}
+
+impl Summary {
+    /// Whether there was nothing to report.
+    pub fn is_clean(&self) -> bool {
+        self.damaged == 0 && self.odd == 0
+    }
+
+    /// Whether everything that was asked for could be checked.
+    pub fn is_complete(&self) -> bool {
+        self.unsettled == 0 && self.records.as_ref().is_none_or(|records| records.unread.is_empty())
+    }
+
+    fn count(&mut self, class: Class, bytes: u64) {
+        let counter = match class {
+            Class::Normal => &mut self.normal,
+            Class::Appender => &mut self.appenders,
+            Class::Slave => &mut self.slaves,
+            Class::Link => &mut self.links,
+            Class::Metadata => &mut self.metadata,
+            Class::Container { slots } => {
+                self.slots += slots;
+                &mut self.containers
+            }
+            Class::Other => return,
+        };
+        *counter += 1;
+        self.bytes += bytes;
+    }
+}
+
+/// Keys of names.
+type Keys = HashSet<u64>;
+
+/// One store path under check.
+struct Home {
+    index: StorePathIndex,
+    data: PathBuf,
+    data_fd: OwnedFd,
+}
+
+impl Home {
+    fn open(index: usize, root: &Path) -> Result<Self, StoreError> {
+        let unusable = |reason: String| StoreError::Unusable { path: root.to_owned(), reason };
+        let index =
+            u8::try_from(index).map_err(|_| unusable("there are more than 256 store paths".into()))?;
+        let data = root.join("data");
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let data_fd = rustix::fs::open(&data, flags, Mode::empty()).map_err(|error| {
+            unusable(format!("cannot open {}: {error}; is the disk mounted?", data.display()))
+        })?;
+        Ok(Self { index: StorePathIndex(index), data, data_fd })
+    }
+}
+
+/// Passes events on and counts them.
+struct Reporter<'a> {
+    event: &'a mut dyn FnMut(Event),
+    summary: Summary,
+}
+
+impl Reporter<'_> {
+    fn finding(&mut self, finding: Finding) {
+        match finding.severity() {
+            Severity::Damage => self.summary.damaged += 1,
+            Severity::Odd => self.summary.odd += 1,
+        }
+        (self.event)(Event::Finding(finding));
+    }
+
+    fn progress(&mut self, stage: Stage, done: u64, total: u64, (files, bytes): (u64, u64)) {
+        (self.event)(Event::Progress(Progress { stage, done, total, files, bytes }));
+    }
+}
+
+/// Checks a store. `event` hears of progress and findings as they come: those of one folder together and sorted,
+/// folders in order, then what had to be looked at again, then what is missing. Blocks, for hours when a large
+/// store's content is read.
+///
+/// # Errors
+/// [`StoreError::Unusable`] when a store path or the binlog's folder is not there at all. Everything else that
+/// can't be read is a finding.
+pub fn check(settings: &FsckSettings, event: &mut dyn FnMut(Event)) -> Result<Summary, StoreError> {
+    let started = SystemTime::now();
+    let mut homes = Vec::new();
+    for (index, root) in settings.paths.iter().enumerate() {
+        homes.push(Home::open(index, root)?);
+    }
+    let mut reporter = Reporter { event, summary: Summary::default() };
+
+    // The journals before the binlog: a line leaves a journal only when the binlog has it.
+    let own = Own::look(&homes);
+    reporter.summary.running = own.running;
+    for finding in &own.findings {
+        reporter.finding(finding.clone());
+    }
+    let names = Names::new();
+    let mut records = match settings.records {
+        true => Some(CheckRecords::read(&settings.base_path, &names, &mut reporter)?),
+        false => None,
+    };
+
+    let (folders, findings) = scan::folders(&homes, settings.subdir_count);
+    for finding in findings {
+        reporter.finding(finding);
+    }
+    let scan = Scan::new(&homes, settings, &own, settings.records.then_some(&names), started);
+    let mut again = Vec::new();
+    let mut young = BTreeMap::new();
+    let judges_unrecorded = records.as_ref().is_some_and(|records| records.logs.unread.is_empty());
+    scan.run(&folders, settings.threads, |step| match step {
+        scan::Step::Folder(folder) => {
+            reporter.summary.folders += 1;
+            for (class, bytes) in folder.seen {
+                reporter.summary.count(class, bytes);
+            }
+            for finding in folder.findings {
+                reporter.finding(finding);
+            }
+            let room = AGAIN_MAX - again.len();
+            reporter.summary.unsettled += folder.again.len().saturating_sub(room) as u64;
+            again.extend(folder.again.into_iter().take(room));
+            for unrecorded in folder.unrecorded.into_iter().filter(|_| judges_unrecorded) {
+                if !unrecorded.young {
+                    reporter.finding(Finding::Unrecorded { place: unrecorded.place });
+                } else if young.len() < YOUNG_MAX {
+                    young.insert(unrecorded.key, unrecorded.place);
+                } else {
+                    reporter.summary.unsettled += 1;
+                }
+            }
+        }
+        scan::Step::Progress { done } => {
+            reporter.progress(Stage::Files, done, folders.len() as u64, scan.so_far());
+        }
+    });
+
+    look_again(&scan, again, settings.settle, &mut reporter);
+    if let Some(records) = &mut records {
+        records.finish(&scan, young, settings.settle, &mut reporter);
+        let unread = records.logs.unread.clone();
+        reporter.summary.records = Some(Records { lines: records.lines, unread });
+    }
+    reporter.summary.bytes_read = scan.so_far().1;
+    Ok(reporter.summary)
+}
+
+/// Looks again at what looked wrong while it changed, until it looks right, stays as it is, or has been looked at
+/// often enough.
+fn look_again(scan: &Scan<'_>, mut again: Vec<Again>, settle: Duration, reporter: &mut Reporter<'_>) {
+    let total = again.len() as u64;
+    for _ in 0..LOOKS_MAX {
+        if again.is_empty() {
+            return;
+        }
+        std::thread::sleep(settle);
+        let mut still = Vec::new();
+        for entry in again {
+            match scan.look_again(entry) {
+                Ok(findings) => findings.into_iter().for_each(|finding| reporter.finding(finding)),
+                Err(changed) => still.push(changed),
+            }
+        }
+        again = still;
+        reporter.progress(Stage::Again, total - again.len() as u64, total, scan.so_far());
+    }
+    reporter.summary.unsettled += again.len() as u64;
+}
+
+/// The comparison of the binlog with the files.
+struct CheckRecords<'a> {
+    logs: Logs,
+    /// What exists by the records and has not been seen yet.
+    names: &'a Names,
+    reading: Option<Reading>,
+    lines: u64,
+}
+
+impl<'a> CheckRecords<'a> {
+    /// Reads the binlog as far as it goes now.
+    fn read(base_path: &Path, names: &'a Names, reporter: &mut Reporter<'_>) -> Result<Self, StoreError> {
+        let dir = base_path.join("data/sync");
+        let logs = Logs::list(&dir).map_err(|error| StoreError::Unusable {
+            path: base_path.to_owned(),
+            reason: format!("cannot read the binlog in {}: {error}; is this the base_path?", dir.display()),
+        })?;
+        let mut records = Self { names, reading: None, lines: 0, logs };
+        let total = records.logs.len();
+        let mut done = 0;
+        for index in records.logs.indexes() {
+            let mut reading = records.logs.open(index);
+            records.read_on(&mut reading, reporter, |names, effect| match effect {
+                Effect::Made(name) => names.insert(names::key(name)),
+                Effect::Gone(name) => {
+                    names.remove(names::key(name));
+                }
+            });
+            done += reading.offset();
+            reporter.progress(Stage::Records, done, total, (0, 0));
+            // The newest is read on later.
+            if let Some(older) = records.reading.replace(reading) {
+                older.torn().into_iter().for_each(|finding| reporter.finding(finding));
+            }
+        }
+        Ok(records)
+    }
+
+    /// Reads a log to its present end. What precedes a log that can't be read says nothing about what exists.
+    fn read_on(
+        &mut self,
+        reading: &mut Reading,
+        reporter: &mut Reporter<'_>,
+        mut effect: impl FnMut(&Names, Effect<'_>),
+    ) {
+        let counts = reading.index() >= self.logs.whole_from;
+        let (names, lines) = (self.names, &mut self.lines);
+        let read = reading.read_on(&mut |line| match line {
+            Ok(record) => {
+                *lines += 1;
+                if counts {
+                    records::effects(&record.change, |change| effect(names, change));
+                }
+            }
+            Err(finding) => reporter.finding(finding),
+        });
+        if let Err(error) = read {
+            reporter.finding(Finding::Unreadable { path: reading.path().to_owned(), error: error.kind() });
+        }
+    }
+
+    /// Reads what was recorded meanwhile, then reports what has no record and what is missing.
+    fn finish(
+        &mut self,
+        scan: &Scan<'_>,
+        mut young: BTreeMap<u64, Place>,
+        settle: Duration,
+        reporter: &mut Reporter<'_>,
+    ) {
+        // Whether a file came or went first does not matter for what changed while the check ran: neither the
+        // one nor the other is reported then.
+        own::journal_lines(scan.homes, &mut |line| {
+            if let Ok(record) = Record::parse(line) {
+                records::effects(&record.change, |effect| late(self.names, &mut young, effect));
+            }
+        });
+        self.read_tail(settle, &mut young, reporter);
+        for (_, place) in young {
+            reporter.finding(Finding::Unrecorded { place });
+        }
+        if self.names.is_empty() {
+            return;
+        }
+        let total = self.logs.len();
+        let mut done = 0;
+        for index in self.logs.indexes().filter(|&index| index >= self.logs.whole_from) {
+            let mut reading = self.logs.open(index);
+            let names = self.names;
+            // Whatever is wrong with this log was said at the first reading.
+            let _ = reading.read_on(&mut |line| {
+                let Ok(record) = line else { return };
+                records::effects(&record.change, |effect| {
+                    if let Effect::Made(name) = effect
+                        && names.remove(names::key(name))
+                        && scan.is_missing(name)
+                    {
+                        reporter.finding(Finding::Missing { name: name.clone() });
+                    }
+                });
+            });
+            done += reading.offset();
+            reporter.progress(Stage::Names, done, total, scan.so_far());
+        }
+    }
+
+    fn read_tail(&mut self, settle: Duration, young: &mut BTreeMap<u64, Place>, reporter: &mut Reporter<'_>) {
+        let Some(mut reading) = self.reading.take() else { return };
+        self.read_on(&mut reading, reporter, |names, effect| late(names, young, effect));
+        if reading.is_torn() {
+            // Perhaps just being written.
+            std::thread::sleep(settle);
+            self.read_on(&mut reading, reporter, |names, effect| late(names, young, effect));
+        }
+        reading.torn().into_iter().for_each(|finding| reporter.finding(finding));
+        let newer = self.logs.newer_than(reading.index());
+        for index in newer {
+            let mut reading = self.logs.open(index);
+            self.read_on(&mut reading, reporter, |names, effect| late(names, young, effect));
+        }
+    }
+}
+
+/// Takes note of a record that was read after the files had been looked at.
+fn late(names: &Names, young: &mut BTreeMap<u64, Place>, effect: Effect<'_>) {
+    match effect {
+        Effect::Made(name) => {
+            young.remove(&names::key(name));
+        }
+        Effect::Gone(name) => {
+            names.remove(names::key(name));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What can be asked of the writer of a store path, and what becomes of it.
+
+use bytes::Bytes;
+use fdfs_fileid::FileName;
+use fdfs_format::journal::{Change, Entry};
+use tokio::sync::oneshot;
+
+use crate::{Staged, StoreError};
+
+/// The name of a new file.
+pub enum NewName {
+    /// Any unused name; called with the number of the attempt until one is unused.
+    Fresh(Box<dyn FnMut(u32) -> FileName + Send>),
+    /// This one, which must be unused.
+    Fixed(FileName),
+}
+
+impl NewName {
+    /// Any unused name that `make` comes up with, given the number of the attempt.
+    pub fn fresh(make: impl FnMut(u32) -> FileName + Send + 'static) -> Self {
+        Self::Fresh(Box::new(make))
+    }
+}
+
+/// The content of a new file, or of a change to one.
+pub enum Content {
+    /// All of it, no more than [`crate::Store::inline_max`] bytes.
+    Bytes(Bytes),
+    /// It has been staged on the disk of the file.
+    Staged(Staged),
+}
+
+impl Content {
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Staged(staged) => staged.len(),
+        }
+    }
+}
+
+/// A change of metadata: what there is now in, what shall be there out; `None` is no metadata file.
+pub type MetadataUpdate = Box<dyn FnOnce(Option<&[u8]>) -> Option<Vec<u8>> + Send>;
+
+/// Something to be done to the files of one store path. Times are unix seconds.
+pub(crate) enum Mutation {
+    /// A new file.
+    Create { name: NewName, content: Content, mtime: u32 },
+    /// Bytes into an appender: at an offset, or at the end.
+    Write { name: FileName, offset: Option<u64>, content: Content, now: u32 },
+    /// Another size for an appender.
+    Truncate { name: FileName, size: u64, now: u32 },
+    /// Another name for an appender of which size and modification time (with nanoseconds) were these when
+    /// its content was looked at.
+    Move { name: FileName, new: NewName, seen: Seen, now: u32 },
+    /// A file and its metadata go.
+    Delete { name: FileName, now: u32 },
+    /// Other metadata for a file.
+    Metadata { name: FileName, update: MetadataUpdate, now: u32 },
+}
+
+/// What tells whether a file has changed since it was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) size: u64,
+    pub(crate) mtime: (i64, u64),
+}
+
+/// What a mutation came to.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The file has this name.
+    Named(FileName),
+    /// The content begins there; the file had this size.
+    At(u64),
+    /// It is done, or there was nothing to do.
+    Done,
+    /// The file has changed since it was looked at; look again.
+    Changed,
+}
+
+/// A mutation and who waits for it.
+pub(crate) struct Job {
+    pub(crate) mutation: Mutation,
+    pub(crate) reply: oneshot::Sender<Result<Outcome, StoreError>>,
+}
+
+/// A mutation that has been checked: the entries that make it certain and then do it.
+pub(crate) struct Prepared {
+    pub(crate) entries: Vec<OwnedEntry>,
+    pub(crate) outcome: Outcome,
+    /// The temporary file that an entry adopts or splices.
+    pub(crate) staged: Option<Staged>,
+    pub(crate) reply: oneshot::Sender<Result<Outcome, StoreError>>,
+}
+
+/// An entry that owns what it is about.
+pub(crate) struct OwnedEntry {
+    pub(crate) change: OwnedChange,
+    pub(crate) mtime: u32,
+    pub(crate) lines: String,
+}
+
+/// A [`Change`] that owns what it is about.
+pub(crate) enum OwnedChange {
+    Create { name: FileName, content: Bytes },
+    Adopt { name: FileName, temp: u64 },
+    Replace { name: FileName, content: Vec<u8> },
+    Write { name: FileName, offset: u64, content: Bytes },
+    Splice { name: FileName, offset: u64, temp: u64 },
+    Truncate { name: FileName, size: u64 },
+    Delete { name: FileName },
+    Move { from: FileName, to: FileName },
+}
+
+impl OwnedEntry {
+    /// As the journal and the layouts take it.
+    pub(crate) fn entry(&self) -> Entry<'_> {
+        let bytes = |name| FileName::true_name(name).as_bytes();
+        let change = match &self.change {
+            OwnedChange::Create { name, content } => Change::Create { name: bytes(name), content },
+            OwnedChange::Adopt { name, temp } => Change::Adopt { name: bytes(name), temp: *temp },
+            OwnedChange::Replace { name, content } => Change::Replace { name: bytes(name), content },
+            OwnedChange::Write { name, offset, content } => {
+                Change::Write { name: bytes(name), offset: *offset, content }
+            }
+            OwnedChange::Splice { name, offset, temp } => {
+                Change::Splice { name: bytes(name), offset: *offset, temp: *temp }
+            }
+            OwnedChange::Truncate { name, size } => Change::Truncate { name: bytes(name), size: *size },
+            OwnedChange::Delete { name } => Change::Delete { name: bytes(name) },
+            OwnedChange::Move { from, to } => Change::Move { from: bytes(from), to: bytes(to) },
+        };
+        Entry { change, mtime: self.mtime, line: self.lines.as_bytes() }
+    }
+}

@@ -1,0 +1,460 @@
+//! The writer of a store path: one thread that makes all changes to its files, in batches.
+//!
+//! A batch is whatever waits when the writer gets round to it, up to the first change to a file that the batch
+//! already changes. The changes are checked, become certain with one write to the journal (and one sync), are
+//! done, and answered. Since nobody else changes files, what was checked still holds when it is done, without
+//! locks.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use fdfs_fileid::{FileName, Kind};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::binlog::Binlog;
+use crate::journal::Journal;
+use crate::mutation::{Content, Job, Mutation, NewName, Outcome, OwnedChange, OwnedEntry, Prepared};
+use crate::path::Files;
+use crate::plain::{Turn, is_link, is_regular, seen};
+use crate::{Durability, StoreError};
+
+/// Changes that may wait for the writer; whoever brings one more waits himself.
+const QUEUE_LEN: usize = 1024;
+
+/// Changes in one batch at most.
+const BATCH_CHANGES_MAX: usize = 256;
+
+/// Bytes in one batch after which no more changes join it.
+const BATCH_LEN_MAX: usize = 4 << 20;
+
+/// Tries to find an unused name.
+const NAME_TRIES: u32 = 10;
+
+/// The way to the writer of one store path.
+pub(crate) struct Writer {
+    jobs: mpsc::Sender<Job>,
+}
+
+/// Tells the writer to end, and when it has.
+pub(crate) struct WriterThread(JoinHandle<io::Result<()>>);
+
+impl WriterThread {
+    /// Waits until the writer has ended, which it does when every [`Writer`] is gone. Blocks.
+    pub(crate) fn join(self) -> io::Result<()> {
+        self.0.join().unwrap_or_else(|_| Err(io::Error::other("the writer of a store path panicked")))
+    }
+}
+
+impl Writer {
+    pub(crate) fn start(
+        files: Arc<Files>,
+        journal: Journal,
+        binlog: Arc<Binlog>,
+        durability: Durability,
+        orderly: &Arc<AtomicBool>,
+    ) -> io::Result<(Self, WriterThread)> {
+        let (jobs, waiting) = mpsc::channel(QUEUE_LEN);
+        let journal = Some(journal);
+        let state =
+            State { files, journal, binlog, durability, orderly: Arc::clone(orderly), regrets: Vec::new() };
+        let thread =
+            std::thread::Builder::new().name("store-writer".into()).spawn(move || state.run(waiting))?;
+        Ok((Self { jobs }, WriterThread(thread)))
+    }
+
+    /// Has a mutation done and waits for what it came to.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub(crate) async fn ask(&self, mutation: Mutation) -> Result<Outcome, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(Job { mutation, reply }).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+struct State {
+    files: Arc<Files>,
+    /// Gone after it failed.
+    journal: Option<Journal>,
+    binlog: Arc<Binlog>,
+    durability: Durability,
+    /// Whether the journal shall be closed at the end. It is not when the store is only dropped: that is like
+    /// a crash, and the next start does the rest.
+    orderly: Arc<AtomicBool>,
+    /// Entries that undo, at the next start, changes of this batch that could not be done.
+    regrets: Vec<OwnedEntry>,
+}
+
+impl State {
+    fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> io::Result<()> {
+        let mut left = None;
+        while let Some(first) = left.take().or_else(|| jobs.blocking_recv()) {
+            left = self.batch(first, &mut jobs);
+        }
+        match self.journal {
+            _ if !self.orderly.load(Ordering::Acquire) => Ok(()),
+            Some(journal) => journal.close(),
+            None => Err(io::Error::other("the journal had failed")),
+        }
+    }
+
+    /// Does one batch that begins with `first`; gives back the job that has to wait for the next one.
+    fn batch(&mut self, first: Job, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
+        let mut touched = BTreeSet::new();
+        let mut batch = Vec::new();
+        let mut next = Some(first);
+        let mut left = None;
+        while let Some(job) = next.take() {
+            if touches(&job.mutation).is_some_and(|name| touched.contains(name)) {
+                left = Some(job);
+                break;
+            }
+            self.join(job, &mut touched, &mut batch);
+            let len = self.journal.as_ref().map_or(0, Journal::batch_len);
+            if batch.len() < BATCH_CHANGES_MAX && len < BATCH_LEN_MAX {
+                next = jobs.try_recv().ok();
+            }
+        }
+        self.commit(batch);
+        left
+    }
+
+    /// Checks a job and adds its entries to the batch, or answers it.
+    fn join(&mut self, job: Job, touched: &mut BTreeSet<String>, batch: &mut Vec<Prepared>) {
+        let Job { mutation, reply } = job;
+        let prepared = match &self.journal {
+            None => Err(StoreError::JournalFailed),
+            Some(_) if !self.binlog.accepts() => Err(StoreError::BinlogStuck),
+            Some(_) => self.prepare(mutation, touched),
+        };
+        match prepared {
+            Ok((entries, outcome, staged)) if !entries.is_empty() => {
+                for entry in &entries {
+                    touched.extend(entry.names().map(|name| name.true_name().to_owned()));
+                }
+                if let Some(journal) = &mut self.journal {
+                    let size = staged.as_ref().map_or(0, crate::Staged::len);
+                    entries.iter().for_each(|entry| journal.add(&entry.entry(), size));
+                }
+                batch.push(Prepared { entries, outcome, staged, reply });
+            }
+            // Whoever asked may have gone away; here and below.
+            Ok((_, outcome, _)) => drop(reply.send(Ok(outcome))),
+            Err(error) => drop(reply.send(Err(error))),
+        }
+    }
+
+    fn commit(&mut self, batch: Vec<Prepared>) {
+        if batch.is_empty() {
+            return;
+        }
+        if let Err(error) = self.certain() {
+            for prepared in batch {
+                drop(prepared.reply.send(Err(io::Error::new(error.kind(), error.to_string()).into())));
+            }
+            return;
+        }
+        for prepared in batch {
+            let result = self.apply(&prepared.entries);
+            let result = result.map(|()| prepared.outcome).map_err(StoreError::from);
+            if let Some(staged) = prepared.staged {
+                self.settle(staged, &prepared.entries);
+            }
+            drop(prepared.reply.send(result));
+        }
+        // Only now: the journal may begin a new segment, for which all changes before must be done.
+        for regret in std::mem::take(&mut self.regrets) {
+            if let Some(journal) = &mut self.journal {
+                journal.add(&regret.entry(), 0);
+            }
+        }
+        // Said by the call itself.
+        let _ = self.certain();
+    }
+
+    /// Writes what has been added to the journal.
+    fn certain(&mut self) -> io::Result<()> {
+        let committed = self.journal.as_mut().map_or(Ok(()), Journal::commit);
+        if let Err(error) = &committed {
+            tracing::error!(%error, path = %self.files.data.display(), "the journal failed, this store path takes no more changes");
+            self.journal = None;
+        }
+        committed
+    }
+
+    fn apply(&mut self, entries: &[OwnedEntry]) -> io::Result<()> {
+        for owned in entries {
+            let entry = owned.entry();
+            if let Err(error) = self.files.plain().apply(&entry.change, entry.mtime, Turn::First) {
+                tracing::error!(%error, path = %self.files.data.display(), "a change could not be done");
+                self.take_back(owned);
+                return Err(error);
+            }
+            self.binlog.append(entry.line);
+        }
+        Ok(())
+    }
+
+    /// A change was journalled and could not be done: sees to it that a later start does not do it either.
+    fn take_back(&mut self, entry: &OwnedEntry) {
+        let change = match &entry.change {
+            OwnedChange::Create { name, .. } | OwnedChange::Adopt { name, .. } => {
+                OwnedChange::Delete { name: name.clone() }
+            }
+            OwnedChange::Write { name, offset, .. } | OwnedChange::Splice { name, offset, .. } => {
+                let stat = self.files.plain().stat(name.true_name()).ok().flatten();
+                let size = stat.map_or(*offset, |stat| stat.st_size.unsigned_abs());
+                OwnedChange::Truncate { name: name.clone(), size }
+            }
+            _ => return,
+        };
+        self.regrets.push(OwnedEntry { change, mtime: 0, lines: String::new() });
+    }
+
+    /// What becomes of a temporary file whose change is done.
+    fn settle(&mut self, staged: crate::Staged, entries: &[OwnedEntry]) {
+        let spliced = entries.iter().any(|entry| matches!(entry.change, OwnedChange::Splice { .. }));
+        if !spliced {
+            // It has its final name now.
+            return staged.forget();
+        }
+        // A crash before the checkpoint does the copy again.
+        if let (Durability::Disk, Some(journal)) = (self.durability, &mut self.journal) {
+            journal.remove_later(staged.temp_path());
+            staged.forget();
+        }
+    }
+}
+
+type Checked = (Vec<OwnedEntry>, Outcome, Option<crate::Staged>);
+
+/// Checking a mutation against the files as they are, and turning it into entries.
+impl State {
+    fn prepare(&self, mutation: Mutation, touched: &BTreeSet<String>) -> Result<Checked, StoreError> {
+        match mutation {
+            Mutation::Create { name, content, mtime } => self.create(name, content, mtime, touched),
+            Mutation::Write { name, offset, content, now } => self.write(name, offset, content, now),
+            Mutation::Truncate { name, size, now } => self.truncate(name, size, now),
+            Mutation::Move { name, new, seen: before, now } => {
+                let stat = self.appender(&name)?;
+                if seen(&stat) != before {
+                    return Ok((Vec::new(), Outcome::Changed, None));
+                }
+                self.rename(name, new, now, touched)
+            }
+            Mutation::Delete { name, now } => self.delete(name, now),
+            Mutation::Metadata { name, update, now } => self.metadata(name, update, now),
+        }
+    }
+
+    fn unused(&self, name: NewName, touched: &BTreeSet<String>) -> Result<FileName, StoreError> {
+        let taken = |name: &FileName| -> Result<bool, StoreError> {
+            Ok(touched.contains(name.true_name()) || self.files.plain().stat(name.true_name())?.is_some())
+        };
+        match name {
+            NewName::Fixed(name) => {
+                if taken(&name)? {
+                    Err(StoreError::Exists)
+                } else {
+                    Ok(name)
+                }
+            }
+            NewName::Fresh(mut make) => {
+                for attempt in 0..NAME_TRIES {
+                    let name = make(attempt);
+                    if !taken(&name)? {
+                        return Ok(name);
+                    }
+                }
+                Err(StoreError::NoName)
+            }
+        }
+    }
+
+    fn create(
+        &self,
+        name: NewName,
+        content: Content,
+        mtime: u32,
+        touched: &BTreeSet<String>,
+    ) -> Result<Checked, StoreError> {
+        let name = self.unused(name, touched)?;
+        let lines = line(mtime, 'C', &name, format_args!(""));
+        let outcome = Outcome::Named(name.clone());
+        Ok(match content {
+            Content::Bytes(content) => (
+                vec![OwnedEntry { change: OwnedChange::Create { name, content }, mtime, lines }],
+                outcome,
+                None,
+            ),
+            Content::Staged(staged) => {
+                crate::plain::set_mtime(staged.file(), mtime)?;
+                let change = OwnedChange::Adopt { name, temp: staged.number() };
+                (vec![OwnedEntry { change, mtime, lines }], outcome, Some(staged))
+            }
+        })
+    }
+
+    fn appender(&self, name: &FileName) -> Result<rustix::fs::Stat, StoreError> {
+        let stat = self.files.plain().stat(name.true_name())?.ok_or(StoreError::NotFound)?;
+        if !is_regular(&stat) {
+            return Err(StoreError::NotRegular);
+        }
+        if name.kind() == Kind::Appender { Ok(stat) } else { Err(StoreError::NotAppender) }
+    }
+
+    fn write(
+        &self,
+        name: FileName,
+        offset: Option<u64>,
+        content: Content,
+        now: u32,
+    ) -> Result<Checked, StoreError> {
+        let size = self.appender(&name)?.st_size.unsigned_abs();
+        if offset.is_some_and(|offset| offset > size) {
+            return Err(StoreError::Offset);
+        }
+        let op = if offset.is_some() { 'M' } else { 'A' };
+        let offset = offset.unwrap_or(size);
+        let outcome = Outcome::At(offset);
+        if content.len() == 0 {
+            return Ok((Vec::new(), outcome, None));
+        }
+        let lines = line(now, op, &name, format_args!(" {offset} {}", content.len()));
+        Ok(match content {
+            Content::Bytes(content) => {
+                let change = OwnedChange::Write { name, offset, content };
+                (vec![OwnedEntry { change, mtime: now, lines }], outcome, None)
+            }
+            Content::Staged(staged) => {
+                let change = OwnedChange::Splice { name, offset, temp: staged.number() };
+                (vec![OwnedEntry { change, mtime: now, lines }], outcome, Some(staged))
+            }
+        })
+    }
+
+    fn truncate(&self, name: FileName, size: u64, now: u32) -> Result<Checked, StoreError> {
+        let old = self.appender(&name)?.st_size.unsigned_abs();
+        if old == size {
+            return Ok((Vec::new(), Outcome::At(old), None));
+        }
+        let lines = line(now, 'T', &name, format_args!(" {old} {size}"));
+        let change = OwnedChange::Truncate { name, size };
+        Ok((vec![OwnedEntry { change, mtime: now, lines }], Outcome::At(old), None))
+    }
+
+    fn rename(
+        &self,
+        name: FileName,
+        new: NewName,
+        now: u32,
+        touched: &BTreeSet<String>,
+    ) -> Result<Checked, StoreError> {
+        let new = self.unused(new, touched)?;
+        if self.durability == Durability::Disk {
+            // What was written under the old name must not depend on entries that speak of that name.
+            self.files.plain().sync(name.true_name())?;
+        }
+        let (old_meta, new_meta) = (name.metadata_name(), new.metadata_name());
+        let mut entries = vec![OwnedEntry {
+            lines: line(now, 'R', &new, format_args!(" {name}")),
+            change: OwnedChange::Move { from: name, to: new.clone() },
+            mtime: 0,
+        }];
+        if self.files.plain().stat(old_meta.true_name())?.is_some() {
+            let lines =
+                line(now, 'C', &new_meta, format_args!("")) + &line(now, 'D', &old_meta, format_args!(""));
+            let change = OwnedChange::Move { from: old_meta, to: new_meta };
+            entries.push(OwnedEntry { change, mtime: 0, lines });
+        }
+        Ok((entries, Outcome::Named(new), None))
+    }
+
+    fn delete(&self, name: FileName, now: u32) -> Result<Checked, StoreError> {
+        let plain = self.files.plain();
+        let stat = plain.stat(name.true_name())?.ok_or(StoreError::NotFound)?;
+        if !is_regular(&stat) && !is_link(&stat) {
+            return Err(StoreError::NotRegular);
+        }
+        let metadata = name.metadata_name();
+        let mut entries = Vec::with_capacity(2);
+        let lines = line(now, 'D', &name, format_args!(""));
+        entries.push(OwnedEntry { change: OwnedChange::Delete { name }, mtime: 0, lines });
+        if plain.stat(metadata.true_name())?.is_some() {
+            let lines = line(now, 'D', &metadata, format_args!(""));
+            entries.push(OwnedEntry { change: OwnedChange::Delete { name: metadata }, mtime: 0, lines });
+        }
+        Ok((entries, Outcome::Done, None))
+    }
+
+    fn metadata(
+        &self,
+        name: FileName,
+        update: crate::mutation::MetadataUpdate,
+        now: u32,
+    ) -> Result<Checked, StoreError> {
+        self.files.plain().stat(name.true_name())?.ok_or(StoreError::NotFound)?;
+        let name = name.metadata_name();
+        let old = match self.files.plain().open(name.true_name()) {
+            Ok(Some(mut file)) => {
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes)?;
+                Some(bytes)
+            }
+            Ok(None) => None,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error.into()),
+        };
+        let new = update(old.as_deref());
+        let (op, change) = match (old, new) {
+            (None, None) => return Ok((Vec::new(), Outcome::Done, None)),
+            (Some(old), Some(new)) if old == new => return Ok((Vec::new(), Outcome::Done, None)),
+            (Some(_), None) => ('D', OwnedChange::Delete { name: name.clone() }),
+            (Some(_), Some(content)) => ('U', OwnedChange::Replace { name: name.clone(), content }),
+            (None, Some(content)) => ('C', OwnedChange::Replace { name: name.clone(), content }),
+        };
+        let lines = line(now, op, &name, format_args!(""));
+        Ok((vec![OwnedEntry { change, mtime: 0, lines }], Outcome::Done, None))
+    }
+}
+
+/// The file that a mutation is about, unless it is one that nobody knows yet.
+fn touches(mutation: &Mutation) -> Option<&str> {
+    match mutation {
+        Mutation::Create { name: NewName::Fresh(_), .. } => None,
+        Mutation::Create { name: NewName::Fixed(name), .. }
+        | Mutation::Write { name, .. }
+        | Mutation::Truncate { name, .. }
+        | Mutation::Move { name, .. }
+        | Mutation::Delete { name, .. }
+        | Mutation::Metadata { name, .. } => Some(name.true_name()),
+    }
+}
+
+impl OwnedEntry {
+    /// The names that must not be touched by another change of the same batch: a metadata name stands for
+    /// its file.
+    fn names(&self) -> impl Iterator<Item = FileName> {
+        let (one, two) = match &self.change {
+            OwnedChange::Create { name, .. }
+            | OwnedChange::Adopt { name, .. }
+            | OwnedChange::Replace { name, .. }
+            | OwnedChange::Write { name, .. }
+            | OwnedChange::Splice { name, .. }
+            | OwnedChange::Truncate { name, .. }
+            | OwnedChange::Delete { name } => (name, None),
+            OwnedChange::Move { from, to } => (from, Some(to)),
+        };
+        let file_of = |name: &FileName| name.metadata_master().unwrap_or_else(|| name.clone());
+        std::iter::once(file_of(one)).chain(two.map(file_of))
+    }
+}
+
+/// A binlog line (storage internals: replication log).
+fn line(time: u32, op: char, name: &FileName, extra: std::fmt::Arguments<'_>) -> String {
+    format!("{time} {op} {name}{extra}\n")
+}
