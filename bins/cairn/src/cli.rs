@@ -5,10 +5,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use daemon::control::Action;
 
 use crate::cmd;
 use crate::messages::{Language, Say};
+use crate::server::{self, Mode, Order, Role};
 
 /// A FastDFS that cannot lose your files, in one binary.
 ///
@@ -23,6 +25,24 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a tracker and a storage in one process, all data in one folder
+    Up(cmd::up::Args),
+    /// Run a tracker with a tracker.conf
+    Tracker(ServerArgs),
+    /// Run a storage with a storage.conf
+    Storage(ServerArgs),
+    /// Store a file or a whole folder
+    Put(cmd::put::Args),
+    /// Fetch a file or a whole folder, and verify it
+    Get(cmd::get::Args),
+    /// List what is in a manifest
+    Ls(cmd::ls::Args),
+    /// Delete a file, or everything in a manifest
+    Rm(cmd::rm::Args),
+    /// Show what is known of a file
+    Stat(cmd::stat::Args),
+    /// Show groups and storages
+    Monitor(cmd::monitor::Args),
     /// Link the classic tools' names (fdfs_upload_file, …) to this binary
     InstallTools {
         /// The folder for the links
@@ -31,6 +51,31 @@ enum Command {
     /// Print docs/commands.md
     #[command(hide = true)]
     Reference,
+}
+
+/// How a server is run.
+#[derive(Debug, clap::Args)]
+struct ServerArgs {
+    /// Its configuration
+    conf: PathBuf,
+    /// What to do: start (the default), stop, restart or status
+    #[arg(default_value = "start")]
+    action: Action,
+    /// Stay on this terminal
+    #[arg(short = 'N', long)]
+    no_daemon: bool,
+}
+
+impl ServerArgs {
+    fn order(self, role: Role) -> Order {
+        let mode = if self.no_daemon { Mode::Foreground } else { Mode::Background };
+        Order { role, conf: self.conf, action: self.action, mode }
+    }
+}
+
+/// The command line, for the page of reference.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs `cairn` with these arguments.
@@ -46,7 +91,7 @@ pub(crate) fn start(program: &OsStr, args: Vec<OsString>) -> ExitCode {
             };
         }
     };
-    match run(cli.command) {
+    match run(cli.command, &program.to_string_lossy()) {
         Ok(code) => code,
         Err(error) => {
             let _ = writeln!(io::stderr(), "cairn: {error:#}");
@@ -55,19 +100,32 @@ pub(crate) fn start(program: &OsStr, args: Vec<OsString>) -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<ExitCode> {
+fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
     let language = Language::of_environment();
     match command {
+        Command::Up(args) => cmd::up::run(&args, program, language),
+        Command::Tracker(args) => serve(&args.order(Role::Tracker)),
+        Command::Storage(args) => serve(&args.order(Role::Storage)),
+        Command::Put(args) => cmd::put::run(&args, program, language),
+        Command::Get(args) => cmd::get::run(&args, language),
+        Command::Ls(args) => cmd::ls::run(&args),
+        Command::Rm(args) => cmd::rm::run(&args, language),
+        Command::Stat(args) => cmd::stat::run(&args),
+        Command::Monitor(args) => cmd::monitor::run(&args),
         Command::InstallTools { dir } => {
             let count = cmd::install_tools::install(&dir, language)?;
             say(&Say::ToolsInstalled { count, folder: &dir }, language)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Reference => {
-            io::stdout().write_all(cmd::reference::page().as_bytes())?;
+            io::stdout().write_all(cmd::reference::page(&self::command()).as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+fn serve(order: &Order) -> anyhow::Result<ExitCode> {
+    Ok(ExitCode::from(server::perform(order, &mut io::stdout(), &mut io::stderr())?))
 }
 
 fn say(what: &Say<'_>, language: Language) -> io::Result<()> {
@@ -77,7 +135,6 @@ fn say(what: &Say<'_>, language: Language) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_commands_contradict_nothing() {

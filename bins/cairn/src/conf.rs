@@ -3,9 +3,9 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use fdfs_conf::ini::text_of;
+use fdfs_conf::ini::{Ini, text_of};
 use fdfs_conf::{ClientConf, ConfError, LoadError, Reason, StorageConf, TrackerConf, Warning};
 
 const ENOENT: u8 = 2;
@@ -37,6 +37,21 @@ impl std::error::Error for BadConf {}
 pub(crate) fn client(path: &Path) -> Result<ClientConf, BadConf> {
     let loaded = ClientConf::load(&path.to_string_lossy(), &mut read).map_err(BadConf)?;
     Ok(loaded.0)
+}
+
+/// Only the base path of a server's configuration.
+pub(crate) fn base_path(path: &Path) -> Result<PathBuf, BadConf> {
+    const KEY: &str = "base_path";
+    let ini = Ini::load(&path.to_string_lossy(), &mut read, None).map_err(BadConf)?;
+    match ini.get("", KEY).map(|item| item.value.as_str()).filter(|value| !value.is_empty()) {
+        Some(value) => Ok(PathBuf::from(value)),
+        None => Err(BadConf(ConfError {
+            file: ini.file().to_owned(),
+            line: None,
+            key: KEY.to_owned(),
+            reason: Box::new(Reason::Missing),
+        })),
+    }
 }
 
 /// A `tracker.conf`, with what is odd in it.

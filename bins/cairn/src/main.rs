@@ -9,6 +9,7 @@ mod conf;
 mod fdfs;
 mod messages;
 mod output;
+mod server;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

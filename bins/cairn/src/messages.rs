@@ -7,6 +7,10 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use transfer::{GetReport, PutReport, RemoveReport};
+
+use crate::fdfs::human;
+
 /// The languages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {
@@ -46,6 +50,18 @@ pub(crate) enum Say<'a> {
     PortTaken { address: SocketAddr, holder: Option<&'a str>, option: &'a str },
     /// `--listen` with an address no client can be sent to.
     ListenNeedsAnAddress { suggestion: Option<std::net::IpAddr> },
+    /// A folder is in the cluster.
+    PutDone { report: &'a PutReport, manifest: &'a Path, program: &'a str, conf: Option<&'a Path> },
+    /// A folder is not all in the cluster.
+    PutIncomplete { report: &'a PutReport, manifest: &'a Path },
+    /// A folder is back.
+    GetDone { report: &'a GetReport, target: &'a Path },
+    /// A folder is not all back.
+    GetIncomplete { report: &'a GetReport },
+    /// Files were deleted.
+    Removed { report: &'a RemoveReport },
+    /// A manifest was to be removed as if it were one file.
+    RemoveNeedsRecursive { source: &'a str },
     /// The links to the tools were made.
     ToolsInstalled { count: usize, folder: &'a Path },
     /// Something that is not a link of ours is in the way.
@@ -89,6 +105,47 @@ impl Say<'_> {
                     "--listen needs the address that clients reach this machine by, because they are told it{example}"
                 )
             }
+            Self::PutDone { report, manifest, program, conf } => format!(
+                "{} files, {} in the cluster ({} sent now, {} had been sent before)\n\
+                 manifest: {}; back again with: {program} get {}{}",
+                report.listed.files,
+                human::bytes(report.listed.bytes),
+                report.sent,
+                report.skipped,
+                manifest.display(),
+                conf_option(*conf),
+                manifest.display()
+            ),
+            Self::PutIncomplete { report, manifest } => format!(
+                "not complete: {} files sent now, {} had been sent before, {} failed{}\n\
+                 put the folder again to go on from here (manifest: {})",
+                report.sent,
+                report.skipped,
+                report.failures,
+                if report.gave_up { "; too many failed in a row, so the rest was not tried" } else { "" },
+                manifest.display()
+            ),
+            Self::GetDone { report, target } => format!(
+                "{} files, {} fetched and verified, {} were there already: {}",
+                report.fetched,
+                human::bytes(report.bytes_fetched),
+                report.skipped,
+                target.display()
+            ),
+            Self::GetIncomplete { report } => format!(
+                "not complete: {} files fetched, {} were there already, {} failed{}\nget it again to go on from here",
+                report.fetched,
+                report.skipped,
+                report.failures,
+                if report.gave_up { "; too many failed in a row, so the rest was not tried" } else { "" }
+            ),
+            Self::Removed { report } => format!(
+                "{} files deleted, {} were gone already, {} failed",
+                report.deleted, report.missing, report.failures
+            ),
+            Self::RemoveNeedsRecursive { source } => {
+                format!("{source} is a manifest: to delete everything it lists, say -r")
+            }
             Self::ToolsInstalled { count, folder } => {
                 format!("{count} tools in {}", folder.display())
             }
@@ -126,6 +183,48 @@ impl Say<'_> {
                 let example = suggestion.map(|ip| format!("，例如 --listen {ip}")).unwrap_or_default();
                 format!("--listen 需要客户端能访问到的地址，因为这个地址会告诉客户端{example}")
             }
+            Self::PutDone { report, manifest, program, conf } => format!(
+                "集群中共有 {} 个文件，{}（本次上传 {} 个，此前已上传 {} 个）\n\
+                 清单：{}；取回：{program} get {}{}",
+                report.listed.files,
+                human::bytes(report.listed.bytes),
+                report.sent,
+                report.skipped,
+                manifest.display(),
+                conf_option(*conf),
+                manifest.display()
+            ),
+            Self::PutIncomplete { report, manifest } => format!(
+                "未完成：本次上传 {} 个文件，此前已上传 {} 个，失败 {} 个{}\n再次执行 put 即可续传（清单：{}）",
+                report.sent,
+                report.skipped,
+                report.failures,
+                if report.gave_up { "；连续失败过多，其余未尝试" } else { "" },
+                manifest.display()
+            ),
+            Self::GetDone { report, target } => format!(
+                "取回并校验 {} 个文件，{}，另有 {} 个已存在：{}",
+                report.fetched,
+                human::bytes(report.bytes_fetched),
+                report.skipped,
+                target.display()
+            ),
+            Self::GetIncomplete { report } => format!(
+                "未完成：取回 {} 个文件，{} 个已存在，失败 {} 个{}\n再次执行 get 即可继续",
+                report.fetched,
+                report.skipped,
+                report.failures,
+                if report.gave_up { "；连续失败过多，其余未尝试" } else { "" }
+            ),
+            Self::Removed { report } => {
+                format!(
+                    "删除 {} 个文件，{} 个已不存在，失败 {} 个",
+                    report.deleted, report.missing, report.failures
+                )
+            }
+            Self::RemoveNeedsRecursive { source } => {
+                format!("{source} 是清单：要删除其中列出的全部文件，请加 -r")
+            }
             Self::ToolsInstalled { count, folder } => {
                 format!("{} 里已有 {count} 个工具", folder.display())
             }
@@ -134,6 +233,11 @@ impl Say<'_> {
             }
         }
     }
+}
+
+/// `-c CONF `, when one was named.
+fn conf_option(conf: Option<&Path>) -> String {
+    conf.map(|conf| format!("-c {} ", conf.display())).unwrap_or_default()
 }
 
 /// Commands to try, with a word on each.
@@ -149,7 +253,7 @@ impl fmt::Display for Trials<'_> {
         let conf = self.client_conf.display();
         writeln!(f, "  {program} fdfs_upload_file {conf} FILE   # {file}")?;
         writeln!(f, "  {program} put -c {conf} FOLDER           # {folder}")?;
-        writeln!(f, "  {program} get -c {conf} MANIFEST FOLDER  # {back}")?;
+        writeln!(f, "  {program} get -c {conf} FOLDER.cairn     # {back}")?;
         write!(f, "  {program} monitor -c {conf}              # {who}")
     }
 }

@@ -1,4 +1,14 @@
 //! The commands of `cairn`, one file each.
 
+mod cluster;
+pub(crate) mod get;
 pub(crate) mod install_tools;
+pub(crate) mod ls;
+pub(crate) mod monitor;
+pub(crate) mod put;
 pub(crate) mod reference;
+pub(crate) mod rm;
+pub(crate) mod stat;
+mod table;
+mod transfer_view;
+pub(crate) mod up;

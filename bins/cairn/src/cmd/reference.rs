@@ -2,9 +2,39 @@
 
 use crate::fdfs;
 
-/// The page.
-pub(crate) fn page() -> String {
-    format!("{}{}", HEAD, fdfs::reference())
+/// The page, with the commands as the command line knows them.
+pub(crate) fn page(cli: &clap::Command) -> String {
+    let mut page = HEAD.to_owned();
+    for command in cli.get_subcommands().filter(|command| !command.is_hide_set()) {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        page.push_str(&format!("### `cairn {}`\n\n{about}.\n\n", command.get_name()));
+        page.push_str("| argument | meaning |\n|---|---|\n");
+        for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
+            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+            page.push_str(&format!("| `{}` | {} |\n", name(argument), cell(&help)));
+        }
+        page.push('\n');
+    }
+    page + TOOLS + &fdfs::reference()
+}
+
+/// `-c CONF`, `--json`, `DIR`
+fn name(argument: &clap::Arg) -> String {
+    let values = argument.get_value_names().unwrap_or_default().join(" ");
+    let takes_values = argument.get_action().takes_values();
+    let option = argument
+        .get_long()
+        .map(|long| format!("--{long}"))
+        .or_else(|| argument.get_short().map(|short| format!("-{short}")));
+    match (option, takes_values) {
+        (Some(option), true) => format!("{option} {values}"),
+        (Some(option), false) => option,
+        (None, _) => argument.get_value_names().map_or_else(|| argument.get_id().to_string(), |_| values),
+    }
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
 }
 
 const HEAD: &str = "\
@@ -12,6 +42,11 @@ const HEAD: &str = "\
 
 <!-- generated: `cargo run -p cairn -- reference > docs/commands.md`; a test compares -->
 
+## `cairn`
+
+";
+
+const TOOLS: &str = "\
 ## The classic tools
 
 Each runs under its own name (after `cairn install-tools DIR`) or as `cairn NAME …`. Arguments, output and
@@ -25,6 +60,9 @@ mod tests {
     fn the_committed_page_is_the_generated_one() {
         let committed =
             std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/commands.md")).unwrap();
-        assert!(committed == super::page(), "run: cargo run -p cairn -- reference > docs/commands.md");
+        assert!(
+            committed == super::page(&crate::cli::command()),
+            "run: cargo run -p cairn -- reference > docs/commands.md"
+        );
     }
 }

@@ -6,6 +6,7 @@
 mod append_file;
 mod appender_test;
 mod crc32;
+mod daemons;
 mod delete_file;
 mod download_file;
 mod file_info;
@@ -36,8 +37,6 @@ const EXIT_FAILED: u8 = 1;
 
 /// What a tool works with.
 pub(crate) struct Call<'a> {
-    /// The name it was called by, for its usage line.
-    pub program: &'a str,
     /// The arguments behind the name.
     pub args: Vec<OsString>,
     /// Standard output.
@@ -111,7 +110,7 @@ pub(crate) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<u8> {
-    let trouble = match (tool.run)(&mut Call { program, args, out, err }) {
+    let trouble = match (tool.run)(&mut Call { args, out, err }) {
         Ok(()) => return Ok(0),
         Err(trouble) => trouble,
     };

@@ -1,8 +1,9 @@
 //! The tools, one row each. Dispatch, usage texts, links and `docs/commands.md` come from here.
 
 use super::{
-    Call, Trouble, append_file, appender_test, crc32, delete_file, download_file, file_info, monitor,
-    regenerate_filename, storage_stat, test, tracker_stat, upload_appender, upload_file, volumn_stat,
+    Call, Trouble, append_file, appender_test, crc32, daemons, delete_file, download_file, file_info,
+    monitor, regenerate_filename, storage_stat, test, tracker_stat, upload_appender, upload_file,
+    volumn_stat,
 };
 
 /// Where a tool's usage goes, as the original does it.
@@ -28,6 +29,20 @@ pub(crate) struct Tool {
 
 /// All of them.
 pub(crate) static TOOLS: &[Tool] = &[
+    Tool {
+        name: "fdfs_trackerd",
+        arguments: "[-N] [-V] [-h] CONF [start | stop | restart | status]",
+        doc: "The tracker server: starts in the background (with -N on the terminal), stops, restarts, says whether it runs.",
+        usage_to: UsageTo::Stderr,
+        run: daemons::tracker,
+    },
+    Tool {
+        name: "fdfs_storaged",
+        arguments: "[-N] [-V] [-h] CONF [start | stop | restart | status]",
+        doc: "The storage server: starts in the background (with -N on the terminal), stops, restarts, says whether it runs.",
+        usage_to: UsageTo::Stderr,
+        run: daemons::storage,
+    },
     Tool {
         name: "fdfs_upload_file",
         arguments: "CONF FILE [STORAGE[:PORT]] [STORE_PATH_INDEX]",

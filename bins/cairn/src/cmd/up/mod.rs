@@ -1,0 +1,191 @@
+//! `cairn up`: a tracker and a storage in one process, all data in one folder.
+//!
+//! Between the two there is only the wire protocol, as between machines: the small installation exercises
+//! what a large one runs.
+
+mod folder;
+
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use daemon::limits;
+use daemon::log::{LogSetup, Rotation};
+use daemon::pid_file::{PidFile, PidFileError};
+use daemon::port;
+use daemon::signals::Signals;
+use fdfs_client::{Client, ClientConfig, ServerAddr};
+use tracing::level_filters::LevelFilter;
+
+use crate::messages::{Language, Say};
+use crate::server::{self, Role, Running};
+
+use folder::Folder;
+
+/// What `up` is asked for.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Args {
+    /// Where all data goes
+    #[arg(long, value_name = "DIR", default_value = "cairn-data")]
+    data: PathBuf,
+    /// The address to serve on, and to tell clients
+    #[arg(long, value_name = "ADDR", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    listen: IpAddr,
+    /// The tracker's port
+    #[arg(long, value_name = "PORT", default_value_t = 22122)]
+    tracker_port: u16,
+    /// The storage's port
+    #[arg(long, value_name = "PORT", default_value_t = 23000)]
+    storage_port: u16,
+}
+
+/// How long tracker and storage may take to find each other.
+const READY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often the tracker is asked meanwhile.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+
+/// The file of the log in the data folder.
+const LOG: &str = "logs/cairn.log";
+
+/// Runs until Ctrl-C.
+pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Result<ExitCode> {
+    if args.listen.is_unspecified() {
+        bail!(Say::ListenNeedsAnAddress { suggestion: outward_address() }.in_language(language));
+    }
+    limits::set_file_modes();
+    let folder = Folder::create(&args.data)?;
+    let _pid_files = take_pid_files(&folder, language)?;
+    let _log = open_log(&folder)?;
+    limits::raise_open_files();
+    let tracker_at = SocketAddr::new(args.listen, args.tracker_port);
+    let storage_at = SocketAddr::new(args.listen, args.storage_port);
+    check_port(tracker_at, "--tracker-port", language)?;
+    check_port(storage_at, "--storage-port", language)?;
+    folder.write_confs(tracker_at, storage_at)?;
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let signals = runtime.block_on(async { Signals::install() }).context("catch signals")?;
+    let tracker = start(&folder, Role::Tracker)?;
+    let storage = match start(&folder, Role::Storage) {
+        Ok(storage) => storage,
+        Err(error) => {
+            tracker.stop().context("stop the tracker")?;
+            return Err(error);
+        }
+    };
+    if let Err(error) = runtime.block_on(uploads_find_a_place(tracker_at)) {
+        stop(storage, tracker)?;
+        return Err(error.context(format!("see {}", folder.path().join(LOG).display())));
+    }
+    tracing::info!(%tracker_at, %storage_at, data = %folder.path().display(), "up");
+    greet(args, &folder, program, tracker_at, storage_at, language)?;
+    runtime.block_on(server::until_stopped(signals));
+    writeln!(io::stdout(), "{}", Say::UpStopping.in_language(language))?;
+    stop(storage, tracker)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Nobody else may serve this folder: not another `up`, and not one of its halves as a process of its own.
+fn take_pid_files(folder: &Folder, language: Language) -> anyhow::Result<[PidFile; 3]> {
+    let take = |path: PathBuf, program: &str| {
+        PidFile::take(&path, program).map_err(|error| match error {
+            PidFileError::Running { pid, .. } => {
+                anyhow::anyhow!(Say::AlreadyUp { data: folder.path(), pid }.in_language(language))
+            }
+            other => other.into(),
+        })
+    };
+    let role = |role: Role| {
+        let base_path = folder.base_path(role);
+        server::prepare_folders(&base_path, None)?;
+        take(server::pid_file(&base_path, role), role.program())
+    };
+    Ok([take(folder.path().join("cairn.pid"), "cairn")?, role(Role::Tracker)?, role(Role::Storage)?])
+}
+
+fn open_log(folder: &Folder) -> anyhow::Result<daemon::log::LogGuard> {
+    let path = folder.path().join(LOG);
+    let setup = LogSetup {
+        file: Some((path.clone(), Rotation::default())),
+        stderr: LevelFilter::WARN,
+        level: LevelFilter::INFO,
+    };
+    daemon::log::init(setup).with_context(|| format!("open the log {}", path.display()))
+}
+
+/// A taken port is worth more than the system's word for it.
+fn check_port(address: SocketAddr, option: &str, language: Language) -> anyhow::Result<()> {
+    match TcpListener::bind(address) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            let holder = port::listener(address).map(|process| {
+                let name = process.command_line().into_iter().next().unwrap_or_default();
+                format!("{name}, pid {}", process.pid())
+            });
+            bail!(Say::PortTaken { address, holder: holder.as_deref(), option }.in_language(language))
+        }
+        Err(error) => Err(error).with_context(|| format!("listen on {address}")),
+    }
+}
+
+fn start(folder: &Folder, role: Role) -> anyhow::Result<Running> {
+    let (loaded, warnings) = role.load(&folder.conf(role))?;
+    for warning in warnings {
+        tracing::warn!(%warning, "configuration");
+    }
+    loaded.start().with_context(|| format!("start the {}", role.word()))
+}
+
+/// Waits until the tracker would send an upload somewhere.
+async fn uploads_find_a_place(tracker: SocketAddr) -> anyhow::Result<()> {
+    let until = Instant::now() + READY_PATIENCE;
+    let config = ClientConfig::new([ServerAddr::new(tracker.ip(), tracker.port())]);
+    let tracker = Client::new(config).tracker(ServerAddr::new(tracker.ip(), tracker.port()));
+    loop {
+        match tracker.query_store(None).await {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() >= until => {
+                return Err(error).context("the storage did not become active in time");
+            }
+            Err(_) => tokio::time::sleep(ASK_EVERY).await,
+        }
+    }
+}
+
+/// The storage first: it says good-bye to the tracker.
+fn stop(storage: Running, tracker: Running) -> anyhow::Result<()> {
+    let storage = storage.stop().context("stop the storage");
+    let tracker = tracker.stop().context("stop the tracker");
+    storage.and(tracker)
+}
+
+fn greet(
+    args: &Args,
+    folder: &Folder,
+    program: &str,
+    tracker: SocketAddr,
+    storage: SocketAddr,
+    language: Language,
+) -> io::Result<()> {
+    let client_conf = args.data.join(folder::CLIENT_CONF);
+    let texts = [
+        Say::UpReady { data: folder.path(), tracker, storage, group: folder::GROUP }.in_language(language),
+        Say::UpTry { program, client_conf: &client_conf }.in_language(language),
+        Say::UpStop.in_language(language),
+    ];
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", texts.join("\n\n"))?;
+    out.flush()
+}
+
+/// The address this machine would use towards others; no packet is sent for it.
+fn outward_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    // An address for documentation, routed like any other.
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())
+}

@@ -1,0 +1,150 @@
+//! The two roles: what differs between them as processes.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use fdfs_conf::service::{LogFileConf, LogLevel, RunBy};
+use fdfs_conf::{StorageConf, TrackerConf, Warning};
+
+use crate::conf::{self, BadConf};
+
+/// What a server process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Tracker,
+    Storage,
+}
+
+/// A role with its checked configuration.
+#[derive(Debug)]
+pub(crate) enum Loaded {
+    Tracker(Box<TrackerConf>),
+    Storage(Box<StorageConf>),
+}
+
+/// A role at work.
+pub(crate) enum Running {
+    Tracker(tracker::Running),
+    Storage(storage::Running),
+}
+
+impl Role {
+    /// The program's classic name.
+    pub(crate) fn program(self) -> &'static str {
+        match self {
+            Self::Tracker => "fdfs_trackerd",
+            Self::Storage => "fdfs_storaged",
+        }
+    }
+
+    /// The role in a word.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Tracker => "tracker",
+            Self::Storage => "storage",
+        }
+    }
+
+    /// The log's name in `<base_path>/logs`.
+    pub(crate) fn log_name(self) -> &'static str {
+        match self {
+            Self::Tracker => "trackerd.log",
+            Self::Storage => "storaged.log",
+        }
+    }
+
+    /// The base path of a configuration, whatever else is wrong with it: a server has to be stopped even when
+    /// somebody spoilt its file.
+    pub(crate) fn base_path(self, file: &Path) -> Result<PathBuf, BadConf> {
+        conf::base_path(file)
+    }
+
+    /// Reads and checks the configuration; gives what is odd in it as well.
+    pub(crate) fn load(self, file: &Path) -> Result<(Loaded, Vec<Warning>), BadConf> {
+        Ok(match self {
+            Self::Tracker => {
+                let (conf, warnings) = conf::tracker(file)?;
+                (Loaded::Tracker(Box::new(conf)), warnings)
+            }
+            Self::Storage => {
+                let (conf, warnings) = conf::storage(file)?;
+                (Loaded::Storage(Box::new(conf)), warnings)
+            }
+        })
+    }
+}
+
+impl Loaded {
+    pub(crate) fn role(&self) -> Role {
+        match self {
+            Self::Tracker(_) => Role::Tracker,
+            Self::Storage(_) => Role::Storage,
+        }
+    }
+
+    pub(crate) fn base_path(&self) -> &Path {
+        match self {
+            Self::Tracker(conf) => &conf.base_path,
+            Self::Storage(conf) => &conf.base_path,
+        }
+    }
+
+    /// Every folder the server writes to.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        match self {
+            Self::Tracker(conf) => vec![&conf.base_path],
+            Self::Storage(conf) => {
+                let stores = conf.store_paths.iter().map(|store| store.path.as_path());
+                std::iter::once(conf.base_path.as_path()).chain(stores).collect()
+            }
+        }
+    }
+
+    pub(crate) fn run_by(&self) -> &RunBy {
+        match self {
+            Self::Tracker(conf) => &conf.run_by,
+            Self::Storage(conf) => &conf.run_by,
+        }
+    }
+
+    pub(crate) fn log_level(&self) -> LogLevel {
+        match self {
+            Self::Tracker(conf) => conf.log_level,
+            Self::Storage(conf) => conf.log_level,
+        }
+    }
+
+    pub(crate) fn log_file(&self) -> &LogFileConf {
+        match self {
+            Self::Tracker(conf) => &conf.log_file,
+            Self::Storage(conf) => &conf.log_file,
+        }
+    }
+
+    /// Starts serving, on threads of its own.
+    pub(crate) fn start(&self) -> anyhow::Result<Running> {
+        Ok(match self {
+            Self::Tracker(conf) => Running::Tracker(tracker::start(conf)?),
+            Self::Storage(conf) => Running::Storage(storage::start(conf)?),
+        })
+    }
+}
+
+impl Running {
+    /// Where it listens.
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
+        match self {
+            Self::Tracker(running) => running.addresses(),
+            Self::Storage(running) => running.addresses(),
+        }
+    }
+
+    /// Ends it in order; blocks until it has ended.
+    pub(crate) fn stop(self) -> anyhow::Result<()> {
+        match self {
+            Self::Tracker(running) => running.stop()?,
+            Self::Storage(running) => running.stop()?,
+        }
+        Ok(())
+    }
+}

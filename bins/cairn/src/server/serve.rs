@@ -1,0 +1,134 @@
+//! Being the server: the order in which a process takes on its user, its pid file, its log and its work.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use daemon::detach::Detached;
+use daemon::limits;
+use daemon::log::{LogGuard, LogSetup, Rotation, rotate_all};
+use daemon::pid_file::PidFile;
+use daemon::run_as::Identity;
+use daemon::signals::Signals;
+use fdfs_conf::Warning;
+use fdfs_conf::service::LogLevel;
+use tracing::level_filters::LevelFilter;
+
+use super::{EXIT_FAILED, Loaded, Order, Running, folders};
+
+/// Serves on this terminal until a signal.
+pub(super) fn foreground(order: &Order, err: &mut dyn Write) -> io::Result<u8> {
+    match serve(order, None) {
+        Ok(()) => Ok(0),
+        Err(error) => {
+            writeln!(err, "{}: {error:#}", order.role.program())?;
+            Ok(EXIT_FAILED)
+        }
+    }
+}
+
+/// Serves in the background until a signal; tells the launcher how the start went.
+pub(super) fn detached(order: &Order) -> u8 {
+    let launcher = match Detached::begin() {
+        Ok(launcher) => launcher,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{}: cannot leave the terminal: {error}", order.role.program());
+            return EXIT_FAILED;
+        }
+    };
+    let mut launcher = Some(launcher);
+    match serve(order, Some(&mut launcher)) {
+        Ok(()) => 0,
+        Err(error) => {
+            // When the launcher is still waiting, this is what it waits for.
+            if let Some(launcher) = launcher {
+                launcher.failed(&format!("{error:#}"));
+            }
+            EXIT_FAILED
+        }
+    }
+}
+
+fn serve(order: &Order, launcher: Option<&mut Option<Detached>>) -> anyhow::Result<()> {
+    let (loaded, warnings) = order.role.load(&order.conf)?;
+    limits::set_file_modes();
+    let run_by = loaded.run_by();
+    let owner = Identity::resolve(
+        run_by.user.as_deref().unwrap_or_default(),
+        run_by.group.as_deref().unwrap_or_default(),
+    )?;
+    let base_path = loaded.base_path();
+    folders::prepare(base_path, owner.as_ref())?;
+    if let Some(owner) = &owner {
+        owner.take_on()?;
+    }
+    if launcher.is_some() && loaded.paths().iter().all(|path| path.is_absolute()) {
+        // Not to keep a file system busy that somebody wants to unmount.
+        std::env::set_current_dir("/").context("leave the current folder")?;
+    }
+    // Held until the very end: whoever gets it next finds everything at rest.
+    let _pid_file = PidFile::take(&folders::pid_file(base_path, order.role), order.role.program())?;
+    let _log = open_log(&loaded, launcher.is_none())?;
+    let result = run(&loaded, &order.conf, &warnings, launcher);
+    if let Err(error) = &result {
+        tracing::error!(error = format!("{error:#}"), "the server gives up");
+    }
+    result
+}
+
+fn run(
+    loaded: &Loaded,
+    conf: &Path,
+    warnings: &[Warning],
+    launcher: Option<&mut Option<Detached>>,
+) -> anyhow::Result<()> {
+    for warning in warnings {
+        tracing::warn!(%warning, "configuration");
+    }
+    let open_files = limits::raise_open_files();
+    // The signals have to be caught before the server says that it is ready.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let signals = runtime.block_on(async { Signals::install() }).context("catch signals")?;
+    let running = loaded.start()?;
+    tracing::info!(
+        program = loaded.role().program(),
+        version = env!("CARGO_PKG_VERSION"),
+        conf = %conf.display(),
+        addresses = ?running.addresses(),
+        open_files,
+        "ready"
+    );
+    if let Some(launcher) = launcher.and_then(Option::take) {
+        launcher.ready().context("tell the launcher")?;
+    }
+    runtime.block_on(until_stopped(signals));
+    stop(running)
+}
+
+/// Waits for the wish to stop; begins new logs on the way when asked.
+pub(crate) async fn until_stopped(signals: Signals) {
+    signals.stop_wished(rotate_all).await;
+}
+
+fn stop(running: Running) -> anyhow::Result<()> {
+    tracing::info!("stopping");
+    running.stop().context("stop")
+}
+
+fn open_log(loaded: &Loaded, on_terminal: bool) -> anyhow::Result<LogGuard> {
+    let path = loaded.base_path().join("logs").join(loaded.role().log_name());
+    let level = level(loaded.log_level());
+    let stderr = if on_terminal { level } else { LevelFilter::OFF };
+    let setup = LogSetup { file: Some((path.clone(), Rotation::from(loaded.log_file()))), stderr, level };
+    daemon::log::init(setup).with_context(|| format!("open the log {}", path.display()))
+}
+
+/// We have five levels where the original has eight.
+fn level(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Emerg | LogLevel::Alert | LogLevel::Crit | LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Notice | LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    }
+}

@@ -1,0 +1,78 @@
+//! `docs/compat.md` has a line for every command, tool and hole: nothing is forgotten.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use fdfs_proto::{StorageCommand, TrackerCommand};
+
+fn page() -> String {
+    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/compat.md")).unwrap()
+}
+
+/// The first cells of the table rows under a heading.
+fn first_cells(page: &str, heading: &str) -> Vec<String> {
+    let (_, section) = page.split_once(&format!("# {heading}\n")).unwrap();
+    let section = section.split("\n#").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
+    rows.map(|row| row.split(" | ").next().unwrap().trim_start_matches("| ").to_owned()).collect()
+}
+
+#[track_caller]
+fn assert_once_each(listed: Vec<u8>, expected: impl Iterator<Item = u8>) {
+    let unique: BTreeSet<u8> = listed.iter().copied().collect();
+    assert_eq!(unique.len(), listed.len(), "a number is listed twice");
+    assert_eq!(unique, expected.collect());
+}
+
+fn numbers(cells: &[String]) -> Vec<u8> {
+    cells.iter().flat_map(|cell| cell.split(", ")).map(|number| number.parse().unwrap()).collect()
+}
+
+#[test]
+fn every_command_of_a_tracker_has_a_line() {
+    let listed = numbers(&first_cells(&page(), "Tracker commands"));
+    assert_once_each(listed, TrackerCommand::ALL.iter().map(|command| command.code()));
+}
+
+#[test]
+fn every_command_of_a_storage_has_a_line() {
+    let listed = numbers(&first_cells(&page(), "Storage commands"));
+    assert_once_each(listed, StorageCommand::ALL.iter().map(|command| command.code()));
+}
+
+#[test]
+fn every_tool_has_a_line() {
+    let listed: BTreeSet<String> =
+        first_cells(&page(), "Tools").iter().map(|cell| cell.replace('`', "")).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let installed =
+        Command::new(env!("CARGO_BIN_EXE_cairn")).arg("install-tools").arg(folder.path()).status().unwrap();
+    assert!(installed.success());
+    let tools: BTreeSet<String> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(listed, tools);
+}
+
+#[test]
+fn every_key_that_is_listed_is_one() {
+    let reference = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md"));
+    let reference = reference.unwrap();
+    for cell in first_cells(&page(), "Configuration") {
+        for key in cell.split(", ") {
+            assert!(reference.contains(key), "{key} is not in configuration.md");
+        }
+    }
+}
+
+#[test]
+fn every_hole_has_an_answer() {
+    let page = page();
+    let holes = |letter: char, last: u32| (1..=last).map(move |number| format!("{letter}{number}"));
+    assert_eq!(first_cells(&page, "Durability and consistency"), holes('D', 28).collect::<Vec<_>>());
+    assert_eq!(first_cells(&page, "Security"), holes('S', 12).collect::<Vec<_>>());
+}

@@ -1,0 +1,232 @@
+//! `cairn up`, and the commands that talk to it.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+use testkit::address::Loopback;
+use testkit::process::Server;
+use testkit::wait;
+
+/// A data folder and an address for `up`.
+struct Place {
+    folder: TempDir,
+    address: Loopback,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), address: Loopback::claim().unwrap() }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn conf(&self) -> String {
+        self.data().join("client.conf").display().to_string()
+    }
+
+    /// Starts `up` and waits until it says that it is.
+    fn up(&self) -> Server {
+        let printed = self.folder.path().join("printed");
+        let _ = fs::remove_file(&printed);
+        let (data, ip) = (self.data().display().to_string(), self.address.ip().to_string());
+        let args = ["up", "--data", &data, "--listen", &ip];
+        let mut server = Server::start("up", env!("CARGO_BIN_EXE_cairn").as_ref(), args, &printed).unwrap();
+        wait::until("up", wait::READY, || {
+            assert!(server.is_running(), "{}", server.output());
+            server.output().contains("Ctrl-C").then_some(())
+        })
+        .unwrap();
+        server
+    }
+
+    /// Runs `cairn` in the folder above the data.
+    fn cairn(&self, args: &[&str]) -> (i32, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_cairn"))
+            .args(args)
+            .env_remove("LANG")
+            .env_remove("LC_ALL")
+            .env_remove("LC_MESSAGES")
+            .current_dir(self.folder.path())
+            .output()
+            .unwrap();
+        told(&output)
+    }
+}
+
+fn told(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn what_was_stored_is_there_after_an_orderly_stop_and_a_new_start() {
+    let place = Place::new();
+    let file = place.folder.path().join("hello.txt");
+    fs::write(&file, "hello fastdfs\n").unwrap();
+    let mut server = place.up();
+    let (code, out, err) = place.cairn(&["fdfs_upload_file", &place.conf(), "hello.txt"]);
+    assert_eq!(code, 0, "{err}");
+    let id = out.trim_end().to_owned();
+    assert!(id.starts_with("group1/M00/00/00/") && id.ends_with(".txt"), "{id}");
+
+    // Ctrl-C is the way to end it.
+    server.signal(Signal::INT).unwrap();
+    assert!(server.wait().unwrap().success(), "{}", server.output());
+    let mut server = place.up();
+    let (code, _, err) = place.cairn(&["fdfs_download_file", &place.conf(), &id, "back.txt"]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(fs::read_to_string(place.folder.path().join("back.txt")).unwrap(), "hello fastdfs\n");
+    assert!(server.terminate().unwrap().success());
+    testkit::logs::check_folder(&place.data(), &[]).unwrap();
+}
+
+#[test]
+fn a_second_up_in_the_same_folder_is_told_of_the_first() {
+    let place = Place::new();
+    let server = place.up();
+    let ip = place.address.ip().to_string();
+    let data = place.data().display().to_string();
+    let (code, _, err) = place.cairn(&["up", "--data", &data, "--listen", &ip]);
+    assert_eq!(code, 1);
+    assert!(err.contains("already up") && err.contains(&format!("pid {}", server.pid())), "{err}");
+}
+
+#[test]
+fn a_taken_port_is_answered_with_who_has_it_and_what_to_do() {
+    let place = Place::new();
+    let _taken = std::net::TcpListener::bind(place.address.port(22122)).unwrap();
+    let ip = place.address.ip().to_string();
+    let (code, _, err) = place.cairn(&["up", "--listen", &ip]);
+    assert_eq!(code, 1);
+    assert!(err.contains(&format!("{ip}:22122 is taken by ")), "{err}");
+    assert!(err.contains(&format!("pid {}", std::process::id())), "{err}");
+    assert!(err.contains("--tracker-port"), "{err}");
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_because_clients_are_told_it() {
+    let place = Place::new();
+    let (code, _, err) = place.cairn(&["up", "--listen", "0.0.0.0"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("--listen needs the address that clients reach"), "{err}");
+}
+
+#[test]
+fn a_half_of_a_running_up_cannot_be_started_on_its_own() {
+    let place = Place::new();
+    let server = place.up();
+    let conf = place.data().join("conf/storage.conf").display().to_string();
+    let (code, _, err) = place.cairn(&["storage", &conf, "start"]);
+    assert_eq!(code, 17, "{err}");
+    assert!(err.contains(&format!("pid: {}", server.pid())), "{err}");
+}
+
+#[test]
+fn a_folder_goes_up_is_listed_comes_back_and_is_deleted() {
+    let place = Place::new();
+    let _server = place.up();
+    let conf = place.conf();
+    let tree = place.folder.path().join("tree");
+    fs::create_dir_all(tree.join("sub/empty")).unwrap();
+    fs::write(tree.join("a.txt"), "hello fastdfs\n").unwrap();
+    fs::write(tree.join("sub/nothing"), "").unwrap();
+    std::os::unix::fs::symlink("a.txt", tree.join("link")).unwrap();
+
+    let (code, out, err) = place.cairn(&["put", "-c", &conf, "tree", "--json"]);
+    assert_eq!(code, 0, "{err}");
+    let report = json(&out);
+    assert_eq!(report["complete"], true);
+    assert_eq!((&report["files"], &report["sent"], &report["failures"]), (&2.into(), &2.into(), &0.into()));
+    assert_eq!(report["manifest"], "tree.cairn");
+    let id = report["manifest_id"].as_str().unwrap().to_owned();
+
+    let (code, out, _) = place.cairn(&["put", "-c", &conf, "tree", "--json"]);
+    assert_eq!((code, &json(&out)["sent"], &json(&out)["skipped"]), (0, &0.into(), &2.into()));
+
+    let (code, out, err) = place.cairn(&["ls", "tree.cairn"]);
+    assert_eq!(code, 0, "{err}");
+    let names: Vec<&str> = out.lines().map(|line| line.split("  ").last().unwrap()).collect();
+    for name in ["a.txt", "sub/", "sub/empty/", "sub/nothing", "link -> a.txt"] {
+        assert!(names.contains(&name), "{name} in {out}");
+    }
+
+    // From the stored manifest: nothing local is needed.
+    let (code, _, err) = place.cairn(&["get", "-c", &conf, &id, "back"]);
+    assert_eq!(code, 0, "{err}");
+    let same =
+        Command::new("diff").arg("-r").arg(&tree).arg(place.folder.path().join("back")).output().unwrap();
+    assert!(same.status.success(), "{same:?}");
+
+    let (code, out, _) = place.cairn(&["stat", "-c", &conf, "tree.cairn", "a.txt", "--json"]);
+    assert_eq!(code, 0);
+    assert_eq!((&json(&out)["size"], &json(&out)["crc32"]), (&14.into(), &"0e10ba5d".into()));
+
+    let (code, _, err) = place.cairn(&["rm", "-c", &conf, "tree.cairn"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("say -r"), "{err}");
+    let (code, out, err) = place.cairn(&["rm", "-r", "-c", &conf, "tree.cairn", "--json"]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(json(&out)["deleted"], 2);
+    assert_ne!(place.cairn(&["get", "-c", &conf, &id, "gone"]).0, 0);
+}
+
+#[test]
+fn a_single_file_is_its_id_and_a_missing_one_is_a_failure() {
+    let place = Place::new();
+    let _server = place.up();
+    let conf = place.conf();
+    fs::write(place.folder.path().join("hello.txt"), "hello fastdfs\n").unwrap();
+    let (code, out, err) = place.cairn(&["put", "-c", &conf, "hello.txt"]);
+    assert_eq!(code, 0, "{err}");
+    let id = out.trim_end();
+    let (code, out, err) = place.cairn(&["get", "-c", &conf, id, "copy.txt"]);
+    assert_eq!((code, out.as_str()), (0, "copy.txt\n"), "{err}");
+    assert_eq!(place.cairn(&["rm", "-c", &conf, id]).0, 0);
+    assert_eq!(place.cairn(&["rm", "-c", &conf, id]).0, 1);
+    assert_eq!(place.cairn(&["get", "-c", &conf, id]).0, 1);
+    let (code, _, err) = place.cairn(&["put", "-c", &conf, "no such file"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("no such file"), "{err}");
+}
+
+#[test]
+fn the_monitor_shows_the_storage_as_text_and_as_json() {
+    let place = Place::new();
+    let _server = place.up();
+    let conf = place.conf();
+    let (code, out, err) = place.cairn(&["monitor", "-c", &conf]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.starts_with("group1  ") && out.contains("ACTIVE"), "{out}");
+    let (code, out, _) = place.cairn(&["monitor", "-c", &conf, "group1", "--json"]);
+    assert_eq!(code, 0);
+    let storage = &json(&out)["groups"][0]["storages"][0];
+    assert_eq!((&storage["id"], &storage["status"]), (&"100001".into(), &"ACTIVE".into()));
+    let (code, _, err) = place.cairn(&["monitor", "-c", &conf, "group9"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("no group group9"), "{err}");
+}
+
+#[test]
+fn people_who_read_chinese_are_told_in_chinese() {
+    let place = Place::new();
+    let output = Command::new(env!("CARGO_BIN_EXE_cairn"))
+        .args(["up", "--listen", "0.0.0.0"])
+        .env("LC_ALL", "zh_CN.UTF-8")
+        .current_dir(place.folder.path())
+        .output()
+        .unwrap();
+    let (_, _, err) = told(&output);
+    assert!(err.contains("--listen 需要客户端能访问到的地址"), "{err}");
+}
