@@ -22,8 +22,8 @@ use crate::leader::Trackers;
 use crate::placement::GroupCursor;
 use crate::status::{self, Cause};
 use crate::{
-    Action, Caller, ClusterConfig, ConnId, Event, Group, Member, Mono, Note, Now, Refusal, Reply, Request,
-    Section, View,
+    Action, Caller, ClusterConfig, ConnId, Event, Group, Member, Mono, Note, Now, Refusal, Request, Section,
+    View,
 };
 use save::SaveTimes;
 use trunk_server::Choice;
@@ -108,13 +108,7 @@ impl Cluster {
     /// Takes one event and appends what is to be done.
     pub fn step(&mut self, now: Now, event: Event<'_>, out: &mut Vec<Action>) {
         match event {
-            Event::Request { from, ask: Request::SetTrunkServer { group, id } } => {
-                self.set_trunk_server(now, from, group, id, out);
-            }
-            Event::Request { from, ask } => {
-                let reply = self.answer(now, from, ask, out);
-                out.push(Action::Reply { conn: from.conn, reply });
-            }
+            Event::Request { from, ask } => self.request(now, from, ask, out),
             Event::Closed { conn } => self.closed(now, conn, out),
             Event::StorageAnswered { ticket, answer } => self.storage_answered(now, ticket, answer, out),
             Event::Wake => self.wake(now, out),
@@ -150,14 +144,8 @@ impl Cluster {
         &self.config
     }
 
-    fn answer(
-        &mut self,
-        now: Now,
-        from: Caller,
-        ask: Request<'_>,
-        out: &mut Vec<Action>,
-    ) -> Result<Reply, Refusal> {
-        match ask {
+    fn request(&mut self, now: Now, from: Caller, ask: Request<'_>, out: &mut Vec<Action>) {
+        let reply = match ask {
             Request::Join(join) => self.join(now, from, join, out),
             Request::Beat { stat } => self.beat(now, from, stat, out),
             Request::ReportDisks { paths } => self.report_disks(now, from, paths, out),
@@ -183,8 +171,8 @@ impl Cluster {
             Request::Update { group, name } => self.update(from, group, name),
             Request::DeleteStorage { group, id } => self.delete_storage(now, group, id, out),
             Request::DeleteGroup { group } => self.delete_group(now, group, out),
-            // Answered by the step itself, perhaps a later one.
-            Request::SetTrunkServer { .. } => Err(Refusal::BadValue),
+            // Gives its own reply, perhaps with a later step.
+            Request::SetTrunkServer { group, id } => return self.set_trunk_server(now, from, group, id, out),
             Request::JoinLeader { up_time, version, port } => {
                 self.join_leader(now, from, up_time, version, port)
             }
@@ -194,7 +182,8 @@ impl Cluster {
             Request::ReselectLeader => self.reselect_leader(now, out),
             Request::HoldSysFiles => self.hold_sys_files(now, from),
             Request::ReleaseSysFiles => self.release_sys_files(from),
-        }
+        };
+        out.push(Action::Reply { conn: from.conn, reply });
     }
 
     fn closed(&mut self, now: Now, conn: ConnId, out: &mut Vec<Action>) {

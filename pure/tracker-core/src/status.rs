@@ -77,6 +77,9 @@ pub fn first(initialising: bool, claimed: Option<StorageStatus>) -> Option<Stora
 /// The status after another server reported `reported` about a storage known as `known` (wire protocol:
 /// REPORT_STATUS and REPLICA_CHG).
 ///
+/// That a storage serves is not taken on the word of others: it counts as OFFLINE, from where its own next beat
+/// lifts it. The original stores ACTIVE and serves nothing from it.
+///
 /// `about_itself`: the storage reports its own status. It may then go to RECOVERY although it is taken to be
 /// serving: it restarted without this tracker seeing its connection end. The original ignores that and sends
 /// clients to a closed port until the storage counts as silent.
@@ -86,6 +89,7 @@ pub fn merged(known: StorageStatus, reported: StorageStatus, about_itself: bool)
         (Online | Active, Recovery) if about_itself => Recovery,
         (Init | Online | Active | Recovery, _) => known,
         (_, Deleted | IpChanged) => reported,
+        (_, Online | Active) => known.max(Offline),
         _ => known.max(reported),
     }
 }

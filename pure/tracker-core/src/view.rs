@@ -168,9 +168,12 @@ impl View {
         if !self.trackers.leads() {
             return Err(Refusal::NotLeader);
         }
+        // The list may know this tracker under several addresses as if it were several trackers.
+        let mut me_before = false;
         let trackers = self
             .trackers
             .iter()
+            .filter(|(_, is_me)| !(*is_me && std::mem::replace(&mut me_before, true)))
             .map(|(tracker, is_me)| self.tracker_stat(now, tracker, is_me, own, peer))
             .filter(|stat| ask.filter_by & BY_ACTIVE == 0 || stat.is_active == ask.is_active)
             .filter(|stat| ask.filter_by & BY_LEADER == 0 || stat.is_leader == ask.is_leader)

@@ -85,9 +85,6 @@ impl Shell {
         if let Some(round) = outcome.saved_by {
             self.unsaved.wait(round).await;
         }
-        if let Err(refusal) = &answer {
-            tracing::debug!(peer = %from.peer, %refusal, "refused");
-        }
         answer
     }
 

@@ -184,6 +184,9 @@ impl Cluster {
             return;
         };
         let Some(mut choice) = self.choices.remove(&name) else { return };
+        if !self.trackers.leads() {
+            return refuse(out, choice.waiting, Refusal::NotLeader);
+        }
         match &mut choice.stage {
             Stage::Sizes { asked, candidate, sizes } => {
                 if let (Some(id), Some(size)) = (asked.remove(&ticket), answer) {

@@ -78,15 +78,30 @@ fn reports_of_others_are_merged_by_rank() {
     for settled in [Init, Online, Active, Recovery] {
         assert_eq!(merged(settled), [settled; 10], "{settled:?} is known better here");
     }
+    // That it is on line or active, a storage must show here itself.
     let from_wait_sync =
-        [WaitSync, WaitSync, Syncing, IpChanged, Deleted, Offline, Online, Active, Recovery, WaitSync];
+        [WaitSync, WaitSync, Syncing, IpChanged, Deleted, Offline, Offline, Offline, Recovery, WaitSync];
     assert_eq!(merged(WaitSync), from_wait_sync);
     let from_offline =
-        [Offline, Offline, Offline, IpChanged, Deleted, Offline, Online, Active, Recovery, Offline];
+        [Offline, Offline, Offline, IpChanged, Deleted, Offline, Offline, Offline, Recovery, Offline];
     assert_eq!(merged(Offline), from_offline);
     let from_deleted =
-        [Deleted, Deleted, Deleted, IpChanged, Deleted, Offline, Online, Active, Recovery, Deleted];
+        [Deleted, Deleted, Deleted, IpChanged, Deleted, Offline, Offline, Offline, Recovery, Deleted];
     assert_eq!(merged(Deleted), from_deleted);
+}
+
+#[test]
+fn that_a_storage_serves_is_not_taken_on_the_word_of_others() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.1"]);
+    t.joins("group1", "10.0.0.2");
+    t.joined_ask("10.0.0.2", Request::RequestSource).unwrap();
+    t.reports("10.0.0.1", "10.0.0.2", Active).unwrap();
+    assert_eq!(t.status("10.0.0.2"), Offline);
+    assert_eq!(t.store().unwrap(), "group1 10.0.0.1 M00");
+    assert_eq!(t.store().unwrap(), "group1 10.0.0.1 M00");
+    t.beat("10.0.0.2");
+    assert_eq!(t.status("10.0.0.2"), Active);
 }
 
 #[test]
@@ -223,7 +238,7 @@ fn a_storage_reports_that_it_rebuilds_a_disk_and_serves_again_after_its_join() {
 }
 
 #[test]
-fn a_restarted_storage_reports_a_rebuild_though_its_old_connection_still_seems_open() {
+fn d25_a_restarted_storage_reports_a_rebuild_though_its_old_connection_still_seems_open() {
     let mut t = Script::new();
     t.serving("group1", &["10.0.0.1", "10.0.0.2"]);
     t.reports("10.0.0.2", "10.0.0.1", Recovery).unwrap();
@@ -251,7 +266,7 @@ fn a_report_about_a_group_nobody_knows_is_refused() {
 }
 
 #[test]
-fn with_a_table_of_ids_a_report_cannot_bring_in_strangers() {
+fn s11_with_a_table_of_ids_a_report_cannot_bring_in_strangers() {
     let mut t = Script::with(|config| config.naming = ids("1 group1 10.0.0.1\n", true));
     t.join_with("10.0.0.1", |_| {});
     assert_eq!(t.reports("10.0.0.1", "2", WaitSync), Err(Refusal::UnknownStorage));

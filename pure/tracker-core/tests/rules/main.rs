@@ -7,6 +7,7 @@ mod changes;
 mod join;
 mod life_cycle;
 mod placement;
+mod promises;
 mod routing;
 mod snapshot;
 mod source;

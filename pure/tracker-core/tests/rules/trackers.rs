@@ -44,6 +44,9 @@ fn a_tracker_with_two_addresses_in_the_list_is_still_alone() {
     let mut t = Script::with(|config| config.addrs.push(ip("192.0.2.1")));
     t.join_with("10.0.0.1", |ask| ask.trackers.push(Host::new(ip("192.0.2.1"), PORT)));
     assert_eq!(leader(&mut t).unwrap(), "10.0.0.254:22122");
+    let (now, ask) = (t.now, tracker_cluster_stat::Ask::default());
+    let stats = t.cluster.view().tracker_stats(now, ask, Connections::default(), ip("10.9.9.9")).unwrap();
+    assert_eq!(stats.trackers.len(), 1);
 }
 
 #[test]

@@ -262,6 +262,19 @@ fn with_trunk_loading(loading: TrunkLoading) -> Script {
 }
 
 #[test]
+fn d24_a_storage_that_joins_again_is_told_the_trunk_server_again() {
+    let mut t = with_trunk();
+    t.serving("group1", &["10.0.0.1"]);
+    answer_all(&mut t, |_| Some(0));
+    t.beat("10.0.0.1");
+    assert_eq!(t.beat("10.0.0.1").trunk_server, None);
+    t.rejoins("10.0.0.1");
+    let told = t.beat("10.0.0.1");
+    assert_eq!(told.trunk_server.unwrap().id, Some(id("10.0.0.1")));
+    assert!(told.leader.is_some(), "together with the leader, without whom it would not be believed");
+}
+
+#[test]
 fn only_the_trunk_server_reports_trunk_files() {
     let mut t = with_trunk();
     t.serving("group1", &["10.0.0.1", "10.0.0.2"]);
@@ -300,6 +313,18 @@ fn followers_learn_trunk_servers_with_the_ping_after_a_change() {
         Pong { trunk_servers: vec![TrunkServer { group: group("group1"), id: Some(id("10.0.0.1")) }] };
     assert_eq!(t.ask(conn, "10.0.0.253", ping.clone()), Ok(Reply::TrunkServers(servers)));
     assert_eq!(t.ask(conn, "10.0.0.253", ping), Ok(Reply::Done));
+}
+
+#[test]
+fn a_choice_that_is_under_way_falls_with_the_leadership() {
+    let mut t = with_trunk();
+    t.serving("group1", &["10.0.0.1"]);
+    let conn = t.connect();
+    t.start(conn, "10.9.9.9", Request::SetTrunkServer { group: group("group1"), id: None });
+    t.join_with("10.0.0.2", |ask| ask.trackers.push(Host::new(ip("10.0.0.253"), PORT)));
+    answer_all(&mut t, |_| Some(0));
+    assert_eq!(t.group("group1").trunk_server, None);
+    assert!(t.actions.contains(&Action::Reply { conn, reply: Err(Refusal::NotLeader) }));
 }
 
 #[test]

@@ -6,19 +6,28 @@ use fdfs_proto::AddrWidth;
 use fdfs_proto::tracker::{beat, disk_usage, join, status_report, sync_report};
 use tracker_core::{Caller, Request};
 
-use super::{Answer, ask, group};
+use super::{Answer, ask, encode, group};
 use crate::shell::Shell;
 
-/// JOIN (81).
+/// JOIN (81). A storage that is refused is of no use, so an operator should read why.
 pub(super) async fn join(shell: &Arc<Shell>, from: Caller, asked: &join::Ask) -> Answer {
-    let answer = ask(shell, from, Request::Join(asked)).await;
-    if answer.is_ok() && from.peer.is_ipv6() && shell.answers.width == AddrWidth::V4 {
-        tracing::warn!(
-            peer = %from.peer,
-            "a storage has an IPv6 address, which narrow replies may have no room for: set response_ip_addr_size"
-        );
+    let (group, width) = (asked.joiner.group, shell.answers.width);
+    match shell.ask(from, Request::Join(asked)).await {
+        Ok(reply) => {
+            if from.peer.is_ipv6() && width == AddrWidth::V4 {
+                tracing::warn!(
+                    peer = %from.peer,
+                    %group,
+                    "an IPv6 address may not fit into narrow replies, set response_ip_addr_size"
+                );
+            }
+            Ok(encode(&reply, width))
+        }
+        Err(refusal) => {
+            tracing::warn!(peer = %from.peer, %group, %refusal, "a storage may not join");
+            Err(refusal.into())
+        }
     }
-    answer
 }
 
 /// BEAT (83).

@@ -41,9 +41,6 @@ pub(crate) async fn handle(shell: &Arc<Shell>, from: Caller, command: u8, body: 
         tracing::debug!(peer = %from.peer, command, "unknown command");
         return Outcome::Refused(Status::EINVAL);
     };
-    if command == TrackerCommand::Quit {
-        return Outcome::Close;
-    }
     let asked = match Asked::decode(command, body) {
         Ok(asked) => asked,
         Err(error) => {
@@ -51,14 +48,11 @@ pub(crate) async fn handle(shell: &Arc<Shell>, from: Caller, command: u8, body: 
             return Outcome::Refused(error.status());
         }
     };
-    match answer(shell, from, asked).await {
-        Ok(body) => Outcome::Done(body),
-        Err(status) => Outcome::Refused(status),
-    }
+    dispatch(shell, from, asked).await
 }
 
-async fn answer(shell: &Arc<Shell>, from: Caller, asked: Asked<'_>) -> Answer {
-    match asked {
+async fn dispatch(shell: &Arc<Shell>, from: Caller, asked: Asked<'_>) -> Outcome {
+    let answer = match asked {
         Asked::Join(ask) => member::join(shell, from, &ask).await,
         Asked::Beat(ask) => member::beat(shell, from, &ask).await,
         Asked::ReportDiskUsage(ask) => member::report_disks(shell, from, &ask).await,
@@ -116,15 +110,23 @@ async fn answer(shell: &Arc<Shell>, from: Caller, asked: Asked<'_>) -> Answer {
         Asked::SysFilesEnd(_) => trackers::release_files(shell, from).await,
 
         Asked::ActiveTest(_) => Ok(Vec::new()),
-        // Taken out before it is decoded.
-        Asked::Quit(_) => Err(Status::EINVAL),
+        Asked::Quit(_) => return Outcome::Close,
+    };
+    match answer {
+        Ok(body) => Outcome::Done(body),
+        Err(status) => Outcome::Refused(status),
     }
 }
 
 /// Asks the machine and encodes what it answers.
 async fn ask(shell: &Arc<Shell>, from: Caller, ask: Request<'_>) -> Answer {
-    let reply = shell.ask(from, ask).await?;
-    Ok(encode(&reply, shell.answers.width))
+    match shell.ask(from, ask).await {
+        Ok(reply) => Ok(encode(&reply, shell.answers.width)),
+        Err(refusal) => {
+            tracing::debug!(peer = %from.peer, %refusal, "refused");
+            Err(refusal.into())
+        }
+    }
 }
 
 fn encode(reply: &Reply, width: AddrWidth) -> Vec<u8> {
