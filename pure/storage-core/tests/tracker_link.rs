@@ -198,7 +198,21 @@ fn with_several_trackers_no_status_is_claimed_until_all_have_answered() {
     t.asked(1, Cmd::Join).refuse(Status::EFAULT);
 
     t.at(secs(1)).connect(0);
+    t.run_to(0, Cmd::Join);
     assert_eq!(t.asked(0, Cmd::Join).read(join::Ask::decode).joiner.status, Some(Init));
+}
+
+#[test]
+fn what_one_tracker_says_is_claimed_at_another_that_does_not_know_this_storage() {
+    let mut t = Script::established("10.0.1.9");
+    t.trackers(2);
+    t.run_to(0, Cmd::Join);
+    t.asked(0, Cmd::Join).refuse(Status::EFAULT);
+    t.run_to(1, Cmd::Join);
+    t.asked(1, Cmd::Join).joined(Online);
+    t.at(secs(1)).connect(0);
+    t.run_to(0, Cmd::Join);
+    assert_eq!(t.asked(0, Cmd::Join).read(join::Ask::decode).joiner.status, Some(Online));
 }
 
 #[test]
@@ -224,6 +238,7 @@ fn a_tracker_whose_name_is_found_later_is_made_known_by_joining_again() {
     t.wake(0);
     t.left(0, None);
     t.at(secs(1)).connect(0);
+    t.run_to(0, Cmd::Join);
     assert_eq!(t.asked(0, Cmd::Join).read(join::Ask::decode).trackers.len(), 2);
 }
 
@@ -234,6 +249,7 @@ fn the_status_last_listed_is_claimed_when_joining_again() {
     t.asked(0, Cmd::Beat).list(&[("127.0.0.3", Active)]);
     t.fail(0, Failure::Closed);
     t.at(secs(1)).connect(0);
+    t.run_to(0, Cmd::Join);
     assert_eq!(t.asked(0, Cmd::Join).read(join::Ask::decode).joiner.status, Some(Active));
 }
 
@@ -247,6 +263,7 @@ fn a_storage_that_was_deleted_does_not_claim_to_be_deleted() {
     assert_eq!(t.view().my_status, Some(Deleted));
     t.fail(0, Failure::Closed);
     t.at(secs(1)).connect(0);
+    t.run_to(0, Cmd::Join);
     assert_eq!(t.asked(0, Cmd::Join).read(join::Ask::decode).joiner.status, Some(Init));
 }
 
@@ -329,6 +346,23 @@ fn a_source_that_one_tracker_does_not_know_is_no_reason_to_stop() {
 }
 
 #[test]
+fn a_tracker_that_does_not_know_the_source_yet_is_told_again_with_every_beat() {
+    let mut t = Script::established("10.0.1.9");
+    t.trackers(2);
+    t.run_to(0, Cmd::SyncNotify);
+    t.asked(0, Cmd::SyncNotify).refuse(Status::ENOENT);
+    t.asked(0, Cmd::Beat).list(&[("127.0.0.3", Init)]);
+    t.asked(0, Cmd::SyncNotify).refuse(Status::ENOENT);
+    t.run_to_rest(0);
+    t.at(secs(30)).wake(0);
+    t.canned(0);
+    t.asked(0, Cmd::SyncNotify).reply(b"");
+    t.run_to_rest(0);
+    t.at(secs(60)).wake(0);
+    t.never_asks_before_rest(0, Cmd::SyncNotify);
+}
+
+#[test]
 fn when_every_tracker_lost_the_source_a_newer_one_is_taken_over() {
     let mut t = Script::established("10.0.1.9");
     t.trackers(2);
@@ -365,7 +399,7 @@ fn when_the_copy_was_complete_a_lost_source_does_not_matter() {
     t.asked(0, Cmd::SyncNotify).refuse(Status::ENOENT);
     t.asked(0, Cmd::GetStorageStatus).reply(&Script::brief("127.0.0.3", Offline));
     t.asked(0, Cmd::SyncDestQuery).reply(b"");
-    t.asked(0, Cmd::Beat);
+    assert_eq!(t.asked(0, Cmd::SyncNotify).body, [0; 24]);
     assert!(t.membership.record().source_settled);
 }
 
@@ -471,18 +505,17 @@ fn the_list_of_the_leader_makes_the_peers() {
 
 #[test]
 fn what_the_tracker_has_wrong_about_a_copy_of_old_files_is_sent_back() {
-    // Recorded from the original (late-join-disk-recovery, stream 28): told OFFLINE, it answers WAIT_SYNC.
     let mut t = Script::new();
     t.run_to(0, Cmd::Beat);
-    t.asked(0, Cmd::Beat).list(&[("10.0.1.9", Active), ("127.0.0.3", WaitSync)]);
-    t.asked(0, Cmd::ReportDiskUsage).list(&[("10.0.1.9", Active), ("127.0.0.3", Offline)]);
+    t.asked(0, Cmd::Beat).list(&[("10.0.1.9", Syncing), ("127.0.0.3", Active)]);
+    t.asked(0, Cmd::ReportDiskUsage).list(&[("10.0.1.9", Offline), ("127.0.0.3", Active)]);
     let ask = t.asked(0, Cmd::ReplicaChange);
     assert_eq!(ask.body.len(), 67);
     let briefs = ask.read(status_report::Replicas::decode).briefs;
-    assert_eq!((briefs[0].id, briefs[0].status), (Some(id("127.0.0.3")), WaitSync));
+    assert_eq!((briefs[0].id, briefs[0].status), (Some(id("10.0.1.9")), Syncing));
     ask.reply(b"");
     t.nothing_asked(0);
-    assert_eq!(t.view().my_status, Some(WaitSync));
+    assert_eq!(t.peer("10.0.1.9"), Some(Syncing));
 }
 
 #[test]
@@ -497,14 +530,18 @@ fn a_server_missing_in_the_list_is_sent_back_and_stays_known() {
 }
 
 #[test]
-fn a_tracker_that_takes_an_active_storage_for_a_new_one_is_joined_again() {
+fn a_leader_that_still_waits_for_a_complete_copy_is_corrected_and_beaten_at_once() {
     let mut t = Script::new();
     t.run_to(0, Cmd::Beat);
     t.asked(0, Cmd::Beat).list(&[("127.0.0.3", Active)]);
     t.asked(0, Cmd::ReportDiskUsage).list(&[("127.0.0.3", WaitSync)]);
-    t.left(0, None);
-    t.at(secs(1)).connect(0);
-    assert_eq!(t.asked(0, Cmd::Join).read(join::Ask::decode).joiner.status, Some(Active));
+    let ask = t.asked(0, Cmd::ChangeStatus);
+    assert_eq!(ask.body, [7]);
+    ask.reply(b"");
+    t.asked(0, Cmd::ReplicaChange).reply(b"");
+    t.asked(0, Cmd::Beat).list(&[("127.0.0.3", Active)]);
+    t.nothing_asked(0);
+    assert_eq!(t.view().my_status, Some(Active));
 }
 
 #[test]
@@ -520,24 +557,28 @@ fn a_group_of_more_than_32_servers_is_cut_and_counted() {
 // Several trackers
 
 #[test]
-fn a_follower_with_another_idea_of_this_storage_is_corrected_and_joined_again() {
-    let mut t = Script::established("10.0.1.9");
+fn a_follower_that_remembers_a_storage_that_lost_its_files_is_corrected() {
+    let mut t = Script::new();
     t.trackers(2);
+    t.run_to(0, Cmd::SyncDestRequest);
+    t.asked(0, Cmd::SyncDestRequest).reply(b"10.0.1.9\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x63");
     t.run_to(0, Cmd::Beat);
-    t.asked(0, Cmd::Beat).leader_and_list(0, &[("127.0.0.3", Active)]);
+    t.asked(0, Cmd::Beat).leader_and_list(0, &[("10.0.1.9", Active), ("127.0.0.3", WaitSync)]);
     t.run_to(1, Cmd::Join);
-    t.asked(1, Cmd::Join).joined(Syncing);
+    t.asked(1, Cmd::Join).joined(Online);
     t.asked(1, Cmd::SyncNotify).reply(b"");
+    // By the first beat it would have said that it leads itself.
+    t.asked(1, Cmd::Beat).list(&[]);
     let ask = t.asked(1, Cmd::ChangeStatus);
-    assert_eq!(ask.body, [7]);
+    assert_eq!(ask.body, [1]);
     ask.reply(b"");
-    t.left(1, None);
+    t.asked(1, Cmd::Beat);
 }
 
 #[test]
-fn what_a_follower_hears_from_others_after_the_join_is_not_corrected() {
+fn the_stages_of_a_copy_are_left_to_the_source_to_report() {
     // Recorded from the original (trunk-2-trackers-4-storages, storage 14): the follower answers the JOIN with
-    // INIT, the leader lists WAIT_SYNC and later ACTIVE, and nothing is corrected.
+    // INIT, the leader lists WAIT_SYNC, and nothing is corrected.
     let mut t = Script::new();
     t.trackers(2);
     t.run_to(0, Cmd::SyncDestRequest);
@@ -547,9 +588,69 @@ fn what_a_follower_hears_from_others_after_the_join_is_not_corrected() {
     t.asked(0, Cmd::Beat).leader_and_list(0, &[("10.0.1.9", Active), ("127.0.0.3", WaitSync)]);
     t.run_to_rest(0);
     t.at(secs(30)).wake(0);
-    t.asked(0, Cmd::Beat).list(&[("10.0.1.9", Active), ("127.0.0.3", Active)]);
+    t.asked(0, Cmd::Beat).list(&[("10.0.1.9", Active), ("127.0.0.3", Syncing)]);
     t.wake(1);
-    t.asked(1, Cmd::Beat);
+    t.never_asks_before_rest(1, Cmd::ChangeStatus);
+}
+
+#[test]
+fn once_the_copy_is_complete_every_tracker_is_told_that_no_source_is_needed() {
+    let mut t = Script::new();
+    t.trackers(2);
+    t.run_to(0, Cmd::SyncDestRequest);
+    t.asked(0, Cmd::SyncDestRequest).reply(b"10.0.1.9\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x63");
+    t.run_to(0, Cmd::Beat);
+    t.asked(0, Cmd::Beat).leader_and_list(0, &[("127.0.0.3", WaitSync)]);
+    t.run_to_rest(0);
+    t.run_to_rest(1);
+    t.at(secs(30)).wake(0);
+    t.asked(0, Cmd::Beat).list(&[("127.0.0.3", Active)]);
+    assert_eq!(t.asked(0, Cmd::SyncNotify).body, [0; 24]);
+    t.wake(1);
+    assert_eq!(t.asked(1, Cmd::SyncNotify).body, [0; 24]);
+    assert!(t.membership.record().source_settled);
+}
+
+#[test]
+fn a_storage_that_an_administrator_removed_starts_over() {
+    let mut t = Script::established("10.0.1.9");
+    t.run_to(0, Cmd::GetStorageStatus);
+    t.asked(0, Cmd::GetStorageStatus).reply(&Script::brief("127.0.0.3", Deleted));
+    assert!(t.notices(0).contains(&Notice::Removed));
+    assert!(t.asked(0, Cmd::Join).read(join::Ask::decode).joiner.init);
+    t.canned(0);
+    t.asked(0, Cmd::SyncDestRequest);
+}
+
+#[test]
+fn a_second_tracker_that_knows_of_the_removal_is_told_the_new_source() {
+    let mut t = Script::established("10.0.1.9");
+    t.trackers(2);
+    t.run_to(0, Cmd::GetStorageStatus);
+    t.asked(0, Cmd::GetStorageStatus).reply(&Script::brief("127.0.0.3", Deleted));
+    t.canned(0);
+    t.asked(0, Cmd::SyncDestRequest).reply(b"10.0.1.8\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x63");
+    t.run_to(1, Cmd::GetStorageStatus);
+    t.asked(1, Cmd::GetStorageStatus).reply(&Script::brief("127.0.0.3", Deleted));
+    t.canned(1);
+    assert_eq!(t.asked(1, Cmd::SyncNotify).body[..9], *b"10.0.1.8\0");
+}
+
+#[test]
+fn a_leader_that_has_not_heard_that_the_files_are_lost_is_not_believed() {
+    let mut t = Script::new();
+    t.trackers(2);
+    t.run_to(0, Cmd::SyncDestRequest);
+    t.asked(0, Cmd::SyncDestRequest).reply(b"10.0.1.9\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x63");
+    t.run_to_rest(0);
+    t.run_to(1, Cmd::Join);
+    t.asked(1, Cmd::Join).joined(Online);
+    t.asked(1, Cmd::SyncNotify).reply(b"");
+    t.asked(1, Cmd::Beat).leader_and_list(1, &[("10.0.1.9", Active), ("127.0.0.3", Active)]);
+    // Neither is the first tracker told that the copy is complete, nor the second that no source is needed.
+    t.never_asks_before_rest(1, Cmd::SyncNotify);
+    t.at(secs(30)).wake(0);
+    t.never_asks_before_rest(0, Cmd::ChangeStatus);
 }
 
 #[test]
@@ -625,7 +726,7 @@ fn a_changed_address_is_reported_to_every_tracker_before_joining() {
         ("127.0.0.9".into(), "127.0.0.3".into())
     );
     ask.reply(b"");
-    t.asked(0, Cmd::Join);
+    t.run_to(0, Cmd::Join);
     assert_eq!(t.membership.record().last_ips, "127.0.0.9");
     t.run_to(1, Cmd::ReportIpChanged);
     t.asked(1, Cmd::ReportIpChanged).refuse(Status::EALREADY);
@@ -713,7 +814,7 @@ fn a_refusal_while_serving_drops_the_connection_and_joins_again() {
     t.asked(0, Cmd::Beat).refuse(Status::EACCES);
     t.left(0, Some(Trouble::Refused { command: Cmd::Beat, status: Status::EACCES }));
     t.at(secs(1)).connect(0);
-    t.asked(0, Cmd::Join);
+    t.run_to(0, Cmd::Join);
 }
 
 #[test]

@@ -194,3 +194,58 @@ fn a_quiet_day_needs_no_second_connection_and_no_trouble() {
     assert!(town.troubles().is_empty());
     assert_eq!((town.peer(0, 1), town.peer(1, 0)), (Some(Active), Some(Active)));
 }
+
+#[test]
+fn whatever_fails_all_find_together_again() {
+    for seed in 0..60 {
+        let mut chance = Chance(seed);
+        let mut town = Town::new(2, 3);
+        town.start(0).until(5);
+        town.lead(0);
+        for _ in 0..25 {
+            let (one, other) = (chance.below(3), chance.below(2));
+            match chance.below(5) {
+                0 => town.stop(one),
+                1 => town.restart(one),
+                2 => town.take_down(other),
+                3 => town.bring_up(other),
+                _ => {}
+            }
+            town.elect_somebody();
+            town.pass(chance.below(90) as u64);
+            town.copy_old_files();
+        }
+        town.bring_up(0);
+        town.bring_up(1);
+        for storage in 0..3 {
+            if !town.runs(storage) {
+                town.start(storage);
+            }
+        }
+        for _ in 0..20 {
+            town.elect_somebody();
+            town.pass(30);
+            town.copy_old_files();
+        }
+        for storage in 0..3 {
+            for tracker in 0..2 {
+                let status = town.status_at(tracker, storage);
+                assert_eq!(status, Some(Active), "seed {seed}, storage {storage} at tracker {tracker}");
+            }
+            for peer in (0..3).filter(|peer| *peer != storage) {
+                let status = town.peer(storage, peer);
+                assert_eq!(status, Some(Active), "seed {seed}, storage {storage} sees {peer}");
+            }
+        }
+    }
+}
+
+/// A small generator of numbers; the seed says which.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) as usize) % end
+    }
+}

@@ -34,6 +34,11 @@ pub(crate) enum LeaderDuty {
     Nothing,
 }
 
+/// Statuses that differ only in whether a storage is connected: a beat takes each to ACTIVE.
+pub(super) fn is_live(status: StorageStatus) -> bool {
+    matches!(status, StorageStatus::Offline | StorageStatus::Online | StorageStatus::Active)
+}
+
 impl Membership {
     pub(super) fn leader_named(&mut self, by: TrackerIndex, leader: Option<Host>) {
         if self.leader == leader {
@@ -75,15 +80,30 @@ impl Membership {
         self.status_by_leader(tracker)
     }
 
-    /// The leader's idea of this storage, when this follower has another one. OFFLINE, ONLINE and ACTIVE count as one.
+    /// The tracker was told this status.
+    pub(crate) fn corrected(&mut self, tracker: TrackerIndex, status: StorageStatus) {
+        if let Some(link) = self.link_mut(tracker) {
+            link.to_correct = false;
+            link.my_status = Some(status);
+            link.knows_copy |= matches!(status, StorageStatus::WaitSync | StorageStatus::Syncing);
+        }
+    }
+
+    /// The leader's idea of this storage, when this follower has another one. OFFLINE, ONLINE and ACTIVE count as one, and INIT is
+    /// no idea: it only says that the leader does not know the source yet. Nor is what it remembers from before a copy that is
+    /// going on, or one that is complete.
     fn status_by_leader(&self, tracker: TrackerIndex) -> Option<StorageStatus> {
         let leads = |link: &&Link| link.joined && link.host.is_some() && link.host == self.leader;
         let leader = self.links.iter().find(leads)?;
         let follower = self.link(tracker).filter(|link| link.joined && link.host != leader.host)?;
         let (told, seen) = (leader.listed_status.or(leader.my_status)?, follower.my_status?);
-        let live =
-            |status| matches!(status, StorageStatus::Offline | StorageStatus::Online | StorageStatus::Active);
-        (told != seen && !(live(told) && live(seen))).then_some(told)
+        let same = told == seen || (is_live(told) && is_live(seen));
+        let outdated = match told {
+            StorageStatus::Init => true,
+            StorageStatus::WaitSync | StorageStatus::Syncing => self.is_complete(),
+            _ => !self.believes(leader),
+        };
+        (!same && !outdated).then_some(told)
     }
 
     pub(crate) fn leader_duty(&self, tracker: TrackerIndex) -> LeaderDuty {

@@ -13,8 +13,11 @@ use super::{Membership, Peer, TrackerIndex};
 pub struct Merged {
     /// What this storage knows differently, to be sent back with REPLICA_CHG.
     pub differences: Vec<Brief>,
-    /// The tracker has an outdated idea of this very storage: join again.
-    pub rejoin: bool,
+    /// The tracker still waits for a copy of old files that this very storage knows to be complete: what it must be told.
+    ///
+    /// The original only joins again, which changes nothing on that tracker: when it came back to lead after the copy, the
+    /// storage stays out for good.
+    pub correction: Option<StorageStatus>,
 }
 
 /// What to do with a reported status.
@@ -67,19 +70,25 @@ impl Membership {
             let Some(id) = brief.id else { continue };
             listed.insert(id);
             let mine = self.is_me(brief);
-            if mine && let Some(link) = self.link_mut(tracker) {
-                link.listed_status = Some(brief.status);
+            if mine {
+                self.listed(tracker, brief.status);
             }
             let reported = Peer { status: brief.status, ip: brief.ip, port: brief.port };
             match self.servers.get(&id).copied() {
                 None => self.add_server(id, reported),
                 Some(local) if local.status == reported.status => self.set_server(id, reported),
+                // The end of the copy, as seen by the one that got it.
+                Some(_) if mine && reported.status == StorageStatus::Offline && self.is_complete() => {
+                    self.set_server(id, reported);
+                }
                 Some(local) => match judge(local.status, reported.status) {
                     Verdict::Adopt => self.set_server(id, reported),
                     Verdict::Object => {
                         merged.differences.push(Peer { status: local.status, ..reported }.brief(id));
-                        merged.rejoin |= mine
-                            && matches!(reported.status, StorageStatus::WaitSync | StorageStatus::Syncing);
+                        if mine && matches!(reported.status, StorageStatus::WaitSync | StorageStatus::Syncing)
+                        {
+                            merged.correction = Some(local.status);
+                        }
                     }
                 },
             }

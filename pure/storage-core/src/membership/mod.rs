@@ -24,7 +24,7 @@ pub use identity::{Identity, IdentityProblem, OwnIps, Wanted};
 use leader::Dispute;
 pub(crate) use leader::LeaderDuty;
 pub use merge::Merged;
-use source::SourceSearch;
+use source::{Copy, SourceSearch};
 pub(crate) use source::{Recheck, SourceDuty};
 pub use view::{ClusterView, Peer, TrackerSeen};
 
@@ -93,6 +93,8 @@ struct Link {
     listed_status: Option<StorageStatus>,
     /// It has to hear what the leader says about this storage.
     to_correct: bool,
+    /// It knows that this storage has to copy old files: what it says from then on tells whether the copy is complete.
+    knows_copy: bool,
     /// It does not know the source of the old data (any more).
     source_unknown: bool,
     /// It has acknowledged the change of address.
@@ -117,6 +119,8 @@ pub struct Membership {
     dispute: Dispute,
     trunk_server: Option<StorageId>,
     search: SourceSearch,
+    /// How much of the old data is here.
+    copy: Copy,
     /// Grows when links must send their notification about the source again.
     source_epoch: u32,
     /// Grows with every change that others may want to see.
@@ -132,6 +136,7 @@ impl Membership {
     pub fn new(settings: Settings, record: JoinRecord) -> Self {
         let links = vec![Link::default(); usize::from(settings.tracker_count)];
         Self {
+            copy: Copy::of_earlier_run(&record),
             group: settings.group,
             settings,
             record,
@@ -187,15 +192,23 @@ impl Membership {
         self.links.iter().filter_map(|link| link.host).collect()
     }
 
-    /// The status a JOIN claims: what the cluster last said about this storage. As long as it never said anything: INIT when no
-    /// tracker can know better any more, otherwise none, so that a tracker that just lost its memory does not
-    /// take an established storage for a new one (wire protocol: JOIN).
+    /// The status a JOIN claims: what the cluster last said about this storage, in a list or in answer to another JOIN. As long
+    /// as it never said anything: INIT when no tracker can know better any more, otherwise none, so that a tracker that just
+    /// lost its memory does not take an established storage for a new one (wire protocol: JOIN).
+    ///
+    /// The original goes by lists only. A tracker that comes back without knowing a storage that another one has as complete
+    /// then takes it for a new one, leads, and has the others take it for one too.
     pub fn status_to_claim(&self) -> Option<StorageStatus> {
-        let known = self.my_listed_status().filter(|status| {
+        let listed = self.my_listed_status().filter(|status| {
             !matches!(status, StorageStatus::Deleted | StorageStatus::IpChanged | StorageStatus::None)
         });
         let nobody_left = self.links.len() == 1 || self.links.iter().all(|link| link.answered_join);
-        known.or(nobody_left.then_some(StorageStatus::Init))
+        listed.or_else(|| self.status_by_joins()).or(nobody_left.then_some(StorageStatus::Init))
+    }
+
+    /// The furthest status that a tracker this storage is joined to gave it.
+    fn status_by_joins(&self) -> Option<StorageStatus> {
+        self.links.iter().filter(|link| link.joined).filter_map(|link| link.my_status).max()
     }
 
     /// A tracker answered a JOIN; `reply` is `None` when it refused.
@@ -207,6 +220,9 @@ impl Membership {
             link.listed_status = None;
             link.to_correct = false;
             self.touch();
+        }
+        if let Some(reply) = reply {
+            self.status_seen(tracker, reply.status);
         }
     }
 
@@ -235,6 +251,13 @@ impl Membership {
     fn my_listed_status(&self) -> Option<StorageStatus> {
         let identity = self.identity.as_ref()?;
         self.servers.get(&identity.id).map(|server| server.status)
+    }
+
+    /// What was listed about this storage holds no more.
+    fn forget_my_status(&mut self) {
+        if let Some(me) = &self.identity {
+            self.servers.remove(&me.id);
+        }
     }
 
     fn is_me(&self, brief: &Brief) -> bool {

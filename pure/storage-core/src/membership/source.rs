@@ -1,15 +1,20 @@
 //! Where a new storage gets its old data from (storage internals: mark creation and the full copy of a new member).
 //!
-//! On its first join the storage asks *one* tracker for a source and tells all others. When later every tracker says that
-//! this source is gone, the storage looks again: another tracker may know a newer source, or the copy was
-//! finished long ago, or it starts over.
+//! On its first join the storage asks *one* tracker for a source and tells all others. Once a tracker has it as serving, the
+//! copy is complete, and from then on the storage tells every tracker that it needs no source. The original goes on naming
+//! the source for ever: a tracker that was away during the copy then waits for a copy that nobody makes any more.
+//!
+//! It starts over when an administrator removed it meanwhile, since its peers then stopped sending it changes. And when every
+//! tracker says that the source is gone before the copy was complete, it looks again: another tracker may know a newer
+//! source, or the copy was complete after all, or it starts over.
 
 use std::collections::BTreeMap;
 
 use fdfs_proto::StorageStatus;
 use fdfs_proto::tracker::sync_source::SyncSource;
 
-use super::{Membership, TrackerIndex};
+use super::leader::is_live;
+use super::{JoinRecord, Link, Membership, TrackerIndex};
 
 /// How far the search for a source is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +26,30 @@ pub(super) enum SourceSearch {
     Asking(TrackerIndex),
     /// Every tracker has lost the source: each is asked what it knows about this storage.
     Rechecking(BTreeMap<TrackerIndex, Recheck>),
+}
+
+/// How much of the old data is here, as far as this storage can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Copy {
+    /// Decided upon in this run. A tracker that has this storage as serving may remember it from before.
+    Begun {
+        /// Because an administrator had removed it; other trackers may still say so.
+        removed: bool,
+    },
+    /// Decided upon in an earlier run: a tracker that has this storage as serving says that the copy is complete.
+    Known,
+    /// Nothing is missing.
+    Complete,
+}
+
+impl Copy {
+    pub(super) fn of_earlier_run(record: &JoinRecord) -> Self {
+        match (record.source_settled, record.source) {
+            (false, _) => Self::Begun { removed: false },
+            (true, None) => Self::Complete,
+            (true, Some(_)) => Self::Known,
+        }
+    }
 }
 
 /// What one tracker knows about this storage while its source is in doubt.
@@ -58,9 +87,9 @@ impl Membership {
             };
         }
         if notified != Some(self.source_epoch) {
-            return SourceDuty::Notify(SyncSource {
-                src_id: self.record.source,
-                until_timestamp: self.record.until,
+            return SourceDuty::Notify(match self.copy {
+                Copy::Complete => SyncSource { src_id: None, until_timestamp: 0 },
+                _ => SyncSource { src_id: self.record.source, until_timestamp: self.record.until },
             });
         }
         match &self.search {
@@ -92,8 +121,77 @@ impl Membership {
         if let Some(link) = self.link_mut(tracker) {
             let waits = source.is_some();
             link.my_status = Some(if waits { StorageStatus::WaitSync } else { StorageStatus::Online });
+            link.knows_copy = waits;
         }
+        self.copy = match (source, self.copy) {
+            (None, _) => Copy::Complete,
+            (Some(_), begun @ Copy::Begun { .. }) => begun,
+            (Some(_), _) => Copy::Begun { removed: false },
+        };
         self.settle(source);
+    }
+
+    /// The leader listed this storage.
+    pub(super) fn listed(&mut self, tracker: TrackerIndex, status: StorageStatus) {
+        if let Some(link) = self.link_mut(tracker) {
+            link.listed_status = Some(status);
+        }
+        self.status_seen(tracker, status);
+    }
+
+    /// A tracker said which status this storage has.
+    pub(super) fn status_seen(&mut self, tracker: TrackerIndex, status: StorageStatus) {
+        if let Some(link) = self.link_mut(tracker) {
+            link.knows_copy |= matches!(status, StorageStatus::WaitSync | StorageStatus::Syncing);
+        }
+        let believed = self.link(tracker).is_some_and(|link| self.believes(link));
+        if believed && is_live(status) && self.record.source_settled && !self.is_complete() {
+            self.copy_complete();
+        }
+    }
+
+    /// Whether a tracker that has this storage as serving says so because the copy is complete, and not because it has not heard
+    /// of the copy.
+    pub(super) fn believes(&self, tracker: &Link) -> bool {
+        tracker.knows_copy || matches!(self.copy, Copy::Known | Copy::Complete)
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.copy == Copy::Complete
+    }
+
+    fn copy_complete(&mut self) {
+        self.copy = Copy::Complete;
+        self.source_epoch += 1;
+        self.touch();
+    }
+
+    /// Whether to ask a tracker, before joining it, how it knows this storage: the JOIN would wipe out that it was removed.
+    pub(crate) fn may_have_been_removed(&self) -> bool {
+        self.record.source_settled
+    }
+
+    /// A tracker said that an administrator removed this storage. True when it has to start over because of that.
+    pub(crate) fn removed(&mut self) -> bool {
+        if self.copy == (Copy::Begun { removed: true }) {
+            return false;
+        }
+        self.copy = Copy::Begun { removed: true };
+        self.start_over();
+        true
+    }
+
+    fn start_over(&mut self) {
+        self.forget_my_status();
+        for link in &mut self.links {
+            link.knows_copy = false;
+        }
+        self.change_record(|record| {
+            record.source_settled = false;
+            record.source = None;
+            record.until = 0;
+        });
+        self.touch();
     }
 
     fn settle(&mut self, source: Option<SyncSource>) {
@@ -107,10 +205,15 @@ impl Membership {
         self.touch();
     }
 
+    /// Whether a tracker does not know the source. It may only have to hear of it from others, so it is told again.
+    pub(crate) fn source_unknown_at(&self, tracker: TrackerIndex) -> bool {
+        self.link(tracker).is_some_and(|link| link.source_unknown)
+    }
+
     /// A tracker answered the notification about the source. Returns what to remember for
     /// [`Membership::source_duty`].
     pub(crate) fn source_notified(&mut self, tracker: TrackerIndex, unknown: bool) -> u32 {
-        let has_source = self.record.source.is_some();
+        let has_source = self.record.source.is_some() && self.copy != Copy::Complete;
         if let Some(link) = self.link_mut(tracker) {
             link.source_unknown = unknown;
             link.my_status = match (link.my_status, has_source) {
@@ -120,9 +223,10 @@ impl Membership {
                 }
                 (status, _) => status,
             };
+            link.knows_copy |= link.my_status == Some(StorageStatus::WaitSync);
         }
         self.compare_with_leader(tracker);
-        let lost = self.record.source.is_some() && self.links.iter().all(|link| link.source_unknown);
+        let lost = has_source && self.links.iter().all(|link| link.source_unknown);
         if lost && self.search == SourceSearch::Idle {
             self.search = SourceSearch::Rechecking(BTreeMap::new());
             self.touch();
@@ -148,14 +252,11 @@ impl Membership {
             (Some(source), _) => self.settle(Some(source)),
             // The copy never finished: begin again, with another source.
             (None, status) if status.is_none_or(|status| status < StorageStatus::Offline) => {
-                self.change_record(|record| {
-                    record.source_settled = false;
-                    record.source = None;
-                    record.until = 0;
-                });
+                self.copy = Copy::Begun { removed: false };
+                self.start_over();
             }
-            // The copy was complete before its source went away; nothing is missing.
-            (None, _) => {}
+            // The copy was complete before its source went away; nothing is missing, and no tracker need look for it.
+            (None, _) => self.copy_complete(),
         }
         self.touch();
     }

@@ -90,13 +90,11 @@ impl Membership {
     /// The picture as of now.
     pub fn view(&self) -> ClusterView {
         let me = self.identity.as_ref().map(|me| me.id);
-        let said_on_join =
-            || self.links.iter().filter(|link| link.joined).filter_map(|link| link.my_status).max();
         ClusterView {
             identity: self.identity.clone(),
             parameters: self.parameters,
             ids: self.ids.clone(),
-            my_status: self.my_listed_status().or_else(said_on_join),
+            my_status: self.my_listed_status().or_else(|| self.status_by_joins()),
             peers: self
                 .servers
                 .iter()

@@ -23,16 +23,18 @@ pub(super) enum Question {
     StorageIds,
     ServerId,
     IpChange,
+    /// 71 about this storage itself, before the JOIN.
+    KnownAs,
     Join,
     /// 87
     Source,
     /// 88
     Notify(SyncSource),
-    /// 71, about this storage itself.
+    /// 71 about this storage itself, while its source is in doubt.
     MyStatus,
     /// 79, with the answer to 71.
     MySource(Option<StorageStatus>),
-    CorrectStatus,
+    CorrectStatus(StorageStatus),
     /// 64, on the connection to a tracker that was leader until another one said it is.
     OldLeader,
     /// 68
@@ -56,9 +58,9 @@ impl Question {
             Self::Join => TrackerCommand::Join,
             Self::Source => TrackerCommand::SyncDestRequest,
             Self::Notify(_) => TrackerCommand::SyncNotify,
-            Self::MyStatus => TrackerCommand::GetStorageStatus,
+            Self::KnownAs | Self::MyStatus => TrackerCommand::GetStorageStatus,
             Self::MySource(_) => TrackerCommand::SyncDestQuery,
-            Self::CorrectStatus => TrackerCommand::ChangeStatus,
+            Self::CorrectStatus(_) => TrackerCommand::ChangeStatus,
             Self::OldLeader => TrackerCommand::TrackerStatus,
             Self::Reselect => TrackerCommand::ReselectLeader,
             Self::Differences => TrackerCommand::ReplicaChange,
@@ -120,6 +122,11 @@ impl TrackerLink {
                 identity_change::Report { group: me.group.into(), old_ip: old.into(), new_ip: new.into() };
             report.encode(body);
             return Ok(Next::Ask(Question::IpChange));
+        }
+        if !session.known && !session.joined && membership.may_have_been_removed() {
+            storage_lookup::Ask { group: me.group.into(), host: Host::new(me.ips.first, me.port) }
+                .encode(body);
+            return Ok(Next::Ask(Question::KnownAs));
         }
         if !session.joined {
             let tracker_ip = session.ip.into();
@@ -185,9 +192,11 @@ impl TrackerLink {
         body: &mut Vec<u8>,
     ) -> Option<Question> {
         let session = self.session.as_mut()?;
-        if let Some(status) = membership.status_to_correct(self.index) {
+        let beaten = session.beaten;
+        let by_leader = || membership.status_to_correct(self.index).filter(|_| beaten);
+        if let Some(status) = session.correction.take().or_else(by_leader) {
             status_report::Change { status }.encode(body);
-            return Some(Question::CorrectStatus);
+            return Some(Question::CorrectStatus(status));
         }
         match membership.leader_duty(self.index) {
             LeaderDuty::AskWhetherStillLeader => return Some(Question::OldLeader),

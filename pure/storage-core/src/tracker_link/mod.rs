@@ -114,6 +114,8 @@ pub enum Notice {
     SourceSettled(Option<StorageId>),
     /// The tracker is asked again to which storage this one owes its old files, since no tracker knows the last one.
     SourceLost,
+    /// An administrator removed this storage from the cluster; it joins as a new one and gets all files again.
+    Removed,
     /// Something stands in the way.
     Trouble(Trouble),
 }
@@ -136,6 +138,8 @@ enum State {
 struct Session {
     /// The tracker's address.
     ip: IpAddr,
+    /// The tracker said how it knows this storage.
+    known: bool,
     joined: bool,
     /// How many trackers the JOIN listed.
     listed: usize,
@@ -147,8 +151,12 @@ struct Session {
     recheck: Option<Option<StorageStatus>>,
     /// Storage ids received so far, and how many lines that is.
     ids: (String, u32),
+    /// A beat was answered: by then the tracker has said whether it leads.
+    beaten: bool,
     /// To be sent back.
     differences: Vec<Brief>,
+    /// The status this storage has, against what the tracker listed.
+    correction: Option<StorageStatus>,
     /// The tail of the changelog that broke off in the middle of a line.
     changelog: Vec<u8>,
     changelog_due: bool,
@@ -164,13 +172,16 @@ impl Session {
     fn new(now: Mono, ip: IpAddr) -> Self {
         Self {
             ip,
+            known: false,
             joined: false,
             listed: 0,
             serving: false,
             notified: None,
             recheck: None,
             ids: (String::new(), 0),
+            beaten: false,
             differences: Vec::new(),
+            correction: None,
             changelog: Vec::new(),
             changelog_due: false,
             synced_due: false,

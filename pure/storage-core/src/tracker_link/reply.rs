@@ -50,6 +50,16 @@ impl TrackerLink {
                     session.notified = Some(told);
                 }
             }
+            // A tracker that cannot say has nothing to say.
+            Question::KnownAs => {
+                let known = Some(body).filter(|_| status.is_ok()).and_then(|body| Brief::decode(body).ok());
+                if let Some(session) = &mut self.session {
+                    session.known = true;
+                }
+                if known.is_some_and(|known| known.status == StorageStatus::Deleted) && membership.removed() {
+                    out.push(Action::Report(Notice::Removed));
+                }
+            }
             Question::MyStatus => {
                 let known = match status {
                     Status::OK => Some(Brief::decode(body).map_err(garbled)?.status),
@@ -113,21 +123,31 @@ impl TrackerLink {
                 membership.source_found(self.index, source);
                 out.push(Action::Report(Notice::SourceSettled(source.and_then(|source| source.src_id))));
             }
-            // The tracker holds the right status from the next JOIN on.
-            Question::CorrectStatus => return Err(Leave::Rejoin),
+            Question::CorrectStatus(told) => {
+                membership.corrected(self.index, told);
+                if let Some(session) = &mut self.session {
+                    // The tracker has taken it as "not connected"; a beat says that it is.
+                    session.beat_due = now;
+                }
+            }
             Question::Differences => {}
             Question::Beat(stat) => {
                 let list = change_list::Got::decode(body).map_err(garbled)?;
                 if let Some(session) = &mut self.session {
+                    session.beaten = true;
                     session.stat = Some(*stat);
                     session.beat_due = now.after_ms(self.settings.beat_interval_ms);
                     session.changelog_due =
                         membership.parameters().is_some_and(|told| told.storage_ip_changed_auto_adjust);
                     session.synced_due = true;
+                    if membership.source_unknown_at(self.index) {
+                        session.notified = None;
+                    }
                 }
-                self.changes_came(&list, membership)?;
-                // A whole round worked: the next failure is a new one.
-                self.retry_ms = RETRY_MS_MIN;
+                if !self.changes_came(&list, membership) {
+                    // A whole round worked: the next failure is a new one.
+                    self.retry_ms = RETRY_MS_MIN;
+                }
             }
             Question::Changelog => {
                 let text = identity_change::GotLog::decode(body).map_err(garbled)?.text;
@@ -138,14 +158,14 @@ impl TrackerLink {
                 if let Some(session) = &mut self.session {
                     session.disk_due = now.after_ms(self.settings.disk_report_interval_ms);
                 }
-                self.changes_came(&list, membership)?;
+                self.changes_came(&list, membership);
             }
             Question::Synced(times) => {
                 let list = change_list::Got::decode(body).map_err(garbled)?;
                 if let Some(session) = &mut self.session {
                     session.synced = times;
                 }
-                self.changes_came(&list, membership)?;
+                self.changes_came(&list, membership);
             }
         }
         Ok(())
@@ -186,14 +206,16 @@ impl TrackerLink {
         Ok(())
     }
 
-    fn changes_came(&mut self, list: &change_list::Got, membership: &mut Membership) -> Result<(), Leave> {
+    /// Whether the tracker has to be corrected about this storage.
+    fn changes_came(&mut self, list: &change_list::Got, membership: &mut Membership) -> bool {
         let merged = membership.merge(self.index, list);
         if let Some(session) = &mut self.session
             && list.storages.is_some()
         {
             session.differences = merged.differences;
+            session.correction = merged.correction;
         }
-        if merged.rejoin { Err(Leave::Rejoin) } else { Ok(()) }
+        merged.correction.is_some()
     }
 
     /// Lines `time group id status new_id`; only changes of address in this group matter here, everything else comes with

@@ -303,6 +303,10 @@ impl Script {
             Cmd::Join => join::Got { status: Init, src_id: None }.encode(&mut body),
             Cmd::Beat | Cmd::ReportDiskUsage | Cmd::SyncReport => body.push(0),
             Cmd::SyncDestRequest | Cmd::SyncNotify | Cmd::GetChangelog | Cmd::ReplicaChange => {}
+            Cmd::GetStorageStatus => {
+                self.step(tracker, Event::Replied { status: Status::ENOENT, body: &[] });
+                return true;
+            }
             other => panic!("no canned answer to {other}"),
         }
         self.step(tracker, Event::Replied { status: Status::OK, body: &body });

@@ -209,7 +209,9 @@ impl Town {
         for tracker in 0..self.trackers.len() {
             let conn = self.connect();
             let ask = Request::ReportStatus { group: group(), brief: &brief };
-            self.ask(tracker, conn, peer, ask).unwrap();
+            if self.trackers[tracker].up {
+                self.ask(tracker, conn, peer, ask).unwrap();
+            }
         }
         self
     }
@@ -240,7 +242,46 @@ impl Town {
         &self.troubles
     }
 
+    pub(crate) fn runs(&self, storage: usize) -> bool {
+        self.storages[storage].running.is_some()
+    }
+
+    /// What replication will do: every running storage that is asked for its old files sends them and says so.
+    pub(crate) fn copy_old_files(&mut self) {
+        for from in 0..self.storages.len() {
+            for about in (0..self.storages.len()).filter(|about| *about != from) {
+                if !self.runs(from) || !self.runs(about) {
+                    continue;
+                }
+                let waits =
+                    matches!(self.peer(from, about), Some(StorageStatus::WaitSync | StorageStatus::Syncing));
+                if waits && self.source_of(about) == Some(self.storages[from].ip.to_string()) {
+                    self.report(from, about, StorageStatus::Syncing);
+                    self.report(from, about, StorageStatus::Offline);
+                }
+            }
+        }
+    }
+
     // Trackers
+
+    /// The first tracker that is up leads, and all others that are up know it; what an election would do.
+    pub(crate) fn elect_somebody(&mut self) {
+        let Some(leader) = self.trackers.iter().position(|tracker| tracker.up) else { return };
+        let known = |town: &mut Self, tracker: usize| {
+            let own = town.trackers[leader].ip;
+            let view = town.trackers[tracker].cluster.view();
+            view.leader(own).is_ok_and(|host| host.ip == own)
+        };
+        for tracker in 0..self.trackers.len() {
+            // A tracker that no storage has joined knows nobody to elect.
+            if self.trackers[tracker].up && !known(self, tracker) {
+                let (addr, conn) = (self.trackers[leader].ip, self.connect());
+                let _ = self.ask(tracker, conn, addr, Request::NotifyLeader { addr, port: PORT });
+                let _ = self.ask(tracker, conn, addr, Request::CommitLeader { addr, port: PORT });
+            }
+        }
+    }
 
     pub(crate) fn take_down(&mut self, tracker: usize) {
         self.trackers[tracker].up = false;

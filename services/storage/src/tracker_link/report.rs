@@ -17,6 +17,12 @@ pub(super) fn notice(tracker: &ServerAddr, notice: &Notice) {
         Notice::SourceSettled(None) => {
             tracing::info!(%tracker, "no other storage of the group has old files to send");
         }
+        Notice::Removed => {
+            tracing::warn!(
+                %tracker,
+                "an administrator had removed this storage, it joins as a new one and gets all files again"
+            );
+        }
         Notice::SourceLost => {
             tracing::warn!("the storage that should send the old files is gone, looking for another one");
         }

@@ -215,6 +215,10 @@ async fn serve(
 
 fn usual(command: Cmd, peer: SocketAddr) -> Vec<u8> {
     let mut out = Vec::new();
+    if command == Cmd::GetStorageStatus {
+        frame::status(&mut out, Status::ENOENT);
+        return out;
+    }
     frame::reply(&mut out, |out| match command {
         Cmd::GetMyIp => out.extend_from_slice(peer.ip().to_string().as_bytes()),
         Cmd::GetParameters => Parameters::default().encode(out),
