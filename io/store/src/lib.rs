@@ -19,6 +19,7 @@ pub mod binlog;
 mod error;
 pub mod fsck;
 mod journal;
+pub mod marks;
 mod mutation;
 mod path;
 mod plain;

@@ -16,7 +16,7 @@ use fdfs_format::binlog::LineError;
 use store::fsck::{
     Event, Finding, FsckSettings, MetadataFault, Place, Progress, Severity, SlotFault, Stage, Summary, check,
 };
-use store::{Content, Durability, NewName, PathSettings, Store, StoreError, StoreSettings};
+use store::{Content, Durability, NewName, Store, StoreError, StoreSettings};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -46,10 +46,9 @@ impl Shop {
     }
 
     fn open(&self) -> Store {
-        let paths = self.roots().into_iter().map(|root| PathSettings { root, read_only: false }).collect();
         let settings = StoreSettings {
             binlog_dir: self.base().join("data/sync"),
-            paths,
+            paths: self.roots(),
             durability: Durability::Disk,
             inline_max: 4096,
             journal_len: 1 << 20,
@@ -76,22 +75,23 @@ impl Shop {
         self.runtime.block_on(async {
             let content = if content.len() > store.inline_max() {
                 let mut staged = store.stage(name.path_index(), content.len() as u64).await.unwrap();
-                staged.write(content).unwrap();
+                staged.write(content.to_vec()).await.unwrap();
                 Content::Staged(staged)
             } else {
-                Content::Bytes(content)
+                bytes(content)
             };
-            store.create(name.path_index(), NewName::Fixed(name), content, NOW).await.unwrap();
+            store.create(name.path_index(), NewName::Fixed(name.clone()), content, NOW).await.unwrap();
         });
     }
 
     fn set_metadata(&self, store: &Store, name: &FileName, metadata: &[u8]) {
-        let mut set = |_: Option<&[u8]>| Some(metadata.to_vec());
-        self.runtime.block_on(store.set_metadata(name, NOW, &mut set)).unwrap();
+        let metadata = metadata.to_vec();
+        let set = store.set_metadata(name.clone(), NOW, Box::new(|_| Some(metadata)));
+        self.runtime.block_on(set).unwrap();
     }
 
     fn delete(&self, store: &Store, name: &FileName) {
-        self.runtime.block_on(store.delete(name, NOW)).unwrap();
+        self.runtime.block_on(store.delete(name.clone(), NOW)).unwrap();
     }
 
     /// Where a file is.
@@ -153,6 +153,10 @@ fn run_with(
     .unwrap()
 }
 
+fn bytes(content: &[u8]) -> Content {
+    Content::Bytes(content.to_vec().into())
+}
+
 fn stamped(path: StorePathIndex, size: SizeWord, crc32: u32, random: u32) -> FileName {
     let stamp = Stamp { source: Source::Id(100_001), timestamp: NOW, size, crc32 };
     build_name(path, (0, 1), &stamp, &ExtName::parse(b"txt").unwrap(), random)
@@ -180,14 +184,14 @@ fn a_store_with_files_of_every_kind_is_clean() {
     shop.put(&store, M01, &[7; 100_000]);
     let growing = appender(M01, HELLO);
     shop.put_as(&store, &growing, HELLO);
-    shop.runtime.block_on(store.append(&growing, Content::Bytes(HELLO), NOW)).unwrap();
+    shop.runtime.block_on(store.append(growing, bytes(HELLO), NOW)).unwrap();
     let gone = shop.put(&store, M00, b"deleted");
     shop.delete(&store, &gone);
     let other = appender(M00, b"will get another name");
     shop.put_as(&store, &other, b"will get another name");
     shop.set_metadata(&store, &other, b"k\x02v");
-    let mut regenerated = |size, crc32, _| Ok(stamped(M00, SizeWord::normal(size, 3), crc32, 19));
-    shop.runtime.block_on(store.regenerate(&other, NOW, &mut regenerated)).unwrap();
+    let regenerated = |size, crc32, _| stamped(M00, SizeWord::normal(size, 3), crc32, 19);
+    shop.runtime.block_on(store.regenerate(other, NOW, regenerated)).unwrap();
     store.close().unwrap();
     drop(store);
 
@@ -354,11 +358,14 @@ fn a_batch_of_the_journal_that_can_not_be_read_any_more_is_damage() {
     }
     drop(store);
     let journal = shop.base().join("data/.cairn/journal");
-    let segment = fs::read_dir(&journal).unwrap().next().unwrap().unwrap().path();
-    let mut bytes = fs::read(&segment).unwrap();
-    let at = bytes.windows(5).position(|window| window == b"secon").unwrap();
-    bytes[at] ^= 1;
-    fs::write(&segment, bytes).unwrap();
+    for segment in fs::read_dir(&journal).unwrap() {
+        let path = segment.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        if let Some(at) = bytes.windows(5).position(|window| window == b"secon") {
+            bytes[at] ^= 1;
+            fs::write(&path, bytes).unwrap();
+        }
+    }
     let findings = shop.findings();
     let pending = Finding::JournalPending { path: journal.clone(), entries: 2 };
     assert_eq!(findings[..2], [pending, Finding::JournalDamaged { path: journal, batches: 1 }]);
@@ -382,7 +389,7 @@ fn temporary_files_are_left_over_only_when_no_storage_is_running() {
     let (shop, _) = Shop::with_hello();
     let store = shop.open();
     let mut staged = shop.runtime.block_on(store.stage(M00, 14)).unwrap();
-    staged.write(HELLO).unwrap();
+    shop.runtime.block_on(staged.write(HELLO.to_vec())).unwrap();
     let (findings, summary) = shop.check();
     assert_eq!(findings, []);
     assert!(summary.running);
@@ -565,11 +572,12 @@ fn a_store_under_load_is_clean() {
                     let content = [writer.to_be_bytes(), round.to_be_bytes()].concat().repeat(500);
                     let name = normal(StorePathIndex((round % 2) as u8), &content);
                     runtime.block_on(async {
-                        let new = NewName::Fixed(&name);
-                        store.create(name.path_index(), new, Content::Bytes(&content), NOW).await.unwrap();
-                        store.set_metadata(&name, NOW, &mut |_| Some(b"k\x02v".to_vec())).await.unwrap();
+                        let new = NewName::Fixed(name.clone());
+                        store.create(name.path_index(), new, bytes(&content), NOW).await.unwrap();
+                        let set = Box::new(|_: Option<&[u8]>| Some(b"k\x02v".to_vec()));
+                        store.set_metadata(name.clone(), NOW, set).await.unwrap();
                         if round % 3 != 0 {
-                            store.delete(&name, NOW).await.unwrap();
+                            store.delete(name, NOW).await.unwrap();
                         }
                     });
                 }
