@@ -339,7 +339,10 @@ impl Writer<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BATCH_HEADER_LEN, BatchHeader, Change, Entry, JournalFormatError, SegmentHeader, padded};
+    use super::{
+        BATCH_HEADER_LEN, BLOCK_LEN, BatchHeader, Change, Entry, JournalFormatError, SEGMENT_HEADER_LEN,
+        SegmentHeader, padded,
+    };
 
     fn entries() -> Vec<Entry<'static>> {
         let changes = [
@@ -407,5 +410,32 @@ mod tests {
     #[test]
     fn batches_start_at_block_boundaries() {
         assert_eq!([padded(1), padded(512), padded(513)], [512, 512, 1024]);
+    }
+    /// The lines of a hex dump that begins at `offset`.
+    fn dump(offset: usize, bytes: &[u8]) -> Vec<String> {
+        let line = |(number, bytes): (usize, &[u8])| {
+            let hex: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let visible = |byte: &u8| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' };
+            let text: String = bytes.iter().map(visible).collect();
+            format!("{:04x}  {:<47}  {text}", offset + number * 16, hex.join(" "))
+        };
+        bytes.chunks(16).enumerate().map(line).collect()
+    }
+
+    #[test]
+    fn the_worked_example_of_the_format_page_is_what_is_written() {
+        let page = include_str!("../../../docs/formats.md");
+        let header = SegmentHeader { number: 1, first_batch: 1, binlog_index: 0, binlog_offset: 0 }.encode();
+        let mut batch = vec![0; BATCH_HEADER_LEN];
+        let name = b"00/00/fwAABGsC4I2AIaxRAAAADg4Qul0217.txt";
+        let change = Change::Create { name, content: b"hello fastdfs\n" };
+        let line = b"1795350669 C M00/00/00/fwAABGsC4I2AIaxRAAAADg4Qul0217.txt\n";
+        Entry { change, mtime: 1_795_350_669, line }.encode(&mut batch);
+        BatchHeader::seal(1, 1, &mut batch);
+        let mut lines = dump(0, &header[..SEGMENT_HEADER_LEN]);
+        lines.extend(dump(BLOCK_LEN, &batch));
+        for line in &lines {
+            assert!(page.contains(line.as_str()), "docs/formats.md should have\n{}", lines.join("\n"));
+        }
     }
 }
