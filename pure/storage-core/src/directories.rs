@@ -22,8 +22,8 @@ pub enum Directories {
 }
 
 impl Directories {
-    /// The directories for one more file. `first` is the stamp the file would have when its upload begins, with
-    /// a random CRC: what the hash mode spreads by.
+    /// The directories for one more file. `first` is the stamp the file would have when its upload begins,
+    /// with a random CRC: what the hash mode spreads by.
     pub fn choose(&mut self, first: &Stamp) -> (u8, u8) {
         match self {
             Self::InTurn(cursor) => cursor.advance(),
@@ -65,9 +65,9 @@ pub struct CursorPosition {
 }
 
 impl DirectoryCursor {
-    /// A cursor at `position`. Values that cannot be (they come from a file that anybody may have edited, or from
-    /// a store with more sub directories) are pulled back into range rather than refused: the walk has no
-    /// meaning beyond spreading files.
+    /// A cursor at `position`. Values that cannot be (they come from a file that anybody may have edited,
+    /// or from a store with more sub directories) are pulled back into range rather than refused: the walk
+    /// has no meaning beyond spreading files.
     pub fn new(subdir_count: u16, rotate_count: u32, position: CursorPosition) -> Self {
         let subdir_count = subdir_count.clamp(1, SUBDIR_COUNT_MAX);
         let rotate_count = rotate_count.max(1);

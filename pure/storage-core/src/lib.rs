@@ -1,15 +1,16 @@
 //! The storage's decisions: naming, directories, space, the conversation with a tracker; no I/O.
 //!
-//! Small machines and pure functions, each with its own owner in the service above: what a new file is called
-//! ([`naming`]), where it goes ([`directories`], [`space`]), what is counted ([`stats`]), what is known about the
-//! cluster ([`membership`]), and how a storage talks with each of its trackers ([`tracker_link`]).
+//! Small machines and pure functions, each with its own owner in the service above: what a new file is
+//! called ([`naming`]), where it goes ([`directories`], [`space`]), what is counted ([`stats`]), what is
+//! known about the cluster ([`membership`]), and how a storage talks with each of its trackers
+//! ([`tracker_link`]).
 //!
 //! **Never knows**: sockets, files, clocks, threads, randomness. Time and random bits are arguments.
 //!
 //! **Begin reading** at [`naming`] for files and at [`tracker_link`] for the cluster.
 //!
-//! Sources: storage internals "Request path" and "Tracker conversation"; wire protocol "Tracker commands a storage
-//! server uses".
+//! Sources: storage internals "Request path" and "Tracker conversation"; wire protocol "Tracker commands a
+//! storage server uses".
 
 pub mod directories;
 pub mod membership;

@@ -45,11 +45,12 @@ pub struct Naming<'a> {
 }
 
 impl Naming<'_> {
-    /// The name for attempt number `attempt` (from 0). `random` are two fresh random numbers; only as many bits as the
-    /// name has room for are used.
+    /// The name for attempt number `attempt` (from 0). `random` are two fresh random numbers; only as many
+    /// bits as the name has room for are used.
     ///
-    /// A file of 4 GiB or more has random digits at most, and with an extension of six characters not even those:
-    /// from the second attempt on its time moves ahead by a second each, so that attempts always differ.
+    /// A file of 4 GiB or more has random digits at most, and with an extension of six characters not even
+    /// those: from the second attempt on its time moves ahead by a second each, so that attempts always
+    /// differ.
     pub fn name(&self, attempt: u32, random: [u32; 2]) -> FileName {
         let [size_random, digits] = random;
         build_name(self.path, self.dirs, &self.stamp(attempt, size_random), self.ext, digits)

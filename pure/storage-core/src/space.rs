@@ -1,7 +1,7 @@
 //! Which store path a new file goes to, and whether there is room for it.
 //!
-//! Source: storage internals "Upload" and wire protocol "Which path". All figures are what a disk report says:
-//! mebibytes, rounded down.
+//! Source: storage internals "Upload" and wire protocol "Which path". All figures are what a disk report
+//! says: mebibytes, rounded down.
 
 use fdfs_fileid::StorePathIndex;
 use fdfs_proto::Status;

@@ -1,8 +1,8 @@
 //! What a storage has counted since its first start: the values of `storage_stat.dat` that also travel to the
 //! trackers.
 //!
-//! Counters are bumped by every request on every thread, so they are relaxed atomics: each is exact, but a snapshot may
-//! show a total and its success a moment apart. Source: storage internals "Counters".
+//! Counters are bumped by every request on every thread, so they are relaxed atomics: each is exact, but a
+//! snapshot may show a total and its success a moment apart. Source: storage internals "Counters".
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 

@@ -1,4 +1,5 @@
-//! Our links say to a tracker what the original's storages said, when the tracker answers what it answered then.
+//! Our links say to a tracker what the original's storages said, when the tracker answers what it answered
+//! then.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![allow(clippy::disallowed_methods, reason = "recordings are files")]
@@ -139,7 +140,8 @@ fn replay(talk: &Talk, all: &[Talk]) -> Vec<Cmd> {
             continue;
         }
         let Some(exchange) = recorded.next() else { return agreed };
-        // From here on each side follows its own clock or another connection, or does what only a trunk server does.
+        // From here on each side follows its own clock or another connection, or does what only a trunk
+        // server does.
         let own_way = [
             Cmd::SyncReport,
             Cmd::ChangeStatus,

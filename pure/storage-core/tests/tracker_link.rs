@@ -33,7 +33,8 @@ fn a_new_storage_asks_its_address_and_the_parameters_and_then_joins() {
 
 #[test]
 fn a_join_is_written_byte_for_byte_as_the_original_writes_it() {
-    // Recorded from the original (late-join-disk-recovery, stream 28), its version and times replaced by the script's.
+    // Recorded from the original (late-join-disk-recovery, stream 28), its version and times replaced by
+    // the script's.
     let mut t = Script::new();
     t.own_ip = "127.0.0.24".into();
     t.run_to(0, Cmd::Join);
@@ -577,8 +578,8 @@ fn a_follower_that_remembers_a_storage_that_lost_its_files_is_corrected() {
 
 #[test]
 fn the_stages_of_a_copy_are_left_to_the_source_to_report() {
-    // Recorded from the original (trunk-2-trackers-4-storages, storage 14): the follower answers the JOIN with
-    // INIT, the leader lists WAIT_SYNC, and nothing is corrected.
+    // Recorded from the original (trunk-2-trackers-4-storages, storage 14): the follower answers the JOIN
+    // with INIT, the leader lists WAIT_SYNC, and nothing is corrected.
     let mut t = Script::new();
     t.trackers(2);
     t.run_to(0, Cmd::SyncDestRequest);

@@ -1,4 +1,5 @@
-//! Our links against our tracker, both as machines: what the two make of each other over hours, in milliseconds.
+//! Our links against our tracker, both as machines: what the two make of each other over hours, in
+//! milliseconds.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

@@ -17,7 +17,8 @@ use super::{Membership, TrackerIndex};
 pub struct Identity {
     /// Its group.
     pub group: GroupName,
-    /// Its storage id: a number when storage ids are used, otherwise its address as text (a short code for IPv6).
+    /// Its storage id: a number when storage ids are used, otherwise its address as text (a short code for
+    /// IPv6).
     pub id: StorageId,
     /// What the names of its files carry.
     pub source: Source,
@@ -176,8 +177,8 @@ impl Membership {
         }
     }
 
-    /// A link failed. As long as this storage does not know who it is, what it was told may be the reason: it asks anew, so
-    /// that a corrected `storage_ids.conf` helps without a restart.
+    /// A link failed. As long as this storage does not know who it is, what it was told may be the reason:
+    /// it asks anew, so that a corrected `storage_ids.conf` helps without a restart.
     pub fn forget_unless_identified(&mut self) {
         if self.identity.is_none() {
             self.group = self.settings.group;
@@ -200,8 +201,8 @@ impl Membership {
         self.touch();
     }
 
-    /// A tracker named the parameters. The first answer counts until the process ends: what names carry must not
-    /// change under way.
+    /// A tracker named the parameters. The first answer counts until the process ends: what names carry
+    /// must not change under way.
     pub fn parameters_found(&mut self, parameters: Parameters) {
         self.parameters.get_or_insert(parameters);
         self.touch();

@@ -1,7 +1,7 @@
 //! Which tracker leads, and what to do when two say they do (wire protocol: the change list).
 //!
-//! Trackers elect their leader without a quorum, so a broken network can leave two. A storage that is joined to both sees it:
-//! it asks the old one, and if that insists, it tells both to vote again.
+//! Trackers elect their leader without a quorum, so a broken network can leave two. A storage that is
+//! joined to both sees it: it asks the old one, and if that insists, it tells both to vote again.
 
 use std::collections::BTreeSet;
 
@@ -62,9 +62,9 @@ impl Membership {
         self.touch();
     }
 
-    /// Decides whether a follower has to be told what the leader thinks of this storage (wire protocol: CHANGE_STATUS).
-    /// Asked when either has just said what it thinks: later the follower hears from others, and what it said on the
-    /// JOIN is old.
+    /// Decides whether a follower has to be told what the leader thinks of this storage (wire protocol:
+    /// CHANGE_STATUS). Asked when either has just said what it thinks: later the follower hears from
+    /// others, and what it said on the JOIN is old.
     pub(super) fn compare_with_leader(&mut self, tracker: TrackerIndex) {
         let differs = self.status_by_leader(tracker).is_some();
         if let Some(link) = self.link_mut(tracker)
@@ -89,9 +89,9 @@ impl Membership {
         }
     }
 
-    /// The leader's idea of this storage, when this follower has another one. OFFLINE, ONLINE and ACTIVE count as one, and INIT is
-    /// no idea: it only says that the leader does not know the source yet. Nor is what it remembers from before a copy that is
-    /// going on, or one that is complete.
+    /// The leader's idea of this storage, when this follower has another one. OFFLINE, ONLINE and ACTIVE
+    /// count as one, and INIT is no idea: it only says that the leader does not know the source yet. Nor is
+    /// what it remembers from before a copy that is going on, or one that is complete.
     fn status_by_leader(&self, tracker: TrackerIndex) -> Option<StorageStatus> {
         let leads = |link: &&Link| link.joined && link.host.is_some() && link.host == self.leader;
         let leader = self.links.iter().find(leads)?;

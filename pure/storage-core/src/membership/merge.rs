@@ -13,10 +13,11 @@ use super::{Membership, Peer, TrackerIndex};
 pub struct Merged {
     /// What this storage knows differently, to be sent back with REPLICA_CHG.
     pub differences: Vec<Brief>,
-    /// The tracker still waits for a copy of old files that this very storage knows to be complete: what it must be told.
+    /// The tracker still waits for a copy of old files that this very storage knows to be complete: what it
+    /// must be told.
     ///
-    /// The original only joins again, which changes nothing on that tracker: when it came back to lead after the copy, the
-    /// storage stays out for good.
+    /// The original only joins again, which changes nothing on that tracker: when it came back to lead
+    /// after the copy, the storage stays out for good.
     pub correction: Option<StorageStatus>,
 }
 

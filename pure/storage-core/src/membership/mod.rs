@@ -1,8 +1,8 @@
 //! What this storage knows about its cluster, put together from what all its trackers say.
 //!
-//! Every [`TrackerLink`](crate::tracker_link::TrackerLink) reads and changes it: which group and id this storage
-//! has (`identity`), whether the question where its old data comes from is settled (`source`), which
-//! servers the group has and in which status (`merge`). It decides; the links carry messages.
+//! Every [`TrackerLink`](crate::tracker_link::TrackerLink) reads and changes it: which group and id this
+//! storage has (`identity`), whether the question where its old data comes from is settled (`source`),
+//! which servers the group has and in which status (`merge`). It decides; the links carry messages.
 
 mod identity;
 mod leader;
@@ -41,7 +41,8 @@ pub struct Settings {
     pub port: u16,
     /// `server_id`, counted when the tracker trusts it.
     pub server_id: Option<u32>,
-    /// Addresses of this machine, as far as they are known; only used to find the own line among the storage ids.
+    /// Addresses of this machine, as far as they are known; only used to find the own line among the
+    /// storage ids.
     pub local_ips: Vec<IpAddr>,
     /// How many trackers the configuration names, 1 to 16.
     pub tracker_count: u8,
@@ -93,7 +94,8 @@ struct Link {
     listed_status: Option<StorageStatus>,
     /// It has to hear what the leader says about this storage.
     to_correct: bool,
-    /// It knows that this storage has to copy old files: what it says from then on tells whether the copy is complete.
+    /// It knows that this storage has to copy old files: what it says from then on tells whether the copy
+    /// is complete.
     knows_copy: bool,
     /// It does not know the source of the old data (any more).
     source_unknown: bool,
@@ -192,12 +194,13 @@ impl Membership {
         self.links.iter().filter_map(|link| link.host).collect()
     }
 
-    /// The status a JOIN claims: what the cluster last said about this storage, in a list or in answer to another JOIN. As long
-    /// as it never said anything: INIT when no tracker can know better any more, otherwise none, so that a tracker that just
-    /// lost its memory does not take an established storage for a new one (wire protocol: JOIN).
+    /// The status a JOIN claims: what the cluster last said about this storage, in a list or in answer to
+    /// another JOIN. As long as it never said anything: INIT when no tracker can know better any more,
+    /// otherwise none, so that a tracker that just lost its memory does not take an established storage for
+    /// a new one (wire protocol: JOIN).
     ///
-    /// The original goes by lists only. A tracker that comes back without knowing a storage that another one has as complete
-    /// then takes it for a new one, leads, and has the others take it for one too.
+    /// The original goes by lists only. A tracker that comes back without knowing a storage that another
+    /// one has as complete then takes it for a new one, leads, and has the others take it for one too.
     pub fn status_to_claim(&self) -> Option<StorageStatus> {
         let listed = self.my_listed_status().filter(|status| {
             !matches!(status, StorageStatus::Deleted | StorageStatus::IpChanged | StorageStatus::None)

@@ -1,12 +1,14 @@
-//! Where a new storage gets its old data from (storage internals: mark creation and the full copy of a new member).
+//! Where a new storage gets its old data from (storage internals: mark creation and the full copy of a new
+//! member).
 //!
-//! On its first join the storage asks *one* tracker for a source and tells all others. Once a tracker has it as serving, the
-//! copy is complete, and from then on the storage tells every tracker that it needs no source. The original goes on naming
-//! the source for ever: a tracker that was away during the copy then waits for a copy that nobody makes any more.
+//! On its first join the storage asks *one* tracker for a source and tells all others. Once a tracker has
+//! it as serving, the copy is complete, and from then on the storage tells every tracker that it needs no
+//! source. The original goes on naming the source for ever: a tracker that was away during the copy then
+//! waits for a copy that nobody makes any more.
 //!
-//! It starts over when an administrator removed it meanwhile, since its peers then stopped sending it changes. And when every
-//! tracker says that the source is gone before the copy was complete, it looks again: another tracker may know a newer
-//! source, or the copy was complete after all, or it starts over.
+//! It starts over when an administrator removed it meanwhile, since its peers then stopped sending it
+//! changes. And when every tracker says that the source is gone before the copy was complete, it looks
+//! again: another tracker may know a newer source, or the copy was complete after all, or it starts over.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +38,8 @@ pub(super) enum Copy {
         /// Because an administrator had removed it; other trackers may still say so.
         removed: bool,
     },
-    /// Decided upon in an earlier run: a tracker that has this storage as serving says that the copy is complete.
+    /// Decided upon in an earlier run: a tracker that has this storage as serving says that the copy is
+    /// complete.
     Known,
     /// Nothing is missing.
     Complete,
@@ -150,8 +153,8 @@ impl Membership {
         }
     }
 
-    /// Whether a tracker that has this storage as serving says so because the copy is complete, and not because it has not heard
-    /// of the copy.
+    /// Whether a tracker that has this storage as serving says so because the copy is complete, and not
+    /// because it has not heard of the copy.
     pub(super) fn believes(&self, tracker: &Link) -> bool {
         tracker.knows_copy || matches!(self.copy, Copy::Known | Copy::Complete)
     }
@@ -166,12 +169,14 @@ impl Membership {
         self.touch();
     }
 
-    /// Whether to ask a tracker, before joining it, how it knows this storage: the JOIN would wipe out that it was removed.
+    /// Whether to ask a tracker, before joining it, how it knows this storage: the JOIN would wipe out that
+    /// it was removed.
     pub(crate) fn may_have_been_removed(&self) -> bool {
         self.record.source_settled
     }
 
-    /// A tracker said that an administrator removed this storage. True when it has to start over because of that.
+    /// A tracker said that an administrator removed this storage. True when it has to start over because of
+    /// that.
     pub(crate) fn removed(&mut self) -> bool {
         if self.copy == (Copy::Begun { removed: true }) {
             return false;
@@ -205,7 +210,8 @@ impl Membership {
         self.touch();
     }
 
-    /// Whether a tracker does not know the source. It may only have to hear of it from others, so it is told again.
+    /// Whether a tracker does not know the source. It may only have to hear of it from others, so it is
+    /// told again.
     pub(crate) fn source_unknown_at(&self, tracker: TrackerIndex) -> bool {
         self.link(tracker).is_some_and(|link| link.source_unknown)
     }
@@ -255,7 +261,8 @@ impl Membership {
                 self.copy = Copy::Begun { removed: false };
                 self.start_over();
             }
-            // The copy was complete before its source went away; nothing is missing, and no tracker need look for it.
+            // The copy was complete before its source went away; nothing is missing, and no tracker need
+            // look for it.
             (None, _) => self.copy_complete(),
         }
         self.touch();

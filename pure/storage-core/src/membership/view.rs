@@ -47,7 +47,8 @@ pub struct ClusterView {
     pub parameters: Option<Parameters>,
     /// The storage ids of the cluster, when they are used.
     pub ids: Option<Arc<StorageIds>>,
-    /// This storage's own status, as the leading tracker has it, or as any tracker had it when this storage joined.
+    /// This storage's own status, as the leading tracker has it, or as any tracker had it when this storage
+    /// joined.
     pub my_status: Option<StorageStatus>,
     /// The other servers of the group.
     pub peers: BTreeMap<StorageId, Peer>,
@@ -76,8 +77,8 @@ impl ClusterView {
         self.parameters.map(|parameters| PathMode::from_code(parameters.store_path)).unwrap_or_default()
     }
 
-    /// The address of the storage that a file name gives as its source, as `requester` should see it; `None` for an
-    /// id that is not known.
+    /// The address of the storage that a file name gives as its source, as `requester` should see it;
+    /// `None` for an id that is not known.
     pub fn source_ip(&self, source: Source, requester: IpAddr) -> Option<IpAddr> {
         match source {
             Source::Ip(ip) => Some(IpAddr::V4(ip)),

@@ -112,9 +112,11 @@ pub enum Notice {
     Joined(StorageStatus),
     /// It is settled where the old files come from: from this storage, or from none.
     SourceSettled(Option<StorageId>),
-    /// The tracker is asked again to which storage this one owes its old files, since no tracker knows the last one.
+    /// The tracker is asked again to which storage this one owes its old files, since no tracker knows the
+    /// last one.
     SourceLost,
-    /// An administrator removed this storage from the cluster; it joins as a new one and gets all files again.
+    /// An administrator removed this storage from the cluster; it joins as a new one and gets all files
+    /// again.
     Removed,
     /// Something stands in the way.
     Trouble(Trouble),
@@ -237,8 +239,8 @@ impl TrackerLink {
         }
     }
 
-    /// When it wants to be woken, unless something happens before. `None` while the shell is connecting or asking, and
-    /// while another link has to come first.
+    /// When it wants to be woken, unless something happens before. `None` while the shell is connecting or
+    /// asking, and while another link has to come first.
     pub fn deadline(&self) -> Option<Mono> {
         match (&self.state, &self.session) {
             (State::Waiting { until }, _) => Some(*until),

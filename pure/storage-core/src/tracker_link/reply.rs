@@ -218,8 +218,8 @@ impl TrackerLink {
         merged.correction.is_some()
     }
 
-    /// Lines `time group id status new_id`; only changes of address in this group matter here, everything else comes with
-    /// the change lists.
+    /// Lines `time group id status new_id`; only changes of address in this group matter here, everything
+    /// else comes with the change lists.
     fn changelog_came(&mut self, text: &[u8], membership: &mut Membership) {
         let Some(session) = &mut self.session else { return };
         session.changelog.extend_from_slice(text);

@@ -246,7 +246,8 @@ impl Town {
         self.storages[storage].running.is_some()
     }
 
-    /// What replication will do: every running storage that is asked for its old files sends them and says so.
+    /// What replication will do: every running storage that is asked for its old files sends them and says
+    /// so.
     pub(crate) fn copy_old_files(&mut self) {
         for from in 0..self.storages.len() {
             for about in (0..self.storages.len()).filter(|about| *about != from) {
