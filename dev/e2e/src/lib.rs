@@ -1,1 +1,6 @@
-//! Black-box tests on real processes.
+//! Black-box tests on real processes, and what they share.
+//!
+//! The tests are in `tests/`, one file per surface. Each starts servers of its own through `testkit`, on addresses of
+//! its own and in a temporary folder, so they may run side by side.
+
+pub mod wire;

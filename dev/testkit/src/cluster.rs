@@ -101,13 +101,7 @@ impl Plan {
     /// When a process cannot be started or is not ready within [`wait::READY`].
     pub fn start(self) -> Result<Cluster> {
         let mut cluster = self.prepare()?;
-        for index in 0..cluster.trackers.len() {
-            cluster.trackers[index].start(&cluster.binary)?;
-        }
-        for index in 0..cluster.storages.len() {
-            cluster.storages[index].start(&cluster.binary)?;
-        }
-        cluster.wait_ready()?;
+        cluster.start_all()?;
         Ok(cluster)
     }
 
@@ -225,6 +219,25 @@ impl Cluster {
     #[must_use]
     pub fn binary(&self) -> &Path {
         &self.binary
+    }
+
+    /// Starts every server of a prepared cluster, trackers first, and waits until it serves.
+    ///
+    /// # Errors
+    /// See [`Plan::start`].
+    pub fn start_all(&mut self) -> Result<()> {
+        let Cluster { trackers, storages, binary, .. } = self;
+        for tracker in trackers.iter_mut() {
+            tracker.start(binary)?;
+        }
+        // A storage that finds no tracker says so in its log, and the log of a good start holds no warning.
+        for tracker in trackers.iter_mut() {
+            tracker.wait_answers()?;
+        }
+        for storage in storages.iter_mut() {
+            storage.start(binary)?;
+        }
+        self.wait_ready()
     }
 
     /// Starts a stopped or killed storage again and waits until it answers and the cluster serves.
