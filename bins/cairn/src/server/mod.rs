@@ -14,7 +14,7 @@ use daemon::control::{self, Action, StopError, Stopped};
 use daemon::detach::{Launched, launch};
 
 pub(crate) use folders::{pid_file, prepare as prepare_folders};
-pub(crate) use role::{Loaded, Role, Running};
+pub(crate) use role::{Loaded, Role, Running, holder};
 pub(crate) use serve::until_stopped;
 
 /// The argument by which the launcher tells its child that it is the server.

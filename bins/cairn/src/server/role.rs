@@ -1,8 +1,10 @@
 //! The two roles: what differs between them as processes.
 
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use daemon::port;
 use fdfs_conf::service::{LogFileConf, LogLevel, RunBy};
 use fdfs_conf::{StorageConf, TrackerConf, Warning};
 
@@ -124,9 +126,31 @@ impl Loaded {
     /// Starts serving, on threads of its own.
     pub(crate) fn start(&self) -> anyhow::Result<Running> {
         Ok(match self {
-            Self::Tracker(conf) => Running::Tracker(tracker::start(conf)?),
-            Self::Storage(conf) => Running::Storage(storage::start(conf)?),
+            Self::Tracker(conf) => Running::Tracker(tracker::start(conf).map_err(|error| match error {
+                tracker::StartError::Listen { address, error } => not_listening(address, &error),
+                other => other.into(),
+            })?),
+            Self::Storage(conf) => Running::Storage(storage::start(conf).map_err(|error| match error {
+                storage::StartError::Listen { address, error } => not_listening(address, &error),
+                other => other.into(),
+            })?),
         })
+    }
+}
+
+/// Name and number of the process that listens on an address, when we may see it.
+pub(crate) fn holder(address: SocketAddr) -> Option<String> {
+    let process = port::listener(address)?;
+    let name = process.command_line().into_iter().next().unwrap_or_default();
+    Some(format!("{name}, pid {}", process.pid()))
+}
+
+/// A taken port is worth more than the system's word for it.
+fn not_listening(address: SocketAddr, error: &io::Error) -> anyhow::Error {
+    let taken_by = (error.kind() == io::ErrorKind::AddrInUse).then(|| holder(address)).flatten();
+    match taken_by {
+        Some(holder) => anyhow::anyhow!("cannot listen on {address}: it is taken by {holder}"),
+        None => anyhow::anyhow!("cannot listen on {address}: {error}"),
     }
 }
 

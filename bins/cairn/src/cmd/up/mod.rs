@@ -15,7 +15,6 @@ use anyhow::{Context, bail};
 use daemon::limits;
 use daemon::log::{LogSetup, Rotation};
 use daemon::pid_file::{PidFile, PidFileError};
-use daemon::port;
 use daemon::signals::Signals;
 use fdfs_client::{Client, ClientConfig, ServerAddr};
 use tracing::level_filters::LevelFilter;
@@ -122,10 +121,7 @@ fn check_port(address: SocketAddr, option: &str, language: Language) -> anyhow::
     match TcpListener::bind(address) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            let holder = port::listener(address).map(|process| {
-                let name = process.command_line().into_iter().next().unwrap_or_default();
-                format!("{name}, pid {}", process.pid())
-            });
+            let holder = server::holder(address);
             bail!(Say::PortTaken { address, holder: holder.as_deref(), option }.in_language(language))
         }
         Err(error) => Err(error).with_context(|| format!("listen on {address}")),
