@@ -222,8 +222,8 @@ impl State {
             // It has its final name now.
             return staged.forget();
         }
-        // A crash before the checkpoint does the copy again.
-        if let (Durability::Disk, Some(journal)) = (self.durability, &mut self.journal) {
+        // A crash before the checkpoint does the copy again, as everything before and after it, at either durability.
+        if let Some(journal) = &mut self.journal {
             journal.remove_later(staged.temp_path());
             staged.forget();
         }

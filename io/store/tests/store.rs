@@ -350,6 +350,53 @@ async fn modify_and_truncate_change_an_appender_and_are_done_again_in_order() {
     assert_eq!(binlog(&dir), expected);
 }
 
+/// Creates an appender, cuts it and adds to it, through the journal and past it; what it holds then.
+async fn change_an_appender(store: &Store) -> Vec<u8> {
+    put(store, &appender(1), b"0123456789").await;
+    store.truncate(appender(1), 4, NOW).await.unwrap();
+    store.append(appender(1), staged(store, &[b'a'; 100_000]).await, NOW).await.unwrap();
+    store.modify(appender(1), 50_000, staged(store, &[b'm'; 70_000]).await, NOW).await.unwrap();
+    store.append(appender(1), bytes(b"end"), NOW).await.unwrap();
+    [&b"0123"[..], &[b'a'; 49_996], &[b'm'; 70_000], b"end"].concat()
+}
+
+#[tokio::test]
+async fn large_changes_of_an_appender_survive_a_crash_at_either_durability() {
+    for durability in [Durability::Disk, Durability::Fastdfs] {
+        let dir = TempDir::new().unwrap();
+        let settings = StoreSettings { durability, ..settings(dir.path()) };
+        let (store, _) = Store::open(&settings).unwrap();
+        let expected = change_an_appender(&store).await;
+        assert!(read(&dir, &appender(1)).unwrap() == expected);
+        drop(store);
+        let (store, report) = Store::open(&settings).unwrap();
+        assert_eq!(report, OpenReport { redone: 5, damaged: 0 });
+        assert!(read(&dir, &appender(1)).unwrap() == expected, "{durability:?}");
+        store.close().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_segment_whose_changes_are_safe_is_not_done_again() {
+    for durability in [Durability::Disk, Durability::Fastdfs] {
+        let dir = TempDir::new().unwrap();
+        let settings = StoreSettings { durability, journal_len: 1 << 20, ..settings(dir.path()) };
+        let (store, _) = Store::open(&settings).unwrap();
+        let expected = change_an_appender(&store).await;
+        // Until the temporary files are gone, which the entries would need.
+        let mut files = 0;
+        while own_files(&dir, "tmp") > 0 {
+            put(&store, &normal(files), &[1; 30_000]).await;
+            files += 1;
+            assert!(files < 100_000, "no checkpoint");
+        }
+        drop(store);
+        let (_, report) = Store::open(&settings).unwrap();
+        assert_eq!(report.damaged, 0);
+        assert!(read(&dir, &appender(1)).unwrap() == expected, "{durability:?}");
+    }
+}
+
 #[tokio::test]
 async fn only_appenders_can_be_changed() {
     let dir = TempDir::new().unwrap();

@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use fdfs_format::journal::BLOCK_LEN;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::JournalSettings;
@@ -146,12 +148,21 @@ impl Run {
             // One call for all files of the segment; reports write errors of the file system since Linux 5.8.
             rustix::fs::syncfs(&File::open(&self.settings.dir)?)?;
         }
+        self.invalidate(segment)?;
         for temp in &segment.temps {
             if let Err(error) = std::fs::remove_file(temp) {
                 tracing::warn!(%error, temp = %temp.display(), "cannot remove a staged file");
             }
         }
         Ok(())
+    }
+
+    /// Sees to it that nothing of a segment is done again, though it may lie there for long as a spare one: without
+    /// the temporary files, which go next, its entries would bring files back to a state between two changes.
+    fn invalidate(&self, segment: &Sealed) -> io::Result<()> {
+        let file = File::options().write(true).open(&segment.path)?;
+        file.write_all_at(&[0; BLOCK_LEN], 0)?;
+        if self.settings.sync { file.sync_data() } else { Ok(()) }
     }
 
     fn give_back(&self, segment: Sealed) {
