@@ -43,6 +43,8 @@ enum Command {
     Stat(cmd::stat::Args),
     /// Show groups and storages
     Monitor(cmd::monitor::Args),
+    /// Check a store against its ids and its records
+    Fsck(cmd::fsck::Args),
     /// Link the classic tools' names (fdfs_upload_file, …) to this binary
     InstallTools {
         /// The folder for the links
@@ -112,6 +114,7 @@ fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
         Command::Rm(args) => cmd::rm::run(&args, language),
         Command::Stat(args) => cmd::stat::run(&args),
         Command::Monitor(args) => cmd::monitor::run(&args),
+        Command::Fsck(args) => Ok(cmd::fsck::run(&args, language)),
         Command::InstallTools { dir } => {
             let count = cmd::install_tools::install(&dir, language)?;
             say(&Say::ToolsInstalled { count, folder: &dir }, language)?;

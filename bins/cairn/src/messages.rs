@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use store::fsck::Summary;
 use transfer::{GetReport, PutReport, RemoveReport};
 
 use crate::fdfs::human;
@@ -62,6 +63,8 @@ pub(crate) enum Say<'a> {
     Removed { report: &'a RemoveReport },
     /// A manifest was to be removed as if it were one file.
     RemoveNeedsRecursive { source: &'a str },
+    /// A store was checked.
+    Checked { summary: &'a Summary, content: bool },
     /// The links to the tools were made.
     ToolsInstalled { count: usize, folder: &'a Path },
     /// Something that is not a link of ours is in the way.
@@ -146,6 +149,16 @@ impl Say<'_> {
             Self::RemoveNeedsRecursive { source } => {
                 format!("{source} is a manifest: to delete everything it lists, say -r")
             }
+            Self::Checked { summary, content } => {
+                let found = match (summary.damaged, summary.odd) {
+                    (0, 0) => "nothing is wrong".to_owned(),
+                    (damaged, odd) => format!("damaged: {damaged}, odd: {odd}"),
+                };
+                let how = if *content { "contents compared" } else { "contents not read" };
+                let rest = if summary.is_complete() { "" } else { "; not everything could be checked" };
+                let files = files_in(summary);
+                format!("{files} files, {}, {how}: {found}{rest}", human::bytes(summary.bytes))
+            }
             Self::ToolsInstalled { count, folder } => {
                 format!("{count} tools in {}", folder.display())
             }
@@ -225,6 +238,16 @@ impl Say<'_> {
             Self::RemoveNeedsRecursive { source } => {
                 format!("{source} 是清单：要删除其中列出的全部文件，请加 -r")
             }
+            Self::Checked { summary, content } => {
+                let found = match (summary.damaged, summary.odd) {
+                    (0, 0) => "没有问题".to_owned(),
+                    (damaged, odd) => format!("损坏 {damaged} 处，异常 {odd} 处"),
+                };
+                let how = if *content { "已比对内容" } else { "未读取内容" };
+                let rest = if summary.is_complete() { "" } else { "；有部分未能检查" };
+                let files = files_in(summary);
+                format!("{files} 个文件，{}，{how}：{found}{rest}", human::bytes(summary.bytes))
+            }
             Self::ToolsInstalled { count, folder } => {
                 format!("{} 里已有 {count} 个工具", folder.display())
             }
@@ -233,6 +256,11 @@ impl Say<'_> {
             }
         }
     }
+}
+
+/// Files that have ids, in folders and in trunk files.
+fn files_in(summary: &Summary) -> u64 {
+    summary.normal + summary.appenders + summary.slaves + summary.links + summary.slots
 }
 
 /// `-c CONF `, when one was named.

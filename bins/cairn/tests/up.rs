@@ -165,6 +165,42 @@ fn the_monitor_shows_the_storage_as_text_and_as_json() {
 }
 
 #[test]
+fn a_check_finds_nothing_in_a_good_store_and_names_what_was_damaged() {
+    let place = Place::new();
+    let mut server = place.up();
+    fs::write(place.folder.path().join("hello.txt"), "hello fastdfs\n").unwrap();
+    let (code, out, err) = place.cairn(&["put", "-c", &place.conf(), "hello.txt"]);
+    assert_eq!(code, 0, "{err}");
+    let name = out.trim_end().strip_prefix("group1/").unwrap().to_owned();
+    assert!(server.terminate().unwrap().success());
+
+    let data = place.data().display().to_string();
+    let (code, out, err) = place.cairn(&["fsck", &data]);
+    assert_eq!((code, out.as_str()), (0, ""), "{err}");
+    assert!(err.contains("1 files, 14  B, contents compared: nothing is wrong"), "{err}");
+
+    // One byte, the length as before.
+    let file = place.data().join("storage/data").join(name.strip_prefix("M00/").unwrap());
+    fs::write(&file, "hellO fastdfs\n").unwrap();
+    let (code, out, _) = place.cairn(&["fsck", &data]);
+    assert_eq!(code, 1);
+    assert!(out.starts_with(&format!("DAMAGED  {name}: CRC-32 is ")), "{out}");
+    assert_eq!(place.cairn(&["fsck", "--quick", &data]).0, 0, "a look at names and sizes sees nothing");
+
+    fs::remove_file(&file).unwrap();
+    let (code, out, _) = place.cairn(&["fsck", "--json", &data]);
+    assert_eq!(code, 1);
+    let lines: Vec<Value> = out.lines().map(json).collect();
+    assert_eq!((&lines[0]["kind"], &lines[0]["severity"]), (&"finding".into(), &"damage".into()));
+    assert!(
+        lines[0]["text"].as_str().unwrap().starts_with(&format!("{name}: recorded and not there")),
+        "{out}"
+    );
+    assert_eq!((&lines[1]["kind"], &lines[1]["damaged"]), (&"summary".into(), &1.into()));
+    assert_eq!(place.cairn(&["fsck", "no such folder"]).0, 2);
+}
+
+#[test]
 fn people_who_read_chinese_are_told_in_chinese() {
     let place = Place::new();
     let output = Command::new(env!("CARGO_BIN_EXE_cairn"))
