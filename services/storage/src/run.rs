@@ -84,6 +84,11 @@ impl Running {
         &self.addresses
     }
 
+    /// Whether it has ended although nobody stopped it: a thread died. [`Running::stop`] says the rest.
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Whether a tracker has told this storage who it is, so that it takes uploads.
     pub fn knows_itself(&self) -> bool {
         self.server.known().is_some()

@@ -74,6 +74,11 @@ impl Running {
         &self.addresses
     }
 
+    /// Whether it has ended although nobody stopped it: a thread died. [`Running::stop`] says the rest.
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
     /// Stops: no new connections, requests under way are finished, the state is saved. Blocks.
     ///
     /// # Errors

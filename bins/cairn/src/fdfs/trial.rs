@@ -74,7 +74,11 @@ pub(super) fn host(server: &ServerAddr) -> String {
 
 /// Example address for a browser, with a token when the configuration has the secret.
 pub(super) fn url(session: &Session, server: &ServerAddr, id: &FileId) -> String {
-    let mut url = format!("http://{}/{id}", host(server));
+    let host = match server.ips().next() {
+        Some(IpAddr::V6(ip)) => format!("[{ip}]"),
+        _ => host(server),
+    };
+    let mut url = format!("http://{host}/{id}");
     let anti_steal = &session.conf.anti_steal;
     if let Some(secret) = anti_steal.secret_key.as_deref().filter(|_| anti_steal.check_token) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());

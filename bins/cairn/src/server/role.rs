@@ -163,6 +163,14 @@ impl Running {
         }
     }
 
+    /// Whether it has ended by itself, which it never should.
+    pub(crate) fn has_ended(&self) -> bool {
+        match self {
+            Self::Tracker(running) => running.has_ended(),
+            Self::Storage(running) => running.has_ended(),
+        }
+    }
+
     /// Ends it in order; blocks until it has ended.
     pub(crate) fn stop(self) -> anyhow::Result<()> {
         match self {

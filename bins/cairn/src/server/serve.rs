@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 use daemon::detach::Detached;
@@ -15,6 +16,9 @@ use fdfs_conf::service::LogLevel;
 use tracing::level_filters::LevelFilter;
 
 use super::{EXIT_FAILED, Loaded, Order, Running, folders};
+
+/// How often the servers are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Serves on this terminal until a signal.
 pub(super) fn foreground(order: &Order, err: &mut dyn Write) -> io::Result<u8> {
@@ -101,13 +105,22 @@ fn run(
     if let Some(launcher) = launcher.and_then(Option::take) {
         launcher.ready().context("tell the launcher")?;
     }
-    runtime.block_on(until_stopped(signals));
+    runtime.block_on(until_stopped(signals, &[&running]));
     stop(running)
 }
 
-/// Waits for the wish to stop; begins new logs on the way when asked.
-pub(crate) async fn until_stopped(signals: Signals) {
-    signals.stop_wished(rotate_all).await;
+/// Waits for the wish to stop, or until a server has ended by itself: a process that serves no more must not
+/// look as if it did. Begins new logs on the way when asked.
+pub(crate) async fn until_stopped(signals: Signals, servers: &[&Running]) {
+    let one_ended = async {
+        while !servers.iter().any(|running| running.has_ended()) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    tokio::select! {
+        () = signals.stop_wished(rotate_all) => {}
+        () = one_ended => tracing::error!("a server has ended by itself"),
+    }
 }
 
 fn stop(running: Running) -> anyhow::Result<()> {

@@ -82,7 +82,7 @@ pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
     }
     tracing::info!(%tracker_at, %storage_at, data = %folder.path().display(), "up");
     greet(args, &folder, program, tracker_at, storage_at, language)?;
-    runtime.block_on(server::until_stopped(signals));
+    runtime.block_on(server::until_stopped(signals, &[&tracker, &storage]));
     writeln!(io::stdout(), "{}", Say::UpStopping.in_language(language))?;
     stop(storage, tracker)?;
     Ok(ExitCode::SUCCESS)
