@@ -91,21 +91,51 @@ impl Wire {
     /// # Errors
     /// As [`Wire::ask`].
     pub fn answer(&mut self) -> Result<Answer> {
-        let mut header = [0; HEADER_LEN];
-        self.stream.read_exact(&mut header).context("read the header of an answer")?;
-        let [length @ .., command, status] = header;
-        ensure!(command == RESPONSE, "command {command} in an answer");
-        let length = u64::from_be_bytes(length);
+        let (status, length) = self.answer_header()?;
         ensure!(length <= BODY_MAX, "an answer of {length} bytes");
         let mut body = vec![0; usize::try_from(length)?];
         self.stream.read_exact(&mut body).context("read an answer")?;
         Ok(Answer { status, body })
     }
 
+    /// Reads and forgets so many bytes of an answer.
+    ///
+    /// # Errors
+    /// When the other side closes before.
+    pub fn skip(&mut self, bytes: u64) -> Result<()> {
+        let skipped = std::io::copy(&mut (&self.stream).take(bytes), &mut std::io::sink())?;
+        ensure!(skipped == bytes, "closed after {skipped} of {bytes} bytes");
+        Ok(())
+    }
+
+    /// Reads the header of an answer; its status, and how many bytes follow.
+    ///
+    /// # Errors
+    /// As [`Wire::ask`].
+    pub fn answer_header(&mut self) -> Result<(u8, u64)> {
+        let mut header = [0; HEADER_LEN];
+        self.stream.read_exact(&mut header).context("read the header of an answer")?;
+        let [length @ .., command, status] = header;
+        ensure!(command == RESPONSE, "command {command} in an answer");
+        Ok((status, u64::from_be_bytes(length)))
+    }
+
     /// Whether the other side still answers on this connection.
     #[must_use]
     pub fn is_in_step(&mut self) -> bool {
         self.ask(ACTIVE_TEST, &[]).is_ok_and(|answer| answer == Answer { status: 0, body: Vec::new() })
+    }
+
+    /// Whether the other side has closed by now; waits for nothing. What it has sent before is not looked at.
+    #[must_use]
+    pub fn has_closed(&self) -> bool {
+        let _ = self.stream.set_nonblocking(true);
+        let found = self.stream.peek(&mut [0; 1]);
+        let _ = self.stream.set_nonblocking(false);
+        match found {
+            Ok(there) => there == 0,
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+        }
     }
 
     /// Whether the other side closes, or has closed, without sending a further byte.
