@@ -40,7 +40,7 @@ fn cell(text: &str) -> String {
 const HEAD: &str = "\
 # Commands
 
-<!-- generated: `cargo run -p cairn -- reference > docs/commands.md`; a test compares -->
+<!-- Written by `cargo xtask gen` from the registries in bins/cairn; change it there. -->
 
 ## `cairn`
 
@@ -62,7 +62,7 @@ mod tests {
             std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/commands.md")).unwrap();
         assert!(
             committed == super::page(&crate::cli::command()),
-            "run: cargo run -p cairn -- reference > docs/commands.md"
+            "run: cargo xtask gen"
         );
     }
 }
