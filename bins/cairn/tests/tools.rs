@@ -3,11 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-mod common;
+mod place;
 
 use std::fs;
 
-use common::Place;
+use place::Place;
 use testkit::process::Server;
 
 const HELLO: &str = "hello fastdfs\n";
@@ -107,7 +107,7 @@ fn an_upload_goes_to_the_storage_and_path_that_are_named() {
 #[test]
 fn an_upload_of_what_is_no_file_fails_with_the_systems_number() {
     let bench = Bench::new();
-    for (path, number) in [("nofile", 2), ("/tmp", 22)] {
+    for (path, number) in [("nofile", 2), ("data", 22)] {
         let (code, out, err) = bench.all("fdfs_upload_file", &[path]);
         assert_eq!((code, out.as_str()), (number.into(), ""));
         assert!(err.starts_with(&failed("upload file", number)), "{err}");

@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_usual_manifest_has_the_folders_name() {
-        assert_eq!(usual_manifest(Path::new("/home/ann/photos")), PathBuf::from("photos.cairn"));
+        assert_eq!(usual_manifest(Path::new("/srv/photos")), PathBuf::from("photos.cairn"));
         assert_eq!(usual_manifest(Path::new("/")), PathBuf::from("root.cairn"));
     }
 }

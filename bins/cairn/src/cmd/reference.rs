@@ -60,9 +60,6 @@ mod tests {
     fn the_committed_page_is_the_generated_one() {
         let committed =
             std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/commands.md")).unwrap();
-        assert!(
-            committed == super::page(&crate::cli::command()),
-            "run: cargo xtask gen"
-        );
+        assert!(committed == super::page(&crate::cli::command()), "run: cargo xtask gen");
     }
 }
