@@ -6,9 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
 use crate::StoreError;
@@ -18,9 +16,6 @@ use crate::pool::Pool;
 /// Our own folder under `data/`. The original never looks there: its names begin with two hex digits.
 pub(crate) const OWN_DIR: &str = ".cairn";
 
-/// How old the answer of the file system about free space may be.
-const USAGE_AGE_MAX: Duration = Duration::from_secs(1);
-
 /// Space on the disk of a store path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
@@ -28,7 +23,7 @@ pub struct Usage {
     pub total: u64,
     /// What may still be written by us, bytes.
     pub free: u64,
-    /// Announced by uploads that are under way, bytes.
+    /// Announced by uploads that are under way and not yet written, bytes.
     pub promised: u64,
 }
 
@@ -72,7 +67,6 @@ pub(crate) struct StorePath {
     pub(crate) pool: Pool,
     next_temp: AtomicU64,
     promised: AtomicU64,
-    usage: Mutex<Option<(Instant, Usage)>>,
 }
 
 impl StorePath {
@@ -82,7 +76,6 @@ impl StorePath {
             pool: Pool::start(&format!("store-path-{index}"))?,
             next_temp: AtomicU64::new(1),
             promised: AtomicU64::new(0),
-            usage: Mutex::new(None),
         })
     }
 
@@ -94,28 +87,42 @@ impl StorePath {
         temp_path(&self.files.temp_dir, number)
     }
 
-    pub(crate) fn promise(&self, bytes: u64) {
+    /// Promises space to content that is about to come. Of several at once only as many are promised as there is room
+    /// for, so that some are stored where otherwise all would run into a full disk.
+    pub(crate) fn promise(self: &Arc<Self>, bytes: u64) -> Result<Promise, StoreError> {
         self.promised.fetch_add(bytes, Ordering::Relaxed);
+        let promise = Promise { path: Arc::clone(self), bytes };
+        let usage = self.usage()?;
+        if usage.promised <= usage.free { Ok(promise) } else { Err(StoreError::NoSpace) }
     }
 
-    pub(crate) fn keep_promise(&self, bytes: u64) {
-        self.promised.fetch_sub(bytes, Ordering::Relaxed);
-    }
-
-    /// Space on the disk, at most a second old; what was written since is not counted yet, what is promised is.
+    /// Space on the disk now. It is asked for at every upload, which costs less than a microsecond: an answer kept for
+    /// as little as a second would let a burst of uploads through into what is reserved.
     pub(crate) fn usage(&self) -> io::Result<Usage> {
-        let mut cached = self.usage.lock();
         let promised = self.promised.load(Ordering::Relaxed);
-        if let Some((at, usage)) = *cached
-            && at.elapsed() < USAGE_AGE_MAX
-        {
-            return Ok(Usage { promised, ..usage });
-        }
         let stat = rustix::fs::fstatvfs(&self.files.data_fd)?;
-        let usage =
-            Usage { total: stat.f_blocks * stat.f_frsize, free: stat.f_bavail * stat.f_frsize, promised };
-        *cached = Some((Instant::now(), usage));
-        Ok(usage)
+        Ok(Usage { total: stat.f_blocks * stat.f_frsize, free: stat.f_bavail * stat.f_frsize, promised })
+    }
+}
+
+/// Space promised to content that is about to come; what has not come when this goes will not come.
+pub(crate) struct Promise {
+    path: Arc<StorePath>,
+    bytes: u64,
+}
+
+impl Promise {
+    /// So many more bytes are on the disk.
+    pub(crate) fn keep(&mut self, bytes: u64) {
+        let kept = bytes.min(self.bytes);
+        self.bytes -= kept;
+        self.path.promised.fetch_sub(kept, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        self.keep(self.bytes);
     }
 }
 

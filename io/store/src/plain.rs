@@ -70,7 +70,7 @@ impl Plain<'_> {
         let result = match *change {
             Change::Create { name, content } => self.create(text(name)?, content, mtime, mode),
             Change::Adopt { name, temp } => self.adopt(text(name)?, temp, mode),
-            Change::Replace { name, content } => self.replace(text(name)?, content),
+            Change::Replace { name, content } => self.replace(text(name)?, content, mode),
             Change::Write { name, offset, content } => self.write(text(name)?, offset, content, mtime),
             Change::Splice { name, offset, temp } => self.splice(text(name)?, offset, temp, mtime),
             Change::Truncate { name, size } => self.truncate(text(name)?, size, mtime),
@@ -89,6 +89,11 @@ impl Plain<'_> {
     }
 
     fn create(&self, name: &str, content: &[u8], mtime: u32, mode: Turn) -> io::Result<()> {
+        if mode == Turn::Again
+            && let Some(file) = self.holds(name, content)?
+        {
+            return set_mtime(&file, mtime);
+        }
         let over = if mode == Turn::First { OFlags::EXCL } else { OFlags::TRUNC };
         let file = self.create_file(name, over)?;
         let written = file.write_all_at(content, 0).and_then(|()| set_mtime(&file, mtime));
@@ -137,7 +142,27 @@ impl Plain<'_> {
         }
     }
 
-    fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
+    /// The file, when it is there with exactly this content: then nothing has to be written again, for which a full
+    /// disk may have no room.
+    fn holds(&self, name: &str, content: &[u8]) -> io::Result<Option<File>> {
+        let file = match self.open(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(Some(file)) => file,
+            Ok(None) | Err(_) => return Ok(None),
+        };
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || metadata.len() != content.len() as u64 {
+            return Ok(None);
+        }
+        let mut there = vec![0; content.len()];
+        file.read_exact_at(&mut there, 0)?;
+        Ok((there == content).then_some(file))
+    }
+
+    fn replace(&self, name: &str, content: &[u8], mode: Turn) -> io::Result<()> {
+        if mode == Turn::Again && self.holds(name, content)?.is_some() {
+            return Ok(());
+        }
         // Only metadata is replaced, one change at a time for each name, so the name is free for this.
         let temp = self.temp_dir.join(format!("replace-{}", name.replace('/', "-")));
         let written = std::fs::write(&temp, content);

@@ -1,6 +1,6 @@
 //! Doing the journal's entries again after a crash.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io;
 use std::sync::Arc;
@@ -73,23 +73,44 @@ fn redo(path: &Files, journal: &Replay) -> io::Result<usize> {
         }
         Ok(())
     })?;
+    let taken_back = taken_back(journal)?;
     let plain = path.plain();
     journal.for_each(|index, entry| {
-        let name = match entry.change {
-            Change::Create { name, .. }
-            | Change::Adopt { name, .. }
-            | Change::Replace { name, .. }
-            | Change::Write { name, .. }
-            | Change::Splice { name, .. }
-            | Change::Truncate { name, .. }
-            | Change::Delete { name }
-            | Change::Move { from: name, .. } => name,
-        };
-        if current_since.get(name).is_some_and(|&since| index < since) {
+        let name = name_of(&entry.change);
+        if taken_back.contains(&index) || current_since.get(name).is_some_and(|&since| index < since) {
             return Ok(());
         }
         plain.apply(&entry.change, entry.mtime, Turn::Again)
     })
+}
+
+/// The first name of a change.
+fn name_of<'a>(change: &Change<'a>) -> &'a [u8] {
+    match *change {
+        Change::Create { name, .. }
+        | Change::Adopt { name, .. }
+        | Change::Replace { name, .. }
+        | Change::Write { name, .. }
+        | Change::Splice { name, .. }
+        | Change::Truncate { name, .. }
+        | Change::Delete { name }
+        | Change::Move { from: name, .. } => name,
+    }
+}
+
+/// The entries that could not be done when it was their turn, as the next one of the same name says: it has no binlog
+/// lines, which every other has.
+fn taken_back(journal: &Replay) -> io::Result<HashSet<usize>> {
+    let mut last: HashMap<Vec<u8>, usize> = HashMap::new();
+    let mut found = HashSet::new();
+    journal.for_each(|index, entry| {
+        let before = last.insert(name_of(&entry.change).to_vec(), index);
+        if entry.line.is_empty() {
+            found.extend(before);
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// Adds the lines that the binlog lacks, in the order of their entries.
@@ -100,7 +121,11 @@ fn complete_binlog(journals: &[Replay], binlog: &Binlog) -> io::Result<()> {
     let mut there: HashMap<Vec<u8>, u32> = HashMap::new();
     binlog.lines_from(from, |line| *there.entry(line.to_vec()).or_default() += 1)?;
     for journal in journals {
-        journal.for_each(|_, entry| {
+        let taken_back = taken_back(journal)?;
+        journal.for_each(|index, entry| {
+            if taken_back.contains(&index) {
+                return Ok(());
+            }
             for line in entry.line.split_inclusive(|&byte| byte == b'\n') {
                 match there.get_mut(line) {
                     Some(count) if *count > 0 => *count -= 1,

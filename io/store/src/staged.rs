@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 
 use crate::StoreError;
-use crate::path::StorePath;
+use crate::path::{Promise, StorePath};
 
 /// A temporary file of a store path that takes content as it arrives. Dropped without being committed it
 /// goes away, and its promise of space with it.
@@ -17,13 +17,14 @@ pub struct Staged {
     file: Arc<File>,
     number: u64,
     len: u64,
-    promised: u64,
+    promise: Promise,
     crc: crc32fast::Hasher,
     forgotten: bool,
 }
 
 impl Staged {
     pub(crate) async fn create(path: Arc<StorePath>, promised: u64) -> Result<Self, StoreError> {
+        let promise = path.promise(promised)?;
         let number = path.new_temp();
         let temp = path.temp_path(number);
         let open = move || {
@@ -31,8 +32,7 @@ impl Staged {
             Ok(File::from(rustix::fs::open(temp, flags, Mode::from_raw_mode(0o644))?))
         };
         let file = Arc::new(path.pool.run(open).await?);
-        path.promise(promised);
-        Ok(Self { path, file, number, len: 0, promised, crc: crc32fast::Hasher::new(), forgotten: false })
+        Ok(Self { path, file, number, len: 0, promise, crc: crc32fast::Hasher::new(), forgotten: false })
     }
 
     /// Adds bytes at the end, and gives the buffer back.
@@ -48,6 +48,7 @@ impl Staged {
         };
         let (bytes, crc) = self.path.pool.run(write).await?;
         self.len += bytes.len() as u64;
+        self.promise.keep(bytes.len() as u64);
         self.crc = crc;
         Ok(bytes)
     }
@@ -97,7 +98,6 @@ impl Staged {
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        self.path.keep_promise(self.promised);
         if !self.forgotten {
             let temp = self.temp_path();
             self.path.pool.run_later(move || {

@@ -158,13 +158,16 @@ impl State {
             }
             return;
         }
+        let mut refused = Vec::new();
         for prepared in batch {
-            let result = self.apply(&prepared.entries);
-            let result = result.map(|()| prepared.outcome).map_err(StoreError::from);
+            if let Err(error) = self.apply(&prepared.entries) {
+                refused.push((prepared, error));
+                continue;
+            }
             if let Some(staged) = prepared.staged {
                 self.settle(staged, &prepared.entries);
             }
-            drop(prepared.reply.send(result));
+            drop(prepared.reply.send(Ok(prepared.outcome)));
         }
         // Only now: the journal may begin a new segment, for which all changes before must be done.
         for regret in std::mem::take(&mut self.regrets) {
@@ -174,6 +177,10 @@ impl State {
         }
         // Said by the call itself.
         let _ = self.certain();
+        // Whoever is told that a change was not done does not find it done after the next start.
+        for (prepared, error) in refused {
+            drop(prepared.reply.send(Err(error.into())));
+        }
     }
 
     /// Writes what has been added to the journal.
@@ -190,7 +197,10 @@ impl State {
         for owned in entries {
             let entry = owned.entry();
             if let Err(error) = self.files.plain().apply(&entry.change, entry.mtime, Turn::First) {
-                tracing::error!(%error, path = %self.files.data.display(), "a change could not be done");
+                // A full disk is said by whoever asked.
+                if error.kind() != io::ErrorKind::StorageFull {
+                    tracing::error!(%error, path = %self.files.data.display(), "a change could not be done");
+                }
                 self.take_back(owned);
                 return Err(error);
             }
@@ -199,18 +209,26 @@ impl State {
         Ok(())
     }
 
-    /// A change was journalled and could not be done: sees to it that a later start does not do it either.
+    /// A change was journalled and could not be done: sees to it that a later start does not do it either. An entry
+    /// without binlog lines tells recovery to leave out the one of the same name before it, and undoes what a power cut
+    /// may leave of it.
     fn take_back(&mut self, entry: &OwnedEntry) {
         let change = match &entry.change {
             OwnedChange::Create { name, .. } | OwnedChange::Adopt { name, .. } => {
                 OwnedChange::Delete { name: name.clone() }
             }
-            OwnedChange::Write { name, offset, .. } | OwnedChange::Splice { name, offset, .. } => {
+            OwnedChange::Write { name, .. }
+            | OwnedChange::Splice { name, .. }
+            | OwnedChange::Replace { name, .. } => {
                 let stat = self.files.plain().stat(name.true_name()).ok().flatten();
-                let size = stat.map_or(*offset, |stat| stat.st_size.unsigned_abs());
-                OwnedChange::Truncate { name: name.clone(), size }
+                match stat {
+                    Some(stat) => {
+                        OwnedChange::Truncate { name: name.clone(), size: stat.st_size.unsigned_abs() }
+                    }
+                    None => OwnedChange::Delete { name: name.clone() },
+                }
             }
-            _ => return,
+            OwnedChange::Truncate { .. } | OwnedChange::Delete { .. } | OwnedChange::Move { .. } => return,
         };
         self.regrets.push(OwnedEntry { change, mtime: 0, lines: String::new() });
     }

@@ -213,14 +213,28 @@ async fn a_staged_file_adopted_before_a_crash_is_there_after_it() {
 async fn an_upload_that_is_given_up_leaves_no_file_and_gives_its_space_back() {
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
-    let content = staged(&store, &[9; 200_000]).await;
+    let mut content = store.stage(M00, 200_000).await.unwrap();
     assert_eq!(store.usage(M00).unwrap().promised, 200_000);
+    content.write(vec![9; 150_000]).await.unwrap();
+    assert_eq!(store.usage(M00).unwrap().promised, 50_000, "what is written shows in the free space");
     assert_eq!(own_files(&dir, "tmp"), 1);
     drop(content);
     assert_eq!(store.usage(M00).unwrap().promised, 0);
     store.close().unwrap();
     drop(store);
     assert_eq!(own_files(&dir, "tmp"), 0);
+}
+
+#[tokio::test]
+async fn more_than_there_is_room_for_is_promised_to_nobody() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    let half = store.usage(M00).unwrap().free / 5 * 3;
+    let first = store.stage(M00, half).await.unwrap();
+    assert!(matches!(store.stage(M00, half).await, Err(StoreError::NoSpace)));
+    assert_eq!(store.usage(M00).unwrap().promised, half);
+    drop(first);
+    store.stage(M00, half).await.unwrap();
 }
 
 #[tokio::test]
@@ -395,6 +409,49 @@ async fn a_segment_whose_changes_are_safe_is_not_done_again() {
         assert_eq!(report.damaged, 0);
         assert!(read(&dir, &appender(1)).unwrap() == expected, "{durability:?}");
     }
+}
+
+#[tokio::test]
+async fn a_change_that_was_refused_when_it_was_due_is_not_done_by_the_next_start() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &normal(1), b"hello").await;
+    store.set_metadata(normal(1), NOW, meta(|_| Some(b"a\x02b".to_vec()))).await.unwrap();
+    // In the way: of all files of a folder, and of what metadata is written to first.
+    let elsewhere = |random| {
+        let stamp = Stamp {
+            source: Source::Id(100_001),
+            timestamp: NOW,
+            size: SizeWord::normal(5, random),
+            crc32: 7,
+        };
+        build_name(M00, (7, 7), &stamp, &ExtName::from_field(b"txt\0\0\0").unwrap(), random)
+    };
+    let folder = dir.path().join("data/07");
+    fs::write(&folder, "no folder").unwrap();
+    let [first, second] = [elsewhere(2), elsewhere(3)];
+    store.create(M00, NewName::Fixed(first.clone()), bytes(b"world"), NOW).await.unwrap_err();
+    let large = staged(&store, &[b'x'; 100_000]).await;
+    store.create(M00, NewName::Fixed(second.clone()), large, NOW).await.unwrap_err();
+    let temp = format!("replace-{}", normal(1).metadata_name().true_name().replace('/', "-"));
+    let temp = dir.path().join("data/.cairn/tmp").join(temp);
+    fs::create_dir(&temp).unwrap();
+    store.set_metadata(normal(1), NOW, meta(|_| Some(b"c\x02d".to_vec()))).await.unwrap_err();
+    store.set_metadata(normal(1), NOW, meta(|_| None)).await.unwrap();
+    store.set_metadata(normal(1), NOW, meta(|_| Some(b"e\x02f".to_vec()))).await.unwrap_err();
+    drop(store);
+
+    fs::remove_file(&folder).unwrap();
+    fs::remove_dir(&temp).unwrap();
+    let (store, report) = open(&dir);
+    assert_eq!(report.damaged, 0);
+    assert_eq!((read(&dir, &first), read(&dir, &second)), (None, None));
+    assert_eq!(read(&dir, &normal(1)).unwrap(), b"hello");
+    assert_eq!(read(&dir, &normal(1).metadata_name()), None);
+    let (n, m) = (normal(1), normal(1).metadata_name());
+    assert_eq!(binlog(&dir), format!("{NOW} C {n}\n{NOW} C {m}\n{NOW} D {m}\n"));
+    store.close().unwrap();
+    assert_eq!(own_files(&dir, "tmp"), 0);
 }
 
 #[tokio::test]
