@@ -4,5 +4,6 @@
 //! its own and in a temporary folder, so they may run side by side.
 
 pub mod on_disk;
+pub mod small_disk;
 pub mod tree;
 pub mod wire;
