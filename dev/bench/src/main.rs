@@ -7,6 +7,7 @@
 mod fake_storage;
 mod load;
 mod machine;
+mod region;
 mod report;
 mod store;
 mod tally;

@@ -8,10 +8,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use tempfile::TempDir;
 use testkit::cluster::{Cluster, Plan};
 
 use crate::load::{self, Job, Until};
 use crate::machine::{self, Machine};
+use crate::region;
 use crate::report::{Cell, Report};
 use crate::tally::Figures;
 use crate::wire::{self, FileRef, Storage};
@@ -74,6 +76,8 @@ struct Subject {
     storage: Storage,
     /// The processes, where this program started them; they end with it.
     _started: Option<Cluster>,
+    /// Where their data lies; goes after them.
+    _region: Option<TempDir>,
 }
 
 /// Levels of `durability` that one storage alone can offer.
@@ -247,10 +251,10 @@ fn subjects(arguments: &Arguments) -> Result<Vec<Subject>> {
     let mut subjects = match (arguments.tracker, &arguments.binary) {
         (Some(tracker), _) if arguments.against.is_some() => vec![Subject::ask("ours", tracker)?],
         (Some(tracker), _) => vec![Subject::ask(&tracker.to_string(), tracker)?],
-        (None, Some(binary)) => DURABILITY
-            .iter()
-            .map(|level| Subject::start(level, binary, arguments.dir.as_deref()))
-            .collect::<Result<_>>()?,
+        (None, Some(binary)) => {
+            let start = |level: &&str| Subject::start(level, binary, arguments.dir.as_deref());
+            DURABILITY.iter().map(start).collect::<Result<_>>()?
+        }
         (None, None) => {
             bail!("name the cluster to load with --tracker, or the program to start with --binary")
         }
@@ -263,7 +267,12 @@ fn subjects(arguments: &Arguments) -> Result<Vec<Subject>> {
 
 impl Subject {
     fn ask(name: &str, tracker: SocketAddr) -> Result<Subject> {
-        Ok(Subject { name: name.to_owned(), storage: wire::query_store(tracker)?, _started: None })
+        Ok(Subject {
+            name: name.to_owned(),
+            storage: wire::query_store(tracker)?,
+            _started: None,
+            _region: None,
+        })
     }
 
     /// Starts a tracker and a storage, configured as people run them.
@@ -273,13 +282,18 @@ impl Subject {
             .storage_key("durability", durability)
             .storage_key("subdir_count_per_path", 256)
             .storage_key("log_level", "warn");
-        if let Some(folder) = folder {
-            std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
-            plan = plan.within(folder);
+        let region = folder.map(region::cheap_folder).transpose()?;
+        if let Some(region) = &region {
+            plan = plan.within(region.path());
         }
         let cluster = plan.start().with_context(|| format!("start a server with durability {durability}"))?;
         let storage = wire::query_store(cluster.tracker())?;
-        Ok(Subject { name: format!("durability={durability}"), storage, _started: Some(cluster) })
+        Ok(Subject {
+            name: format!("durability={durability}"),
+            storage,
+            _started: Some(cluster),
+            _region: region,
+        })
     }
 }
 
