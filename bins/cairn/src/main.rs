@@ -10,6 +10,7 @@ mod fdfs;
 mod messages;
 mod output;
 mod server;
+mod shell;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -11,6 +11,7 @@ use store::fsck::Summary;
 use transfer::{GetReport, PutReport, RemoveReport};
 
 use crate::fdfs::human;
+use crate::shell;
 
 /// The languages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +118,8 @@ impl Say<'_> {
                 report.skipped,
                 manifest.display(),
                 conf_option(*conf),
-                manifest.display()
+                shell::path(manifest),
+                program = shell::Word(program)
             ),
             Self::PutIncomplete { report, manifest } => format!(
                 "not complete: {} files sent now, {} had been sent before, {} failed{}\n\
@@ -205,7 +207,8 @@ impl Say<'_> {
                 report.skipped,
                 manifest.display(),
                 conf_option(*conf),
-                manifest.display()
+                shell::path(manifest),
+                program = shell::Word(program)
             ),
             Self::PutIncomplete { report, manifest } => format!(
                 "未完成：本次上传 {} 个文件，此前已上传 {} 个，失败 {} 个{}\n再次执行 put 即可续传（清单：{}）",
@@ -265,7 +268,7 @@ fn files_in(summary: &Summary) -> u64 {
 
 /// `-c CONF `, when one was named.
 fn conf_option(conf: Option<&Path>) -> String {
-    conf.map(|conf| format!("-c {} ", conf.display())).unwrap_or_default()
+    conf.map(|conf| format!("-c {} ", shell::path(conf))).unwrap_or_default()
 }
 
 /// Commands to try, with a word on each.
@@ -277,8 +280,8 @@ struct Trials<'a> {
 
 impl fmt::Display for Trials<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { program, words: [file, folder, back, who], .. } = self;
-        let conf = self.client_conf.display();
+        let [file, folder, back, who] = self.words;
+        let (program, conf) = (shell::Word(self.program), shell::path(self.client_conf));
         writeln!(f, "  {program} fdfs_upload_file {conf} FILE   # {file}")?;
         writeln!(f, "  {program} put -c {conf} FOLDER           # {folder}")?;
         writeln!(f, "  {program} get -c {conf} FOLDER.cairn     # {back}")?;

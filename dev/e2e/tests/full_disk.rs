@@ -58,7 +58,7 @@ impl Site {
         let disk = match SmallDisk::mount(DISK_MIB).unwrap() {
             Ok(disk) => disk,
             Err(reason) => {
-                println!("skipped, a small file system cannot be mounted here: {reason}");
+                eprintln!("skipped, a small file system cannot be mounted here: {reason}");
                 return None;
             }
         };
