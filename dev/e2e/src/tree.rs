@@ -37,6 +37,17 @@ pub fn real(root: &Path, files: usize) -> Result<usize> {
     Ok(files + oddities(&root.join("odd"))?)
 }
 
+/// Where tens of thousands of files are made and removed in no time: in memory, if there is room for so many bytes.
+/// What survives the end of a process is the same there as on a disk.
+#[must_use]
+pub fn quick_folder(bytes: u64) -> PathBuf {
+    let in_memory = Path::new("/dev/shm");
+    match rustix::fs::statvfs(in_memory) {
+        Ok(stat) if stat.f_bavail * stat.f_frsize >= bytes => in_memory.to_owned(),
+        _ => std::env::temp_dir(),
+    }
+}
+
 /// Bytes that differ from one seed to the next.
 #[must_use]
 pub fn content(seed: u64, len: usize) -> Vec<u8> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use e2e::tree;
 use serde_json::Value;
-use testkit::cluster::Cluster;
+use testkit::cluster::{Cluster, Plan};
 use testkit::process::Server;
 use testkit::{binary, wait};
 
@@ -26,7 +26,9 @@ struct Place {
 
 impl Place {
     fn new() -> Place {
-        let cluster = Cluster::start().unwrap();
+        // The tree, the cluster's copy of it, and what comes back.
+        let room = tree::quick_folder(3 << 30);
+        let cluster = Plan::new().within(&room).start().unwrap();
         let files = tree::real(&cluster.folder().join("tree"), FILES).unwrap();
         assert!(files >= 10_000);
         Place { cluster, files }
