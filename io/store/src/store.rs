@@ -372,7 +372,7 @@ impl Store {
             drop(home.writer.lock().take());
         }
         let threads = std::mem::take(&mut *self.threads.lock());
-        threads.into_iter().map(|thread| thread.join().map_err(StoreError::from)).collect()
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(StoreError::from))
     }
 }
 

@@ -384,6 +384,9 @@ impl State {
             mtime: 0,
         }];
         if self.files.plain().stat(old_meta.true_name())?.is_some() {
+            if self.durability == Durability::Disk {
+                self.files.plain().sync(old_meta.true_name())?;
+            }
             let lines =
                 line(now, 'C', &new_meta, format_args!("")) + &line(now, 'D', &old_meta, format_args!(""));
             let change = OwnedChange::Move { from: old_meta, to: new_meta };

@@ -15,6 +15,10 @@
 //! for example [`tracker::query_store`] or [`storage::upload`]. In every command module `Ask` is the body of
 //! the request and `Got` the body of the reply with status 0. All integers on the wire are big-endian.
 
+/// The release of FastDFS whose protocol this is. Servers show it as their version, since other members and
+/// tools judge by it what they can do.
+pub const PROTOCOL_VERSION: &str = "6.16.1";
+
 mod brief;
 mod empty;
 mod error;

@@ -1,7 +1,7 @@
 //! Starting and stopping a storage server.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -11,13 +11,15 @@ use std::time::Duration;
 use daemon::log::{LogGuard, Rotation};
 use fdfs_conf::StorageConf;
 use fdfs_conf::storage::{DistributeMode, Durability, TimePrecision};
-use fdfs_format::{STAT_FILE, StatFile};
+use fdfs_fileid::StorePathIndex;
+use fdfs_format::{INIT_FLAG_FILE, STAT_FILE, StatFile};
 use net::{ConnCounters, ConnLimits, Listener, Stop, StopSource};
 use parking_lot::Mutex;
 use storage_core::directories::{CursorPosition, Directories, DirectoryCursor};
 use storage_core::membership::ClusterView;
 use storage_core::stats::Statistics;
 use storage_core::tracker_link::LinkInputs;
+use store::marks::Owner;
 use store::{Store, StoreError, StoreSettings};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -26,8 +28,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::access_log::AccessLog;
 use crate::connection;
 use crate::content::Chunks;
-use crate::server::{Server, unix_now};
-use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks};
+use crate::server::{ChangeClock, Server, unix_now};
+use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks, record};
 
 /// Stack of a worker thread; handlers keep their buffers elsewhere.
 const STACK_LEN: usize = 512 * 1024;
@@ -119,7 +121,7 @@ impl Running {
     /// What syncing says. Nothing acknowledged is lost: the journal does the rest at the next start.
     pub fn stop(self) -> Result<(), StoreError> {
         self.stop.stop();
-        self.thread.join().unwrap_or_else(|_| Err(StoreError::Closed))
+        self.thread.join().unwrap_or(Err(StoreError::Closed))
     }
 }
 
@@ -144,6 +146,7 @@ pub(crate) fn launch(
 ) -> Result<Running, StartError> {
     let data = conf.base_path.join("data");
     std::fs::create_dir_all(&data).map_err(|error| StartError::BasePath { path: data.clone(), error })?;
+    check_marks(conf, &data)?;
     let store = open_store(conf, &data)?;
     let runtime = runtime()?;
     let inside = runtime.enter();
@@ -163,6 +166,7 @@ pub(crate) fn launch(
         read_only: conf.store_paths.iter().map(|path| path.read_only).collect(),
         turn: AtomicU32::new(0),
         chunks: Chunks::new(),
+        clock: ChangeClock::default(),
         access_log,
     });
     let port = addresses.first().map_or(0, SocketAddr::port);
@@ -246,6 +250,22 @@ fn run(work: Work) -> Result<(), StoreError> {
         Err(error) => tracing::error!(%error, "the store could not be closed, the next start does the rest"),
     }
     closed
+}
+
+/// Makes sure that the store paths are the disks they were at the last start (storage internals: store paths).
+fn check_marks(conf: &StorageConf, data: &Path) -> Result<(), StartError> {
+    let file = data.join(INIT_FLAG_FILE);
+    let mut flag = record::read_or_create(&file, unix_now().into())?;
+    let ip = conf.listen.inner_bind.first().copied().unwrap_or(Ipv4Addr::LOCALHOST.into());
+    let owner = Owner { ip, port: conf.listen.inner_port, now: unix_now() };
+    let enabled = conf.check_store_path_mark;
+    for (index, path) in (0..=u8::MAX).map(StorePathIndex).zip(&conf.store_paths) {
+        if let Some(mark) = store::marks::check(&path.path, index, &flag.store_path_marks, enabled, owner)? {
+            flag.store_path_marks.insert(index, mark);
+            record::write(&file, &flag)?;
+        }
+    }
+    Ok(())
 }
 
 fn open_store(conf: &StorageConf, data: &Path) -> Result<Store, StartError> {

@@ -45,6 +45,7 @@ pub(crate) struct Server {
     pub(crate) read_only: Vec<bool>,
     pub(crate) turn: AtomicU32,
     pub(crate) chunks: Chunks,
+    pub(crate) clock: ChangeClock,
     pub(crate) access_log: Option<AccessLog>,
 }
 
@@ -128,6 +129,11 @@ impl Server {
         if self.group().is_some_and(|own| group.is(&own)) { self.name(raw) } else { Err(Status::EINVAL) }
     }
 
+    /// The time of a change that is made now.
+    pub(crate) fn now(&self) -> u32 {
+        self.clock.at(unix_now())
+    }
+
     /// A change was made for a client at `now`.
     pub(crate) fn changed(&self, now: u32) {
         self.stats.source_updated(now.into());
@@ -139,4 +145,43 @@ pub(crate) fn unix_now() -> u32 {
     // The clock of a machine that is set before 1970 gives the time 0, not a failure; names end in 2106.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+}
+
+/// The time of changes: the clock's, but a small step back of the clock is waited out, so that the times of
+/// names and records do not run backwards (storage internals: holes, D26).
+#[derive(Debug, Default)]
+pub(crate) struct ChangeClock(AtomicU32);
+
+impl ChangeClock {
+    /// Longest step back that is waited out, seconds. After a longer one the clock had been wrong before, and
+    /// is followed.
+    const STEP_BACK_MAX: u32 = 600;
+
+    /// The time of a change that happens when the clock shows `clock`.
+    pub(crate) fn at(&self, clock: u32) -> u32 {
+        let newest = self.0.load(Ordering::Relaxed);
+        if clock < newest && newest - clock <= Self::STEP_BACK_MAX {
+            return newest;
+        }
+        if clock < newest {
+            tracing::warn!(seconds = newest - clock, "the clock was set back, new files get earlier times");
+        }
+        self.0.store(clock, Ordering::Relaxed);
+        clock
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ChangeClock;
+
+    #[test]
+    fn d26_times_of_changes_wait_out_a_small_step_back_and_follow_a_large_one() {
+        let clock = ChangeClock::default();
+        assert_eq!(
+            [100_000, 100_001, 99_990, 100_000, 100_002].map(|now| clock.at(now)),
+            [100_000, 100_001, 100_001, 100_001, 100_002]
+        );
+        assert_eq!([90_000, 90_001].map(|now| clock.at(now)), [90_000, 90_001]);
+    }
 }

@@ -75,7 +75,7 @@ pub(crate) fn cluster(
         silence_ms: u64::try_from(conf.check_active_interval.as_millis()).unwrap_or(u64::MAX),
         port: addresses.first().map_or(conf.listen.inner_port, SocketAddr::port),
         addrs: addresses.iter().map(SocketAddr::ip).collect(),
-        version: Version::new(env!("CARGO_PKG_VERSION").as_bytes()).unwrap_or_default(),
+        version: Version::new(fdfs_proto::PROTOCOL_VERSION.as_bytes()).unwrap_or_default(),
         up_time,
     }
 }

@@ -15,7 +15,7 @@ use crate::access_log::Access;
 use crate::answer;
 use crate::connection::{Done, count, malformed};
 use crate::content::{self, Taken};
-use crate::server::{Server, unix_now};
+use crate::server::Server;
 
 /// APPEND_FILE.
 pub(crate) async fn append(
@@ -36,7 +36,7 @@ pub(crate) async fn append(
         Ok(taken) => taken,
         Err(done) => return Ok(written(server, Counter::AppendCount, Counter::AppendBytes, done, ask.size)),
     };
-    let now = unix_now();
+    let now = server.now();
     let result = server.store.append(name, taken.into(), now).await;
     let done = changed(server, now, result.map(|_| ()));
     Ok(written(server, Counter::AppendCount, Counter::AppendBytes, done, ask.size))
@@ -61,7 +61,7 @@ pub(crate) async fn modify(
         Ok(taken) => taken,
         Err(done) => return Ok(written(server, Counter::ModifyCount, Counter::ModifyBytes, done, ask.size)),
     };
-    let now = unix_now();
+    let now = server.now();
     let result = server.store.modify(name, ask.offset, taken.into(), now).await;
     let done = changed(server, now, result);
     Ok(written(server, Counter::ModifyCount, Counter::ModifyBytes, done, ask.size))
@@ -145,7 +145,7 @@ pub(crate) async fn truncate(server: &Server, body: &[u8], access: &mut Access) 
         Err(status) => return Done::status(status),
     };
     access.name(&name);
-    let now = unix_now();
+    let now = server.now();
     let result = server.store.truncate(name, ask.size, now).await;
     let done = changed(server, now, result.map(|_| ()));
     count(server, Counter::TruncateCount, &done);
@@ -163,7 +163,7 @@ pub(crate) async fn regenerate(server: &Server, body: &[u8], access: &mut Access
         Err(status) => return Done::status(status),
     };
     let Some(known) = server.known() else { return Done::status(Status::EAGAIN) };
-    let now = unix_now();
+    let now = server.now();
     let old = name.clone();
     let make = move |size, crc32, attempt| {
         let naming = Naming {
@@ -202,7 +202,7 @@ pub(crate) async fn delete(server: &Server, body: &[u8], access: &mut Access) ->
         Err(status) => return Done::status(status),
     };
     access.name(&name);
-    let now = unix_now();
+    let now = server.now();
     let result = server.store.delete(name, now).await;
     let done = changed(server, now, result);
     count(server, Counter::DeleteCount, &done);

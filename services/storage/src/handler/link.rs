@@ -15,7 +15,7 @@ use super::upload::store_new;
 use crate::answer;
 use crate::connection::{Done, count, malformed};
 use crate::content::Taken;
-use crate::server::{Server, unix_now};
+use crate::server::Server;
 
 /// What is copied at a time.
 const COPY_STEP: usize = 256 * 1024;
@@ -46,7 +46,7 @@ async fn link(server: &Server, ask: &Ask<'_>) -> Result<Done, Status> {
     let taken = copy(server, &stored, path).await.map_err(failed)?;
     let name = match slave {
         Some(name) => {
-            let now = unix_now();
+            let now = server.now();
             let made = server.store.create(path, NewName::Fixed(name), taken.into(), now).await;
             made.inspect(|_| server.changed(now))
         }

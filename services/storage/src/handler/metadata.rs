@@ -11,7 +11,7 @@ use storage_core::stats::Counter;
 use crate::access_log::Access;
 use crate::answer;
 use crate::connection::{Done, count, malformed};
-use crate::server::{Server, unix_now};
+use crate::server::Server;
 
 /// SET_METADATA.
 pub(crate) async fn set(server: &Server, body: &[u8], access: &mut Access) -> Done {
@@ -41,7 +41,7 @@ pub(crate) async fn set(server: &Server, body: &[u8], access: &mut Access) -> Do
         let result = if encoded.len() > META_LEN_MAX { old.map(<[u8]>::to_vec) } else { Some(encoded) };
         result.filter(|bytes| !bytes.is_empty())
     };
-    let now = unix_now();
+    let now = server.now();
     let done = match server.store.set_metadata(name, now, Box::new(update)).await {
         Ok(()) if too_long.load(Ordering::Acquire) => Done::status(Status::ENOSPC),
         Ok(()) => {

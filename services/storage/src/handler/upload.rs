@@ -14,7 +14,7 @@ use crate::access_log::Access;
 use crate::answer;
 use crate::connection::{Done, count, malformed};
 use crate::content::{self, Taken};
-use crate::server::{Known, Server, unix_now};
+use crate::server::{Known, Server};
 
 /// UPLOAD_FILE and UPLOAD_APPENDER_FILE.
 pub(crate) async fn upload(
@@ -69,7 +69,7 @@ pub(super) async fn store_new(
     ext: &ExtName,
     taken: Taken,
 ) -> Result<FileName, StoreError> {
-    let now = unix_now();
+    let now = server.now();
     let crc32 = taken.crc32();
     let dirs = {
         // What the hash mode spreads by: the name as it is when the upload begins, with a random checksum.
@@ -123,7 +123,7 @@ pub(crate) async fn upload_slave(
             return Ok(uploaded(server, done, ask.size));
         }
     };
-    let now = unix_now();
+    let now = server.now();
     let path = name.path_index();
     let stored = server.store.create(path, NewName::Fixed(name), taken.into(), now).await;
     let done = match stored {

@@ -90,7 +90,7 @@ impl TestStorage {
         self.dir.path().join(path).join(name.true_name())
     }
 
-    /// Names of all files in all store paths, our own folder and those of the base path left out.
+    /// Names of all files in all store paths, hidden ones (our own folder, the path mark) left out.
     pub(super) fn files(&self) -> Vec<String> {
         let mut found = Vec::new();
         for path in ["p0", "p1"] {
@@ -107,7 +107,7 @@ impl TestStorage {
                 }
             }
         }
-        found.retain(|name| !name.starts_with(".cairn"));
+        found.retain(|name| !name.starts_with('.'));
         found
     }
 

@@ -1,14 +1,15 @@
-//! The conversations with the trackers, carried: `storage-core` decides what is said, this module connects, sends,
-//! keeps `.data_init_flag`, tells the operator, and publishes what the rest of the server needs to know.
+//! The conversations with the trackers, carried: `storage-core` decides what is said, this module connects,
+//! sends, keeps `.data_init_flag`, tells the operator, and publishes what the rest of the server needs to
+//! know.
 //!
-//! One task per tracker, each with its own machine, all around one [`Membership`]. A tracker that cannot be reached
-//! hinders nobody: files are served from the start, and uploads are taken as soon as one tracker has said who this
-//! storage is.
+//! One task per tracker, each with its own machine, all around one [`Membership`]. A tracker that cannot be
+//! reached hinders nobody: files are served from the start, and uploads are taken as soon as one tracker
+//! has said who this storage is.
 //!
 //! Begin reading at [`TrackerLinks::run`], then `task.rs`.
 
 mod inputs;
-mod record;
+pub(crate) mod record;
 mod report;
 mod task;
 #[cfg(test)]
@@ -33,10 +34,6 @@ use tokio::task::JoinSet;
 pub use record::RecordError;
 use record::RecordFile;
 use task::Task;
-
-/// The version that lists of storages show: that of the protocol, since other members and tools judge by it what
-/// this storage can do.
-const PROTOCOL_VERSION: &[u8] = b"6.16.1";
 
 /// What the links need from the configuration.
 #[derive(Clone, Debug)]
@@ -70,7 +67,7 @@ impl LinkConfig {
                 subdir_count: conf.subdir_count_per_path,
                 upload_priority: conf.upload_priority,
                 up_time: now,
-                version: Version::new(PROTOCOL_VERSION).unwrap_or_default(),
+                version: Version::new(fdfs_proto::PROTOCOL_VERSION.as_bytes()).unwrap_or_default(),
                 beat_interval_ms: millis(conf.heart_beat_interval),
                 disk_report_interval_ms: millis(conf.stat_report_interval),
             },
@@ -142,8 +139,9 @@ impl TrackerLinks {
     }
 }
 
-/// Looks all trackers up before any is joined: from a JOIN that lists only some a tracker would conclude that it has the
-/// cluster to itself. Those that are not found in time are looked for again by their own tasks.
+/// Looks all trackers up before any is joined: from a JOIN that lists only some a tracker would conclude
+/// that it has the cluster to itself. Those that are not found in time are looked for again by their own
+/// tasks.
 async fn find_trackers(config: &LinkConfig, membership: &mut Membership) {
     let mut searches = JoinSet::new();
     for (index, tracker) in (0_u8..).zip(config.trackers.iter().cloned()) {

@@ -1,7 +1,8 @@
-//! `.data_init_flag` on disk. Only what concerns the cluster is changed here, everything else in it stays as it was.
+//! `.data_init_flag` on disk. Only what concerns the cluster is changed here, everything else in it stays
+//! as it was.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fdfs_format::{FormatError, InitFlag};
@@ -44,28 +45,13 @@ pub(super) struct RecordFile {
 impl RecordFile {
     /// Reads the file; one that is not there means a first start, and is written. Blocks.
     pub(super) fn open(path: PathBuf, now: i64) -> Result<(Self, JoinRecord), RecordError> {
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => Some(bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(RecordError::Io { path, error }),
-        };
-        let flag = match bytes {
-            Some(bytes) => {
-                InitFlag::decode(&bytes).map_err(|error| RecordError::Format { path: path.clone(), error })?
-            }
-            None => {
-                let flag = InitFlag { storage_join_time: now, ..InitFlag::default() };
-                daemon::state_file::replace(&path, &flag.encode())
-                    .map_err(|error| RecordError::Io { path: path.clone(), error })?;
-                flag
-            }
-        };
+        let flag = read_or_create(&path, now)?;
         let record = to_record(&flag);
         Ok((Self { path, kept: Mutex::new(flag) }, record))
     }
 
-    /// Brings the newest record to disk. Does not return before it is there: a tracker must not be told what the next start
-    /// would not know.
+    /// Brings the newest record to disk. Does not return before it is there: a tracker must not be told
+    /// what the next start would not know.
     pub(super) async fn save(&self, newest: impl Fn() -> JoinRecord) {
         let mut kept = self.kept.lock().await;
         let mut complained = false;
@@ -94,6 +80,27 @@ impl RecordFile {
             sleep(RETRY).await;
         }
     }
+}
+
+/// Reads the file; one that is not there means a first start, and is written. Blocks.
+pub(crate) fn read_or_create(path: &Path, now: i64) -> Result<InitFlag, RecordError> {
+    match std::fs::read(path) {
+        Ok(bytes) => {
+            InitFlag::decode(&bytes).map_err(|error| RecordError::Format { path: path.to_owned(), error })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let flag = InitFlag { storage_join_time: now, ..InitFlag::default() };
+            write(path, &flag)?;
+            Ok(flag)
+        }
+        Err(error) => Err(RecordError::Io { path: path.to_owned(), error }),
+    }
+}
+
+/// Writes the file. Blocks.
+pub(crate) fn write(path: &Path, flag: &InitFlag) -> Result<(), RecordError> {
+    daemon::state_file::replace(path, &flag.encode())
+        .map_err(|error| RecordError::Io { path: path.to_owned(), error })
 }
 
 fn to_record(flag: &InitFlag) -> JoinRecord {

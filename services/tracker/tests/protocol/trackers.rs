@@ -23,7 +23,7 @@ fn a_single_tracker_leads_and_says_so() {
     assert_eq!(stats[0].host.to_string(), server.address.to_string());
     assert!(stats[0].is_leader && stats[0].is_active);
     assert_eq!(stats[0].connections.current_count, 2, "the storage's and this one");
-    assert_eq!(stats[0].version.to_string(), env!("CARGO_PKG_VERSION"));
+    assert_eq!(stats[0].version.to_string(), "6.16.1");
     client.get(&Request::ReselectLeader(Empty));
     client.get(&Request::GetLeader(Empty));
 }
