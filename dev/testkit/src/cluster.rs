@@ -291,7 +291,12 @@ impl Cluster {
     /// # Errors
     /// Shows file and lines.
     pub fn check_logs(&self, expected: &[&str]) -> Result<()> {
-        logs::check_folder(self.folder.path(), expected)
+        for node in self.trackers.iter().chain(&self.storages) {
+            // Nothing else of the folder: files that were stored may be called `*.log` too.
+            logs::check_file(&node.output, expected)?;
+            logs::check_folder(&node.base_path.join("logs"), expected)?;
+        }
+        Ok(())
     }
 }
 

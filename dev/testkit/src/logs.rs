@@ -13,21 +13,31 @@ pub fn unexpected<'a>(log: &'a str, expected: &[&str]) -> Vec<&'a str> {
     log.lines().filter(|line| is_loud(line) && !expected.iter().any(|text| line.contains(text))).collect()
 }
 
-/// Scans every `*.log` file below a folder, and fails on an unexpected line.
+/// Scans every `*.log` file below a folder, without following links, and fails on an unexpected line.
 ///
 /// # Errors
 /// Shows the file and the lines.
 pub fn check_folder(folder: &Path, expected: &[&str]) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        if kind.is_dir() {
             check_folder(&path, expected)?;
-        } else if path.extension().is_some_and(|extension| extension == "log") {
-            let log = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
-            let loud = unexpected(&log, expected);
-            ensure!(loud.is_empty(), "{}:\n{}", path.display(), loud.join("\n"));
+        } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "log") {
+            check_file(&path, expected)?;
         }
     }
+    Ok(())
+}
+
+/// Scans one file, and fails on an unexpected line.
+///
+/// # Errors
+/// Shows the file and the lines.
+pub fn check_file(path: &Path, expected: &[&str]) -> Result<()> {
+    let log = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
+    let loud = unexpected(&log, expected);
+    ensure!(loud.is_empty(), "{}:\n{}", path.display(), loud.join("\n"));
     Ok(())
 }
 
@@ -73,5 +83,14 @@ thread 'main' (12) panicked at src/main.rs:3:5:";
             words.contains("storaged.log") && words.contains("disk full") && !words.contains("tracker lost")
         );
         check_folder(folder.path(), &["tracker lost", "disk full", "panicked"]).unwrap();
+    }
+
+    #[test]
+    fn links_are_not_followed_neither_to_their_own_folder_nor_to_a_log() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("good.log"), "fine").unwrap();
+        std::os::unix::fs::symlink(".", folder.path().join("again")).unwrap();
+        std::os::unix::fs::symlink("good.log", folder.path().join("latest.log")).unwrap();
+        check_folder(folder.path(), &[]).unwrap();
     }
 }
