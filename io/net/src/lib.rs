@@ -6,14 +6,16 @@
 //!
 //! Will never know: commands, files, configuration files.
 //!
-//! Start reading at [`Conn`], then [`serve`].
+//! Start reading at [`Conn`], then [`serve`] and [`Workers`].
 
 mod conn;
 mod error;
 mod listen;
 mod serve;
+mod workers;
 
 pub use conn::{Conn, SCRATCH_LEN, with_scratch};
 pub use error::ConnError;
 pub use listen::{Listener, host_has_ipv4};
 pub use serve::{ConnCounters, ConnLimits, Stop, StopSource, serve};
+pub use workers::Workers;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Conn, Listener};
+use crate::{Conn, Listener, Workers};
 
 /// How long open connections may take to finish their request once the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -91,9 +92,10 @@ impl Stop {
     }
 }
 
-/// Accepts connections from all `listeners` until `stop`, running `handler` for each on the current
-/// runtime, then waits (bounded) until the open ones have finished.
+/// Accepts connections from all `listeners` until `stop`, running `handler` for each on one of the `workers`,
+/// then waits (bounded) until the open ones have finished.
 pub async fn serve<H, F>(
+    workers: Arc<Workers>,
     listeners: Vec<Listener>,
     limits: ConnLimits,
     counters: Arc<ConnCounters>,
@@ -106,6 +108,7 @@ pub async fn serve<H, F>(
     let mut loops = JoinSet::new();
     for listener in listeners {
         loops.spawn(accept_loop(
+            Arc::clone(&workers),
             listener,
             limits.clone(),
             Arc::clone(&counters),
@@ -117,13 +120,14 @@ pub async fn serve<H, F>(
 }
 
 async fn accept_loop<H, F>(
+    workers: Arc<Workers>,
     listener: Listener,
     limits: ConnLimits,
     counters: Arc<ConnCounters>,
     mut stop: Stop,
     handler: H,
 ) where
-    H: Fn(Conn) -> F,
+    H: Fn(Conn) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
     let mut open = JoinSet::new();
@@ -149,12 +153,18 @@ async fn accept_loop<H, F>(
             tracing::warn!(%peer, max_connections = limits.max_connections, "connection refused, too many are open");
             continue;
         }
-        let guard = Open::new(Arc::clone(&counters));
-        let work = handler(Conn::new(stream, peer, limits.network_timeout, stop.clone()));
-        open.spawn(async move {
-            work.await;
-            drop(guard);
-        });
+        let counted = Open::new(Arc::clone(&counters));
+        let Some((worker, place)) = workers.least() else { break };
+        let (handler, timeout, stop) = (handler.clone(), limits.network_timeout, stop.clone());
+        let work = async move {
+            // The runtime that accepted a connection is not the one that waits for it.
+            match stream.into_std().and_then(TcpStream::from_std) {
+                Ok(stream) => handler(Conn::new(stream, peer, timeout, stop)).await,
+                Err(error) => tracing::warn!(%peer, %error, "cannot serve a connection"),
+            }
+            drop((counted, place));
+        };
+        open.spawn_on(work, &worker.runtime);
     }
     drop(listener);
     let deadline = Instant::now() + DRAIN;

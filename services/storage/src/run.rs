@@ -13,7 +13,7 @@ use fdfs_conf::StorageConf;
 use fdfs_conf::storage::{DistributeMode, Durability, TimePrecision};
 use fdfs_fileid::StorePathIndex;
 use fdfs_format::{INIT_FLAG_FILE, STAT_FILE, StatFile};
-use net::{ConnCounters, ConnLimits, Listener, Stop, StopSource};
+use net::{ConnCounters, ConnLimits, Listener, Stop, StopSource, Workers};
 use parking_lot::Mutex;
 use storage_core::directories::{CursorPosition, Directories, DirectoryCursor};
 use storage_core::membership::ClusterView;
@@ -23,6 +23,7 @@ use store::marks::Owner;
 use store::{Store, StoreError, StoreSettings};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::access_log::AccessLog;
@@ -30,9 +31,6 @@ use crate::connection;
 use crate::content::Chunks;
 use crate::server::{ChangeClock, Server, unix_now};
 use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks, record};
-
-/// Stack of a worker thread; handlers keep their buffers elsewhere.
-const STACK_LEN: usize = 512 * 1024;
 
 /// Name of the access log below `logs/`.
 const ACCESS_LOG: &str = "storage_access.log";
@@ -181,6 +179,7 @@ pub(crate) fn launch(
     let hosts = conf.allow_hosts.clone();
     let work = Work {
         runtime,
+        workers: Arc::new(Workers::start("storage-net").map_err(StartError::Threads)?),
         listeners,
         limits: ConnLimits {
             max_connections: conf.network.max_connections as usize,
@@ -214,6 +213,7 @@ pub(crate) fn launch(
 
 struct Work {
     runtime: Runtime,
+    workers: Arc<Workers>,
     listeners: Vec<Listener>,
     limits: ConnLimits,
     stopping: Stop,
@@ -229,15 +229,18 @@ struct Work {
 
 /// Serves until told to stop, then brings everything to rest.
 fn run(work: Work) -> Result<(), StoreError> {
-    let Work { runtime, listeners, limits, stopping, server, data, flush_each, save_each, .. } = work;
+    let Work { runtime, workers, listeners, limits, stopping, server, data, flush_each, save_each, .. } = work;
     runtime.spawn(flush_binlog(Arc::clone(&server), flush_each, stopping.clone()));
     runtime.spawn(save_stats(Arc::clone(&server), data.clone(), save_each, stopping.clone()));
     let serving = Arc::clone(&server);
-    runtime.block_on(net::serve(listeners, limits, Arc::clone(&server.connections), stopping, move |conn| {
+    let counters = Arc::clone(&server.connections);
+    let handler = move |conn| {
         let server = Arc::clone(&serving);
         async move { connection::serve(&server, conn).await }
-    }));
+    };
+    runtime.block_on(net::serve(Arc::clone(&workers), listeners, limits, counters, stopping, handler));
     // Ends the tasks that are left, so that nothing changes any more when the store is closed.
+    drop(workers);
     runtime.shutdown_timeout(STOP_WAIT);
     #[cfg(test)]
     if work.crash.load(std::sync::atomic::Ordering::Acquire) {
@@ -283,14 +286,9 @@ fn open_store(conf: &StorageConf, data: &Path) -> Result<Store, StartError> {
     Ok(store)
 }
 
-/// The threads of the network: as many as processors. The store has its own.
+/// Accepts connections, talks to trackers and keeps time; connections are served elsewhere ([`Workers`]).
 fn runtime() -> Result<Runtime, StartError> {
-    Builder::new_multi_thread()
-        .thread_name("storage-net")
-        .thread_stack_size(STACK_LEN)
-        .enable_all()
-        .build()
-        .map_err(StartError::Threads)
+    Builder::new_current_thread().enable_all().build().map_err(StartError::Threads)
 }
 
 fn listen(conf: &StorageConf) -> Result<Vec<Listener>, StartError> {
@@ -354,7 +352,9 @@ async fn flush_binlog(server: Arc<Server>, each: Duration, mut stop: Stop) {
             _ = ticks.tick() => {}
             () = stop.wait() => return,
         }
-        if let Err(error) = server.store.binlog().flush() {
+        let flushing = Arc::clone(&server);
+        // The task can't be cancelled, and a panic has said so itself.
+        if let Ok(Err(error)) = spawn_blocking(move || flushing.store.binlog().flush()).await {
             tracing::error!(%error, "cannot write the binlog, its lines stay in memory and in the journal");
         }
     }
@@ -370,8 +370,10 @@ async fn save_stats(server: Arc<Server>, data: PathBuf, each: Duration, mut stop
         }
         let changes = server.stats.changes();
         if changes != saved {
-            write_stats(&server, &data);
-            saved = changes;
+            let (server, data) = (Arc::clone(&server), data.clone());
+            if spawn_blocking(move || write_stats(&server, &data)).await.is_ok() {
+                saved = changes;
+            }
         }
     }
 }

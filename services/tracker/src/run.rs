@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fdfs_conf::{ConfError, TrackerConf};
-use net::{ConnLimits, Listener, Stop, StopSource};
+use net::{ConnLimits, Listener, Stop, StopSource, Workers};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tracker_core::{Cluster, Saved};
@@ -150,7 +150,7 @@ impl Work {
         let (served, no_more) = oneshot::channel();
         let counters = Arc::clone(&shell.counters);
         let serving = async {
-            net::serve(listeners, limits, counters, stopping, move |conn| {
+            net::serve(Workers::here().into(), listeners, limits, counters, stopping, move |conn| {
                 connection::serve(Arc::clone(&shell), conn)
             })
             .await;

@@ -14,7 +14,7 @@ use crate::server::Server;
 
 /// Up to this length header and content go out together through one buffer; measured against `sendfile`,
 /// which wins beyond it.
-const SMALL_LEN: u64 = 64 * 1024;
+const SMALL_LEN: u64 = 32 * 1024;
 
 /// What is brought into the page cache at a time before it is sent.
 const WARM_STEP: u64 = 1 << 20;
