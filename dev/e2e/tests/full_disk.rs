@@ -255,7 +255,7 @@ fn a_disk_that_fills_up_in_the_middle_of_an_upload_leaves_nothing_of_it() {
 }
 
 #[test]
-fn a_burst_of_uploads_gets_what_there_is_room_for() {
+fn d22_a_burst_of_uploads_gets_what_there_is_room_for() {
     let Some(mut site) = Site::new() else { return };
     site.fill(20 * MIB);
     let storage = site.storage();
