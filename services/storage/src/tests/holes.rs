@@ -76,12 +76,9 @@ fn s1_names_longer_than_any_buffer_are_refused_and_the_longest_that_fit_are_not(
             assert_eq!(reply.status, Status::EINVAL, "{command} {len}");
         }
     }
-    // The name of a slave would be too long, and is all that is wrong with these.
     let mut client = storage.connect();
     for (command, body) in requests_about(&name(127)) {
-        if command != C::UploadSlave {
-            assert_eq!(client.ask(command, &[&body]).status, Status::ENOENT, "{command}");
-        }
+        assert_eq!(client.ask(command, &[&body]).status, Status::ENOENT, "{command}");
     }
 }
 
