@@ -94,6 +94,16 @@ fn names_that_lead_elsewhere_are_invalid() {
 }
 
 #[test]
+fn a_name_shorter_than_any_that_is_made_is_that_of_a_missing_file() {
+    let storage = TestStorage::start("");
+    let mut client = storage.connect();
+    let named = [&group("group1")[..], b"M00/00/00/wKgAxGhjJQCAKlw9AAAA"].concat();
+    for command in [C::QueryFileInfo, C::DeleteFile, C::GetMetadata] {
+        assert_eq!(client.ask(command, &[&named]).status, Status::ENOENT, "{command}");
+    }
+}
+
+#[test]
 fn another_group_is_invalid() {
     let storage = TestStorage::start("");
     let mut client = storage.connect();
