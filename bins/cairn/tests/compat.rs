@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use fdfs_proto::{StorageCommand, TrackerCommand};
@@ -75,4 +76,51 @@ fn every_hole_has_an_answer() {
     let holes = |letter: char, last: u32| (1..=last).map(move |number| format!("{letter}{number}"));
     assert_eq!(first_cells(&page, "Durability and consistency"), holes('D', 28).collect::<Vec<_>>());
     assert_eq!(first_cells(&page, "Security"), holes('S', 12).collect::<Vec<_>>());
+}
+
+/// The names of all tests below a folder that begin with the number of a hole.
+fn tests_of_holes(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            if !path.ends_with("target") {
+                tests_of_holes(&path, found);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            for line in fs::read_to_string(&path).unwrap().lines() {
+                let line = line.trim_start().trim_start_matches("async ");
+                let name =
+                    line.strip_prefix("fn ").and_then(|rest| rest.split_once('(')).map(|(name, _)| name);
+                found.extend(name.filter(|name| !holes_of(name).is_empty()).map(str::to_owned));
+            }
+        }
+    }
+}
+
+/// `d2_d16_the_log…` is a test of D2 and D16.
+fn holes_of(test: &str) -> Vec<String> {
+    let is_hole = |word: &&str| {
+        word.strip_prefix(['d', 's'])
+            .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    test.split('_').take_while(is_hole).map(str::to_uppercase).collect()
+}
+
+#[test]
+fn a_hole_is_called_tested_when_a_test_has_its_number_and_only_then() {
+    let mut tests = BTreeSet::new();
+    for layer in ["pure", "io", "services", "bins", "dev"] {
+        tests_of_holes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(layer), &mut tests);
+    }
+    let tested: BTreeSet<String> = tests.iter().flat_map(|test| holes_of(test)).collect();
+    let page = page();
+    let (_, holes) = page.split_once("\n## Holes of the original").unwrap();
+    let rows = holes.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" | "));
+    let called: BTreeSet<String> =
+        rows.filter(|(_, row)| row.contains("tested `")).map(|(hole, _)| hole.to_owned()).collect();
+    assert_eq!(called, tested);
+    // And what a row calls its test is the beginning of one.
+    for name in holes.split("tested `").skip(1).map(|rest| rest.split(['`', '…']).next().unwrap()) {
+        assert!(tests.iter().any(|test| test.starts_with(name)), "{name}");
+    }
 }

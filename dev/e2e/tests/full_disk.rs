@@ -22,6 +22,7 @@ const DOWNLOAD: u8 = 14;
 const GET_METADATA: u8 = 15;
 const UPLOAD_APPENDER: u8 = 23;
 const APPEND: u8 = 24;
+const MODIFY: u8 = 34;
 
 const ENOSPC: u8 = 28;
 const OK: Answer = Answer { status: 0, body: Vec::new() };
@@ -207,6 +208,10 @@ fn changes_on_a_full_disk_happen_or_do_not_but_never_by_half_and_never_later() {
         let more = content(7, len);
         let body = [&int8(appender.len())[..], &int8(more.len()), appender.as_bytes(), &more].concat();
         assert_eq!(site.ask(APPEND, &body).status, ENOSPC);
+        // The first of these bytes have room: they are where others are.
+        let place = [int8(appender.len()), int8(60_000), int8(more.len())].concat();
+        let body = [&place, appender.as_bytes(), &more].concat();
+        assert_eq!(site.ask(MODIFY, &body).status, ENOSPC);
         assert_eq!(site.store(UPLOAD, len), Err(ENOSPC));
     }
     assert_eq!(site.ask(SET_METADATA, &metadata(b"width\x02320")).status, ENOSPC);
@@ -250,7 +255,7 @@ fn a_disk_that_fills_up_in_the_middle_of_an_upload_leaves_nothing_of_it() {
 }
 
 #[test]
-fn a_burst_of_uploads_gets_what_there_is_room_for() {
+fn d22_a_burst_of_uploads_gets_what_there_is_room_for() {
     let Some(mut site) = Site::new() else { return };
     site.fill(20 * MIB);
     let storage = site.storage();

@@ -90,7 +90,7 @@ fn an_idle_tracker_and_an_idle_storage_are_small() {
 }
 
 #[test]
-fn ten_thousand_idle_connections_and_a_very_large_file_take_little_memory() {
+fn s9_ten_thousand_idle_connections_and_a_very_large_file_take_little_memory() {
     let connections = CONNECTIONS.min(connections_allowed());
     if connections < CONNECTIONS {
         println!("only {connections} connections: the limit of open files allows no more");
@@ -158,7 +158,7 @@ fn drip(mut wire: Wire, at_once: &[u8], bytes: &[u8]) -> Duration {
 }
 
 #[test]
-fn a_peer_that_sends_a_byte_a_second_is_dropped_and_stops_nobody() {
+fn s9_a_peer_that_sends_a_byte_a_second_is_dropped_and_stops_nobody() {
     // The body may take a second for each KiB in addition.
     let patience = Duration::from_secs(2 + 4 + 4);
     let cluster =

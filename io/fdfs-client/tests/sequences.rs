@@ -277,7 +277,7 @@ async fn an_appender_that_breaks_off_is_not_patched_together() {
 }
 
 #[tokio::test]
-async fn a_damaged_copy_is_replaced_by_another_storages() {
+async fn d21_a_damaged_copy_is_replaced_by_another_storages() {
     let damaged = Peer::start(vec![talk(vec![reply(0, b"jello fastdfs\n")])]).await;
     let storage = Peer::start(vec![talk(vec![reply(0, CONTENT)])]).await;
     let tracker = Peer::start(vec![talk(vec![
@@ -292,7 +292,7 @@ async fn a_damaged_copy_is_replaced_by_another_storages() {
 }
 
 #[tokio::test]
-async fn a_damaged_copy_is_an_error_when_there_is_no_other_and_no_file_is_left() {
+async fn d21_a_damaged_copy_is_an_error_when_there_is_no_other_and_no_file_is_left() {
     let damaged = Peer::start(vec![talk(vec![reply(0, b"jello fastdfs\n")])]).await;
     let tracker = Peer::start(vec![talk(vec![
         reply(0, &fetch_body(damaged.address)),

@@ -11,11 +11,13 @@
 mod conn;
 mod error;
 mod listen;
+mod look_up;
 mod serve;
 mod workers;
 
 pub use conn::{Conn, SCRATCH_LEN, with_scratch};
 pub use error::ConnError;
 pub use listen::{Listener, host_has_ipv4};
+pub use look_up::look_up;
 pub use serve::{ConnCounters, ConnLimits, Stop, StopSource, serve};
 pub use workers::Workers;

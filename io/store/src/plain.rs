@@ -7,8 +7,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use fdfs_format::journal::Change;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, UTIME_OMIT};
-use rustix::io::Errno;
+use rustix::fs::{
+    AtFlags, FallocateFlags, FileType, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, UTIME_OMIT,
+};
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::mutation::Seen;
 use crate::path::temp_path;
@@ -64,8 +66,8 @@ impl Plain<'_> {
         Ok(std::ffi::OsString::from_vec(target.into_bytes()).into())
     }
 
-    /// Does a change to the files. A failed change leaves what was there, except that bytes overwritten in
-    /// place by a `Write` or `Splice` that the disk refused stay overwritten.
+    /// Does a change to the files. A failed change leaves what was there, on a full disk too; only where a disk breaks
+    /// in the middle of a `Write` or `Splice`, bytes that were overwritten in place stay overwritten.
     pub(crate) fn apply(&self, change: &Change<'_>, mtime: u32, mode: Turn) -> io::Result<()> {
         let result = match *change {
             Change::Create { name, content } => self.create(text(name)?, content, mtime, mode),
@@ -187,6 +189,7 @@ impl Plain<'_> {
     fn write(&self, name: &str, offset: u64, content: &[u8], mtime: u32) -> io::Result<()> {
         let file = self.open_for_writing(name)?;
         let before = file.metadata()?.len();
+        make_room(&file, before, offset, content.len() as u64)?;
         let written = file.write_all_at(content, offset);
         undo_growth(&file, before, written)?;
         set_mtime(&file, mtime)
@@ -196,6 +199,7 @@ impl Plain<'_> {
         let file = self.open_for_writing(name)?;
         let before = file.metadata()?.len();
         let staged = File::open(temp_path(self.temp_dir, temp))?;
+        make_room(&file, before, offset, staged.metadata()?.len())?;
         let copied = copy(&staged, &file, offset);
         undo_growth(&file, before, copied)?;
         set_mtime(&file, mtime)
@@ -234,6 +238,23 @@ pub(crate) fn is_link(stat: &Stat) -> bool {
 /// What tells whether a file has changed.
 pub(crate) fn seen(stat: &Stat) -> Seen {
     Seen { size: stat.st_size.unsigned_abs(), mtime: (stat.st_mtime, stat.st_mtime_nsec) }
+}
+
+/// Takes up the room for `len` bytes at `offset` of a file of `size` bytes before any of them overwrites another: what a
+/// full disk would stop half way could not be had back. Bytes at the end overwrite nothing.
+fn make_room(file: &File, size: u64, offset: u64, len: u64) -> io::Result<()> {
+    if offset >= size || len == 0 {
+        return Ok(());
+    }
+    match retry_on_intr(|| rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, offset, len)) {
+        // A file system that can't say so in advance.
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(error) => {
+            // What it did take up behind the end goes back.
+            file.set_len(size)?;
+            Err(error.into())
+        }
+    }
 }
 
 /// Takes a failed write's growth back, so that no reader sees half of it.

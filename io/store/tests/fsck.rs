@@ -208,7 +208,7 @@ fn a_store_with_files_of_every_kind_is_clean() {
 }
 
 #[test]
-fn content_is_read_only_on_request() {
+fn d21_content_that_is_not_what_its_id_says_is_found_when_it_is_read() {
     let (shop, name) = Shop::with_hello();
     File::options().write(true).open(shop.path(&name)).unwrap().write_all_at(b"J", 0).unwrap();
     let (findings, summary) = run(&FsckSettings { content: false, ..shop.settings() });

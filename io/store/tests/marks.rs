@@ -122,7 +122,7 @@ fn an_empty_disk_of_another_storage_is_refused_too() {
 }
 
 #[test]
-fn a_base_path_that_was_lost_is_told_from_a_foreign_disk() {
+fn d23_a_base_path_that_was_lost_is_told_from_a_foreign_disk() {
     let disk = Disk::in_use().marked(&format!("store_path_mark={MARK}\n"));
     let reason = disk.refused(&Marks::new());
     assert!(reason.contains("base_path is another than before, or its data was lost"), "{reason}");

@@ -101,7 +101,7 @@ async fn an_orderly_end_leaves_an_empty_journal_and_nothing_to_do_again() {
 }
 
 #[tokio::test]
-async fn a_file_whose_pages_were_lost_in_a_power_cut_comes_back_from_the_journal() {
+async fn d1_a_file_whose_pages_were_lost_in_a_power_cut_comes_back_from_the_journal() {
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
     put(&store, &normal(1), b"hello").await;
@@ -226,7 +226,7 @@ async fn an_upload_that_is_given_up_leaves_no_file_and_gives_its_space_back() {
 }
 
 #[tokio::test]
-async fn more_than_there_is_room_for_is_promised_to_nobody() {
+async fn d22_more_than_there_is_room_for_is_promised_to_nobody() {
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
     let half = store.usage(M00).unwrap().free / 5 * 3;
@@ -238,7 +238,7 @@ async fn more_than_there_is_room_for_is_promised_to_nobody() {
 }
 
 #[tokio::test]
-async fn what_unfinished_uploads_left_is_removed_at_the_start() {
+async fn d13_what_unfinished_uploads_left_is_removed_at_the_start() {
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
     std::mem::forget(staged(&store, &[9; 200_000]).await);
@@ -253,7 +253,7 @@ async fn what_unfinished_uploads_left_is_removed_at_the_start() {
 }
 
 #[tokio::test]
-async fn a_taken_name_is_refused_when_it_is_fixed_and_avoided_when_it_is_fresh() {
+async fn d14_a_taken_name_is_refused_when_it_is_fixed_and_avoided_when_it_is_fresh() {
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
     put(&store, &normal(0), b"hello").await;
@@ -466,7 +466,7 @@ async fn only_appenders_can_be_changed() {
 }
 
 #[tokio::test]
-async fn a_regenerated_file_moves_with_its_metadata() {
+async fn d18_a_regenerated_file_moves_with_its_metadata() {
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
     put(&store, &appender(1), b"hello fastdfs\n").await;
@@ -540,7 +540,7 @@ async fn a_link_out_of_the_store_is_not_followed_and_one_within_it_is() {
 }
 
 #[tokio::test]
-async fn an_incomplete_line_at_the_end_of_the_binlog_is_cut_off() {
+async fn d5_an_incomplete_line_at_the_end_of_the_binlog_is_cut_off() {
     let dir = TempDir::new().unwrap();
     let sync = dir.path().join("data/sync");
     fs::create_dir_all(&sync).unwrap();
@@ -552,7 +552,7 @@ async fn an_incomplete_line_at_the_end_of_the_binlog_is_cut_off() {
 }
 
 #[tokio::test]
-async fn the_newest_binlog_is_found_without_the_index_file_and_an_existing_one_is_never_removed() {
+async fn d28_the_newest_binlog_is_found_without_the_index_file_and_an_existing_one_is_never_removed() {
     let dir = TempDir::new().unwrap();
     let sync = dir.path().join("data/sync");
     fs::create_dir_all(&sync).unwrap();

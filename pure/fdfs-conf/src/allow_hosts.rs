@@ -76,13 +76,22 @@ impl AllowHosts {
         !self.everybody && self.ips.is_empty() && self.networks.is_empty() && self.names.is_empty()
     }
 
-    /// The host names in the patterns. Somebody with a network looks them up and hands each address to [`AllowHosts::add_ip`].
+    /// The host names in the patterns: nobody is allowed by them before they are looked up.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
     }
 
-    /// Allows one more address, for example of a name that was looked up.
-    pub fn add_ip(&mut self, ip: IpAddr) {
+    /// With the addresses of the names, as somebody with a network finds them. A name without address allows nobody.
+    #[must_use]
+    pub fn resolve(&self, look_up: &mut dyn FnMut(&str) -> Vec<IpAddr>) -> AllowHosts {
+        let mut resolved = self.clone();
+        for name in self.names() {
+            look_up(name).into_iter().for_each(|ip| resolved.add_ip(ip));
+        }
+        resolved
+    }
+
+    fn add_ip(&mut self, ip: IpAddr) {
         self.ips.insert(ip.to_canonical());
     }
 

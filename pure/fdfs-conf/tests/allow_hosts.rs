@@ -79,7 +79,7 @@ fn networks_cover_their_addresses_even_when_written_with_a_host_part() {
 
 #[test]
 fn names_wait_to_be_looked_up_and_keep_the_width_of_their_numbers() {
-    let mut allowed = allowing(&["host[08-10,1-2].domain.com", "gate"]);
+    let allowed = allowing(&["host[08-10,1-2].domain.com", "gate"]);
     let names: Vec<&str> = allowed.names().collect();
     assert_eq!(
         names,
@@ -94,8 +94,12 @@ fn names_wait_to_be_looked_up_and_keep_the_width_of_their_numbers() {
     );
     assert!(!allowed.is_nobody());
     assert_allows(&allowed, &[], &["10.0.0.1"]);
-    allowed.add_ip(ip("10.0.0.1"));
-    assert_allows(&allowed, &["10.0.0.1"], &["10.0.0.2"]);
+    let found = allowed.resolve(&mut |name| match name {
+        "gate" => vec![ip("10.0.0.1"), ip("fd00::1")],
+        _ => vec![],
+    });
+    assert_allows(&found, &["10.0.0.1", "fd00::1"], &["10.0.0.2"]);
+    assert_allows(&allowed, &[], &["10.0.0.1"]);
 }
 
 #[test]

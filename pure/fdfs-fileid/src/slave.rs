@@ -6,7 +6,8 @@ use crate::{ExtName, FILE_NAME_LEN_MAX, FileName, NameError, SlavePrefix};
 /// Shortest name a slave can be derived from.
 const MASTER_LEN_MIN: usize = 34;
 
-/// The name of a slave: the master's without its extension, the prefix, and the slave's own extension if any.
+/// The name of a slave: the master's without its extension, the prefix, and the slave's own extension if any, which may
+/// come with its dot.
 ///
 /// Refused: a master shorter than 34 characters, a result of 128 and more, a result ending in `-m` (it would be
 /// some file's metadata), and a result so short that readers would take it for an ordinary file and trust the
@@ -20,10 +21,10 @@ pub fn slave_name(master: &FileName, prefix: &SlavePrefix, ext: &ExtName) -> Res
     let mut text = String::with_capacity(FILE_NAME_LEN_MAX);
     text.push_str(master.without_extension());
     text.push_str(prefix.as_str());
-    if !ext.is_empty() {
+    if !ext.is_empty() && !ext.as_str().starts_with('.') {
         text.push('.');
-        text.push_str(ext.as_str());
     }
+    text.push_str(ext.as_str());
     if text.ends_with(METADATA_SUFFIX) {
         return Err(NameError::Metadata);
     }

@@ -168,6 +168,12 @@ fn a_slave_keeps_the_masters_digits_and_takes_its_own_extension() {
 }
 
 #[test]
+fn a_slaves_extension_may_come_with_its_dot() {
+    let slave = slave_name(&name(NORMAL), &prefix("_150x150"), &ext(".jpg")).unwrap();
+    assert_eq!(slave.as_str(), "M00/00/1B/wKgAxGhjJQCAKlw9AAAADg4Qul0482_150x150.jpg");
+}
+
+#[test]
 fn a_slave_without_extension_loses_the_masters() {
     let slave = slave_name(&name(NORMAL), &prefix("_original"), &ExtName::NONE).unwrap();
     assert_eq!(slave.as_str(), "M00/00/1B/wKgAxGhjJQCAKlw9AAAADg4Qul0482_original");

@@ -34,8 +34,6 @@ pub const QUERY_NAME_LEN_MIN: usize = 22;
 pub const APPENDER_NAME_LEN_MIN: usize = 44;
 /// Shortest name of a master: more than the path alone.
 pub const MASTER_NAME_LEN_MIN: usize = 11;
-/// Shortest name in a file-information query: path 10 and base64 27.
-pub const INFO_NAME_LEN_MIN: usize = 37;
 /// Longest name in a file-information query.
 pub const INFO_NAME_LEN_MAX: usize = 131;
 /// The names in a CREATE_LINK together.

@@ -92,13 +92,15 @@ impl Naming {
 /// The id of a storage where none are given: the text of its IPv4 address, or a short code for IPv6, whose
 /// texts are too long for the field (wire protocol: JOIN).
 ///
-/// The code is the base64 of the CRC-32 state over the text, not finalised, as eight bytes.
+/// The code is the base64 of the CRC-32 state over the text, not finalised, as eight bytes; the original fills it up to a
+/// multiple of four with its padding, a dot.
 pub fn id_of_addr(addr: IpAddr) -> Option<StorageId> {
     match addr.to_canonical() {
         IpAddr::V4(v4) => StorageId::new(v4.to_string().as_bytes()),
         IpAddr::V6(v6) => {
             let state = !crc32fast::hash(v6.to_string().as_bytes());
-            StorageId::new(base64_url(&u64::from(state).to_le_bytes()).as_bytes())
+            let code = base64_url(&u64::from(state).to_le_bytes()) + ".";
+            StorageId::new(code.as_bytes())
         }
     }
 }

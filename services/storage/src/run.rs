@@ -176,7 +176,13 @@ pub(crate) fn launch(
         ?addresses,
         "storage started"
     );
-    let hosts = conf.allow_hosts.clone();
+    let hosts = conf.allow_hosts.resolve(&mut |name| {
+        let found = net::look_up(name);
+        if found.is_empty() {
+            tracing::warn!(name, "allow_hosts: the name has no address");
+        }
+        found
+    });
     let work = Work {
         runtime,
         workers: Arc::new(Workers::start("storage-net").map_err(StartError::Threads)?),

@@ -97,8 +97,11 @@ impl Running {
 pub fn start(conf: &TrackerConf) -> Result<Running, StartError> {
     let data = conf.base_path.join("data");
     std::fs::create_dir_all(&data).map_err(|error| StartError::BasePath { path: data.clone(), error })?;
-    let ids = conf.identity.storage_ids.as_ref().map(names::storage_ids).transpose()?;
-    let allowed = names::allow_hosts(&conf.allow_hosts);
+    let mut resolved = conf.clone();
+    resolved.resolve_storage_ids(&mut names::of_storage)?;
+    let conf = &resolved;
+    let ids = conf.identity.storage_ids.clone().map(Arc::new);
+    let allowed = conf.allow_hosts.resolve(&mut names::allowed);
     let tables = state::read(&data)?;
     let runtime = runtime(conf)?;
     let inside = runtime.enter();

@@ -4,7 +4,7 @@
 
 use super::FileAsk;
 use crate::field::{Reader, put_int8};
-use crate::limits::{INFO_NAME_LEN_MAX, INFO_NAME_LEN_MIN};
+use crate::limits::INFO_NAME_LEN_MAX;
 use crate::{AddrWidth, DecodeError, GroupField, IpText, RawName, Why};
 
 /// What the status byte of the request asks for.
@@ -35,7 +35,7 @@ pub struct Ask<'a> {
     pub flags: Flags,
     /// The group; must be the storage's own.
     pub group: GroupField,
-    /// The file, 37..=131 bytes.
+    /// The file, 1..=131 bytes.
     pub name: RawName<'a>,
 }
 
@@ -43,10 +43,9 @@ impl<'a> Ask<'a> {
     /// Reads the status byte of the header and the body.
     ///
     /// # Errors
-    /// [`Why::Length`] for a name outside 37..=131 bytes.
+    /// [`Why::Length`] for a name outside 1..=131 bytes.
     pub fn decode(status: u8, body: &'a [u8]) -> Result<Ask<'a>, DecodeError> {
-        let FileAsk { group, name } =
-            FileAsk::decode_within("query_file_info", body, INFO_NAME_LEN_MIN, INFO_NAME_LEN_MAX)?;
+        let FileAsk { group, name } = FileAsk::decode_within("query_file_info", body, 1, INFO_NAME_LEN_MAX)?;
         Ok(Ask { flags: Flags::from_status(status), group, name })
     }
 

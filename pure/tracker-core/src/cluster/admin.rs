@@ -112,7 +112,8 @@ impl Cluster {
     ) -> Result<Reply, Refusal> {
         let (group, id) = match of {
             Some(named) => named,
-            None => self.joined(from)?,
+            // From a connection that has not joined, a body without names is one of the wrong length.
+            None => self.joined(from).map_err(|_| Refusal::BadValue)?,
         };
         let member = self.group(group)?.members.get(&id).ok_or(Refusal::UnknownStorage)?;
         let page = self.changelog.page(member.changelog_offset).to_vec();

@@ -96,6 +96,14 @@ fn the_changelog_of_somebody_unknown_is_refused() {
 }
 
 #[test]
+fn without_a_join_a_question_for_the_changelog_says_whose() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.1"]);
+    assert_eq!(t.client(Request::ReadChangelog { of: None }), Err(Refusal::BadValue));
+    assert_eq!(Refusal::BadValue.status(), Status::EINVAL);
+}
+
+#[test]
 fn only_an_empty_group_can_be_deleted() {
     let mut t = Script::new();
     t.serving("group1", &["10.0.0.1"]);

@@ -311,7 +311,6 @@ fn commands_that_need_a_join_are_refused_without_one() {
         Request::TrunkFileId,
         Request::ReportTrunkFileId { id: 1 },
         Request::ReportTrunkFree { free_mb: 1 },
-        Request::ReadChangelog { of: None },
     ];
     for ask in asks {
         let shown = format!("{ask:?}");

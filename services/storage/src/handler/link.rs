@@ -62,9 +62,9 @@ async fn link(server: &Server, ask: &Ask<'_>) -> Result<Done, Status> {
 async fn slave_of(server: &Server, ask: &Ask<'_>, ext: &ExtName) -> Result<FileName, Status> {
     let master = server.name(ask.master)?;
     let prefix = SlavePrefix::parse(ask.prefix.as_bytes()).map_err(|_| Status::EINVAL)?;
+    server.store.open_file(&master).await.map_err(|error| answer::status(&error))?;
     let name = slave_name(&master, &prefix, ext).map_err(|_| Status::EINVAL)?;
     name.check_client().map_err(|_| Status::EINVAL)?;
-    server.store.open_file(&master).await.map_err(|error| answer::status(&error))?;
     Ok(name)
 }
 

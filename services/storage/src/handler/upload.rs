@@ -146,9 +146,9 @@ async fn slave_of(server: &Server, known: &Known, ask: &upload_slave::Ask<'_>) -
     let master = server.name(ask.master)?;
     let prefix = ask.slave_prefix().map_err(|_| Status::EINVAL)?;
     let ext = ask.ext_name().map_err(|_| Status::EINVAL)?;
+    server.store.open_file(&master).await.map_err(|error| answer::status(&error))?;
     let name = slave_name(&master, &prefix, &ext).map_err(|_| Status::EINVAL)?;
     name.check_client().map_err(|_| Status::EINVAL)?;
-    server.store.open_file(&master).await.map_err(|error| answer::status(&error))?;
     // Looked at once more when the content is here; this spares a client from sending it in vain.
     if server.store.open_file(&name).await.is_ok() {
         return Err(Status::EEXIST);

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fdfs_conf::StorageConf;
 use fdfs_fileid::{FileName, GroupName, Source};
@@ -205,6 +205,16 @@ impl Client {
             }
             Err(_) => false,
         }
+    }
+}
+
+/// Waits for what the server comes to without telling anybody.
+#[track_caller]
+pub(super) fn until(what: &str, mut there: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !there() {
+        assert!(Instant::now() < end, "still waiting: {what}");
+        std::thread::yield_now();
     }
 }
 

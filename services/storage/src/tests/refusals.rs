@@ -2,12 +2,11 @@
 
 use std::io::Write;
 use std::net::Shutdown;
-use std::time::Duration;
 
 use fdfs_fileid::FileName;
 use fdfs_proto::{Status, StorageCommand as C};
 
-use super::client::{TestStorage, group, number};
+use super::client::{TestStorage, group, number, until};
 
 /// Sends a request in which the header announces `len` and nothing or little follows.
 fn announce(storage: &TestStorage, command: u8, len: i64, body: &[u8]) -> super::client::Client {
@@ -95,6 +94,16 @@ fn names_that_lead_elsewhere_are_invalid() {
 }
 
 #[test]
+fn a_name_shorter_than_any_that_is_made_is_that_of_a_missing_file() {
+    let storage = TestStorage::start("");
+    let mut client = storage.connect();
+    let named = [&group("group1")[..], b"M00/00/00/wKgAxGhjJQCAKlw9AAAA"].concat();
+    for command in [C::QueryFileInfo, C::DeleteFile, C::GetMetadata] {
+        assert_eq!(client.ask(command, &[&named]).status, Status::ENOENT, "{command}");
+    }
+}
+
+#[test]
 fn another_group_is_invalid() {
     let storage = TestStorage::start("");
     let mut client = storage.connect();
@@ -123,11 +132,9 @@ fn a_client_that_goes_away_in_the_middle_leaves_nothing() {
     }
     // The server is done with them when it has closed them all.
     let server = storage.running.as_ref().unwrap();
-    let end = std::time::Instant::now() + Duration::from_secs(20);
-    while server.connections() > 0 || storage.temps() > 0 {
-        assert!(std::time::Instant::now() < end, "connections stay open, or temporary files stay");
-        std::thread::yield_now();
-    }
+    until("connections are closed, temporary files gone", || {
+        server.connections() == 0 && storage.temps() == 0
+    });
     assert_eq!((storage.files(), storage.temps()), (vec![], 0));
     assert_eq!(server.promised(), 0);
 }
@@ -191,4 +198,10 @@ fn one_connection_more_than_allowed_is_closed_and_the_others_stay() {
 fn a_host_that_is_not_allowed_is_closed_without_an_answer() {
     let storage = TestStorage::start("allow_hosts=10.0.0.1");
     assert!(!storage.connect().is_open());
+}
+
+#[test]
+fn a_host_that_is_allowed_by_its_name_is_served() {
+    let storage = TestStorage::start("allow_hosts=localhost\nallow_hosts=name.invalid");
+    assert!(storage.connect().is_open());
 }
