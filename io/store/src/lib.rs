@@ -2,8 +2,8 @@
 //!
 //! Everything that holds or changes a file goes through [`Store`]: the server's commands, later replication,
 //! scrub, recovery and HTTP. How a file is kept is nobody else's business: a reader gets a [`StoredFile`]
-//! (an open descriptor, an offset and a length), a writer hands over content and gets a name. Today there is
-//! one layout, the original's plain files (`plain.rs`).
+//! (an open descriptor, an offset and a length), a writer hands over content and gets a name. There are two layouts:
+//! the original's plain files (`plain.rs`), and packs for small ones (`pack/`).
 //!
 //! Will never know: sockets, commands, trackers, groups.
 //!
@@ -21,6 +21,7 @@ pub mod fsck;
 mod journal;
 pub mod marks;
 mod mutation;
+mod pack;
 mod path;
 mod plain;
 mod pool;
@@ -32,7 +33,8 @@ mod writer;
 
 pub use error::StoreError;
 pub use mutation::{Content, MetadataUpdate, NewName};
+pub use pack::PackUsage;
 pub use path::Usage;
 pub use staged::Staged;
-pub use store::{Durability, OpenReport, Store, StoreSettings};
+pub use store::{Durability, OpenReport, Packing, Store, StoreSettings};
 pub use stored::StoredFile;

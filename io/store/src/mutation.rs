@@ -85,13 +85,48 @@ pub(crate) struct Job {
     pub(crate) reply: oneshot::Sender<Result<Outcome, StoreError>>,
 }
 
-/// A mutation that has been checked: the entries that make it certain and then do it.
-pub(crate) struct Prepared {
+/// A mutation that has been checked: what makes it certain and then does it. It is about plain files or about packed
+/// ones, never about both: the metadata of a file is kept as the file is.
+pub(crate) struct Checked {
+    /// Changes of plain files.
     pub(crate) entries: Vec<OwnedEntry>,
+    /// Changes of packed files.
+    pub(crate) packed: Vec<PackedChange>,
     pub(crate) outcome: Outcome,
     /// The temporary file that an entry adopts or splices.
     pub(crate) staged: Option<Staged>,
+}
+
+impl Checked {
+    /// Nothing has to be done.
+    pub(crate) fn nothing(outcome: Outcome) -> Self {
+        Self { entries: Vec::new(), packed: Vec::new(), outcome, staged: None }
+    }
+
+    pub(crate) fn plain(entries: Vec<OwnedEntry>, outcome: Outcome) -> Self {
+        Self { entries, ..Self::nothing(outcome) }
+    }
+
+    pub(crate) fn packed(packed: Vec<PackedChange>, outcome: Outcome) -> Self {
+        Self { packed, ..Self::nothing(outcome) }
+    }
+}
+
+/// A checked mutation in a batch.
+pub(crate) struct Prepared {
+    pub(crate) checked: Checked,
     pub(crate) reply: oneshot::Sender<Result<Outcome, StoreError>>,
+}
+
+/// A change of a packed file.
+pub(crate) struct PackedChange {
+    pub(crate) name: FileName,
+    /// All of its content from now on; `None` when it goes.
+    pub(crate) content: Option<Bytes>,
+    /// Letter of the binlog line.
+    pub(crate) op: char,
+    /// Time of the binlog line, and of the file, Unix seconds.
+    pub(crate) time: u32,
 }
 
 /// An entry that owns what it is about.

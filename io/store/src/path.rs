@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
 use crate::StoreError;
+use crate::pack::Packs;
 use crate::plain::Plain;
 use crate::pool::Pool;
 
@@ -34,6 +35,7 @@ pub(crate) struct Files {
     pub(crate) data_fd: OwnedFd,
     pub(crate) temp_dir: PathBuf,
     pub(crate) journal_dir: PathBuf,
+    pub(crate) pack_dir: PathBuf,
     _lock: File,
 }
 
@@ -42,8 +44,8 @@ impl Files {
         let unusable = |reason: String| StoreError::Unusable { path: root.to_owned(), reason };
         let data = root.join("data");
         let own = data.join(OWN_DIR);
-        let (temp_dir, journal_dir) = (own.join("tmp"), own.join("journal"));
-        for dir in [&temp_dir, &journal_dir] {
+        let (temp_dir, journal_dir, pack_dir) = (own.join("tmp"), own.join("journal"), own.join("packs"));
+        for dir in [&temp_dir, &journal_dir, &pack_dir] {
             fs::create_dir_all(dir)
                 .map_err(|error| unusable(format!("cannot create {}: {error}", dir.display())))?;
         }
@@ -52,7 +54,7 @@ impl Files {
             .map_err(|_| unusable("another storage process is using this store path".into()))?;
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let data_fd = rustix::fs::open(&data, flags, Mode::empty())?;
-        Ok(Self { data, data_fd, temp_dir, journal_dir, _lock: lock })
+        Ok(Self { data, data_fd, temp_dir, journal_dir, pack_dir, _lock: lock })
     }
 
     /// The files in the original's layout.
@@ -64,15 +66,17 @@ impl Files {
 /// One store path, open.
 pub(crate) struct StorePath {
     pub(crate) files: Arc<Files>,
+    pub(crate) packs: Arc<Packs>,
     pub(crate) pool: Pool,
     next_temp: AtomicU64,
     promised: AtomicU64,
 }
 
 impl StorePath {
-    pub(crate) fn new(files: Arc<Files>, index: usize) -> io::Result<Self> {
+    pub(crate) fn new(files: Arc<Files>, packs: Arc<Packs>, index: usize) -> io::Result<Self> {
         Ok(Self {
             files,
+            packs,
             pool: Pool::start(&format!("store-path-{index}"))?,
             next_temp: AtomicU64::new(1),
             promised: AtomicU64::new(0),

@@ -10,6 +10,7 @@ use fdfs_format::journal::Change;
 use crate::StoreError;
 use crate::binlog::Binlog;
 use crate::journal::{Replay, replay};
+use crate::pack::{Loaded, RecordLine};
 use crate::path::Files;
 use crate::plain::Turn;
 
@@ -25,7 +26,11 @@ pub(crate) struct Recovered {
 
 /// Brings all store paths and the binlog to the state that was acknowledged, durably, and leaves empty
 /// journals and no temporary files.
-pub(crate) fn recover(paths: &[Arc<Files>], binlog: &Binlog) -> Result<Vec<Recovered>, StoreError> {
+pub(crate) fn recover(
+    paths: &[Arc<Files>],
+    packs: &[Loaded],
+    binlog: &Binlog,
+) -> Result<Vec<Recovered>, StoreError> {
     for path in paths {
         remove_dir(path, DONE_DIR)?;
     }
@@ -35,7 +40,7 @@ pub(crate) fn recover(paths: &[Arc<Files>], binlog: &Binlog) -> Result<Vec<Recov
         let entries = redo(path, journal)?;
         found.push(Recovered { entries: entries as u64, damaged: journal.damaged() });
     }
-    complete_binlog(&journals, binlog)?;
+    complete_binlog(&journals, packs, binlog)?;
     binlog.sync()?;
     for (path, journal) in paths.iter().zip(&journals) {
         if !journal.is_empty() {
@@ -113,29 +118,45 @@ fn taken_back(journal: &Replay) -> io::Result<HashSet<usize>> {
     Ok(found)
 }
 
-/// Adds the lines that the binlog lacks, in the order of their entries.
-fn complete_binlog(journals: &[Replay], binlog: &Binlog) -> io::Result<()> {
-    let Some(from) = journals.iter().filter(|j| !j.is_empty()).filter_map(Replay::binlog_from).min() else {
-        return Ok(());
-    };
+/// Adds the lines that the binlog lacks, in the order of their times; of equal times, those of journals in the order of
+/// store paths, then of entries, and then those of packs likewise.
+fn complete_binlog(journals: &[Replay], packs: &[Loaded], binlog: &Binlog) -> io::Result<()> {
+    let of_journals = journals.iter().filter(|j| !j.is_empty()).filter_map(Replay::binlog_from);
+    let of_packs = packs.iter().filter_map(|packs| packs.binlog_from);
+    let Some(from) = of_journals.chain(of_packs).min() else { return Ok(()) };
     let mut there: HashMap<Vec<u8>, u32> = HashMap::new();
     binlog.lines_from(from, |line| *there.entry(line.to_vec()).or_default() += 1)?;
+    let mut missing: Vec<(u64, Vec<u8>)> = Vec::new();
+    let mut expect = |line: &[u8]| match there.get_mut(line) {
+        Some(count) if *count > 0 => *count -= 1,
+        _ => missing.push((time_of(line), line.to_vec())),
+    };
     for journal in journals {
         let taken_back = taken_back(journal)?;
         journal.for_each(|index, entry| {
-            if taken_back.contains(&index) {
-                return Ok(());
-            }
-            for line in entry.line.split_inclusive(|&byte| byte == b'\n') {
-                match there.get_mut(line) {
-                    Some(count) if *count > 0 => *count -= 1,
-                    _ => binlog.append(line),
-                }
+            if !taken_back.contains(&index) {
+                entry.line.split_inclusive(|&byte| byte == b'\n').for_each(&mut expect);
             }
             Ok(())
         })?;
     }
+    for (index, packs) in packs.iter().enumerate() {
+        for RecordLine { time, op, name } in &packs.lines {
+            let mut line = format!("{time} {} M{index:02X}/", char::from(*op)).into_bytes();
+            line.extend_from_slice(name);
+            line.push(b'\n');
+            expect(&line);
+        }
+    }
+    missing.sort_by_key(|(time, _)| *time);
+    missing.iter().for_each(|(_, line)| binlog.append(line));
     binlog.flush()
+}
+
+/// The time that a binlog line begins with.
+fn time_of(line: &[u8]) -> u64 {
+    let digits = line.split(|&byte| byte == b' ').next().unwrap_or_default();
+    std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
 fn remove_dir(path: &Files, name: &str) -> io::Result<()> {

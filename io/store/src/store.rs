@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use fdfs_fileid::{FileName, Kind, StorePathIndex};
 use parking_lot::Mutex;
@@ -11,9 +12,10 @@ use parking_lot::Mutex;
 use crate::binlog::Binlog;
 use crate::journal::{Journal, JournalSettings};
 use crate::mutation::{Content, MetadataUpdate, Mutation, NewName, Outcome};
+use crate::pack::{self, CompactSettings, Compactor, PackSettings, PackUsage};
 use crate::path::{Files, StorePath, Usage};
 use crate::recover::recover;
-use crate::writer::{Writer, WriterThread};
+use crate::writer::{Writer, WriterParts, WriterThread};
 use crate::{Staged, StoreError, StoredFile};
 
 /// Longest journal segment, bytes; there are two at least.
@@ -44,6 +46,30 @@ pub struct StoreSettings {
     pub inline_max: usize,
     /// Journal space of each store path, bytes.
     pub journal_len: u64,
+    /// How small files are packed.
+    pub packing: Packing,
+    /// How long a change waits for others before all are synced together; zero never waits, and those that come
+    /// during one sync share the next.
+    pub commit_wait: Duration,
+}
+
+/// How small files are packed. What is packed already stays so, and is served, whatever this says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Packing {
+    /// Largest content of a new file that goes into a pack, bytes, at most [`fdfs_format::pack::CONTENT_MAX`]; `None`
+    /// gives every file a file of its own.
+    pub file_len_max: Option<usize>,
+    /// Length at which a pack is full, bytes.
+    pub pack_len: u64,
+    /// Deleted part of a pack at which it is rewritten, per cent.
+    pub dead_percent: u64,
+    /// How fast packs are rewritten, bytes a second; 0 is as fast as it goes.
+    pub rewrite_rate: u64,
+}
+
+impl Packing {
+    /// Every file has a file of its own.
+    pub const OFF: Self = Self { file_len_max: None, pack_len: 256 << 20, dead_percent: 50, rewrite_rate: 0 };
 }
 
 /// What opening had to mend.
@@ -70,6 +96,8 @@ pub struct Store {
 struct Home {
     path: Arc<StorePath>,
     writer: Mutex<Option<Arc<Writer>>>,
+    /// Ends after the writer.
+    compactor: Mutex<Option<Compactor>>,
 }
 
 impl Store {
@@ -81,10 +109,20 @@ impl Store {
         let binlog = Arc::new(Binlog::open(&settings.binlog_dir)?);
         let files: Vec<_> =
             settings.paths.iter().map(|root| Files::open(root).map(Arc::new)).collect::<Result<_, _>>()?;
+        let mut packs = Vec::new();
+        for files in &files {
+            packs.push(pack::load(PackSettings {
+                dir: files.pack_dir.clone(),
+                pack_len: settings.packing.pack_len,
+                sync: settings.durability == Durability::Disk,
+                disk: pack::Disk::default(),
+            })?);
+        }
         let mut report = OpenReport::default();
-        for (recovered, root) in recover(&files, &binlog)?.into_iter().zip(&settings.paths) {
+        let recovered = recover(&files, &packs, &binlog)?;
+        for ((recovered, root), packs) in recovered.into_iter().zip(&settings.paths).zip(&packs) {
             report.redone += recovered.entries;
-            report.damaged += recovered.damaged;
+            report.damaged += recovered.damaged + packs.damaged;
             if recovered.entries > 0 {
                 tracing::info!(path = %root.display(), changes = recovered.entries, "did changes again that were under way when the storage ended");
             }
@@ -96,7 +134,14 @@ impl Store {
         let segments = (settings.journal_len / segment_len.max(1)).max(2);
         let orderly = Arc::new(AtomicBool::new(false));
         let (mut homes, mut threads) = (Vec::new(), Vec::new());
-        for (index, files) in files.into_iter().enumerate() {
+        for (index, (files, loaded)) in files.into_iter().zip(packs).enumerate() {
+            let packs = Arc::clone(&loaded.packs);
+            let compacting = CompactSettings {
+                dead_percent: settings.packing.dead_percent,
+                rate: settings.packing.rewrite_rate,
+            };
+            let compactor = Compactor::start(Arc::clone(&packs), Arc::clone(&binlog), compacting)?;
+            let head = loaded.finish(&binlog, compactor.work())?;
             let journal = Journal::start(
                 JournalSettings {
                     dir: files.journal_dir.clone(),
@@ -107,18 +152,24 @@ impl Store {
                 },
                 Arc::clone(&binlog),
             )?;
-            let (writer, thread) = Writer::start(
-                Arc::clone(&files),
+            let (writer, thread) = Writer::start(WriterParts {
+                files: Arc::clone(&files),
+                packs: Arc::clone(&packs),
+                head,
+                pack_max: settings.packing.file_len_max,
                 journal,
-                Arc::clone(&binlog),
-                settings.durability,
-                &orderly,
-            )?;
-            let path = Arc::new(StorePath::new(files, index)?);
-            homes.push(Home { path, writer: Mutex::new(Some(Arc::new(writer))) });
+                binlog: Arc::clone(&binlog),
+                durability: settings.durability,
+                commit_wait: settings.commit_wait,
+                orderly: Arc::clone(&orderly),
+            })?;
+            let path = Arc::new(StorePath::new(files, packs, index)?);
+            let writer = Mutex::new(Some(Arc::new(writer)));
+            homes.push(Home { path, writer, compactor: Mutex::new(Some(compactor)) });
             threads.push(thread);
         }
-        let (durability, inline_max) = (settings.durability, settings.inline_max);
+        let inline_max = settings.inline_max.max(settings.packing.file_len_max.unwrap_or(0));
+        let durability = settings.durability;
         let store = Self { homes, binlog, durability, inline_max, threads: Mutex::new(threads), orderly };
         Ok((store, report))
     }
@@ -126,6 +177,14 @@ impl Store {
     /// The replication log.
     pub fn binlog(&self) -> &Binlog {
         &self.binlog
+    }
+
+    /// What the packs of a store path hold.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchPath`].
+    pub fn pack_usage(&self, path: StorePathIndex) -> Result<PackUsage, StoreError> {
+        Ok(self.home(path)?.path.packs.usage())
     }
 
     /// Largest content, bytes, that may be handed over as [`Content::Bytes`].
@@ -271,7 +330,8 @@ impl Store {
             }
             let (size, crc32, make) = (stored.len, stored.crc32().await?, make.clone());
             let new = NewName::fresh(move |attempt| make(size, crc32, attempt));
-            let mutation = Mutation::Move { name: name.clone(), new, seen: stored.seen(), now };
+            let seen = stored.seen().ok_or(StoreError::NotAppender)?;
+            let mutation = Mutation::Move { name: name.clone(), new, seen, now };
             match self.ask(name.path_index(), mutation).await? {
                 Outcome::Named(new) => return Ok(new),
                 _ => continue,
@@ -315,6 +375,9 @@ impl Store {
     /// [`StoreError::NotFound`], [`StoreError::NotRegular`].
     pub async fn open_file(&self, name: &FileName) -> Result<StoredFile, StoreError> {
         let path = self.path_of(name)?;
+        if let Some((pack, location)) = path.packs.find(name.true_name()) {
+            return Ok(StoredFile::packed(pack, location, path));
+        }
         if let Some(file) = path.files.plain().open_cached(name.true_name()) {
             return StoredFile::new(file, path);
         }
@@ -372,7 +435,11 @@ impl Store {
             drop(home.writer.lock().take());
         }
         let threads = std::mem::take(&mut *self.threads.lock());
-        threads.into_iter().try_for_each(|thread| thread.join().map_err(StoreError::from))
+        let ended = threads.into_iter().try_for_each(|thread| thread.join().map_err(StoreError::from));
+        for home in &self.homes {
+            drop(home.compactor.lock().take());
+        }
+        ended
     }
 }
 

@@ -1,14 +1,16 @@
 //! A file of the store, open for reading.
 
 use std::fs::File;
-use std::io::IoSliceMut;
+use std::io::{self, IoSliceMut};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use fdfs_format::pack::{Kind, RECORD_HEADER_LEN, RecordHeader};
 use rustix::io::{ReadWriteFlags, preadv2};
 
 use crate::StoreError;
 use crate::mutation::Seen;
+use crate::pack::{Location, Pack, damaged};
 use crate::path::StorePath;
 use crate::plain::{is_regular, seen};
 
@@ -26,10 +28,17 @@ pub struct StoredFile {
     pub offset: u64,
     /// Length of the content, bytes.
     pub len: u64,
-    /// Last change, unix seconds.
-    pub mtime: i64,
-    seen: Seen,
+    kept: Kept,
     home: Arc<StorePath>,
+}
+
+/// How it is kept.
+#[derive(Clone)]
+enum Kept {
+    /// As a file of its own; so it was when it was opened, and changed last at that time, Unix seconds.
+    Plain { seen: Seen, mtime: i64 },
+    /// In a pack. Before content is given out, its record is looked at.
+    Packed { pack: Arc<Pack>, location: Location },
 }
 
 impl StoredFile {
@@ -42,10 +51,34 @@ impl StoredFile {
             file: Arc::new(file),
             offset: 0,
             len: stat.st_size.unsigned_abs(),
-            mtime: stat.st_mtime,
-            seen: seen(&stat),
+            kept: Kept::Plain { seen: seen(&stat), mtime: stat.st_mtime },
             home: Arc::clone(home),
         })
+    }
+
+    pub(crate) fn packed(pack: Arc<Pack>, location: Location, home: &Arc<StorePath>) -> Self {
+        Self {
+            file: Arc::clone(&pack.file),
+            offset: location.offset() + RECORD_HEADER_LEN as u64,
+            len: location.content_len().into(),
+            kept: Kept::Packed { pack, location },
+            home: Arc::clone(home),
+        }
+    }
+
+    /// Last change, Unix seconds.
+    ///
+    /// # Errors
+    /// What reading says.
+    pub async fn mtime(&self) -> Result<i64, StoreError> {
+        match &self.kept {
+            Kept::Plain { mtime, .. } => Ok(*mtime),
+            Kept::Packed { pack, location } => {
+                let (pack, location) = (Arc::clone(pack), *location);
+                let header = self.home.pool.run(move || Ok(read_header(&pack, &location)?)).await?;
+                Ok(header.mtime.into())
+            }
+        }
     }
 
     /// A part of this content.
@@ -54,16 +87,48 @@ impl StoredFile {
         Self { offset: self.offset + at, len, ..self }
     }
 
-    /// How the file was when it was opened.
-    pub(crate) fn seen(&self) -> Seen {
-        self.seen
+    /// How the file was when it was opened; a packed one never changes.
+    pub(crate) fn seen(&self) -> Option<Seen> {
+        match self.kept {
+            Kept::Plain { seen, .. } => Some(seen),
+            Kept::Packed { .. } => None,
+        }
     }
 
-    /// Fills `buffer` from `at` bytes into the content if that can be done without waiting for the disk.
+    /// Fills `buffer` from `at` bytes into the content if that can be done without waiting for the disk, and the content
+    /// is what it should be: [`StoredFile::read`] says what is wrong with it otherwise.
     pub fn read_cached(&self, buffer: &mut [u8], at: u64) -> bool {
         let want = buffer.len();
-        let mut parts = [IoSliceMut::new(buffer)];
-        preadv2(&self.file, &mut parts, self.offset + at, ReadWriteFlags::NOWAIT) == Ok(want)
+        let mut header = [0; RECORD_HEADER_LEN];
+        let from = self.offset + at;
+        match &self.kept {
+            Kept::Plain { .. } => {
+                preadv2(&self.file, &mut [IoSliceMut::new(buffer)], from, ReadWriteFlags::NOWAIT) == Ok(want)
+            }
+            // Record and content in one call.
+            Kept::Packed { pack, location } if from == location.offset() + RECORD_HEADER_LEN as u64 => {
+                let mut parts = [IoSliceMut::new(&mut header), IoSliceMut::new(buffer)];
+                let read = preadv2(&self.file, &mut parts, location.offset(), ReadWriteFlags::NOWAIT);
+                read == Ok(RECORD_HEADER_LEN + want) && check_header(&header, pack, location).is_ok()
+            }
+            Kept::Packed { pack, location } => {
+                let mut parts = [IoSliceMut::new(&mut header)];
+                let read = preadv2(&self.file, &mut parts, location.offset(), ReadWriteFlags::NOWAIT);
+                read == Ok(RECORD_HEADER_LEN)
+                    && check_header(&header, pack, location).is_ok()
+                    && preadv2(&self.file, &mut [IoSliceMut::new(buffer)], from, ReadWriteFlags::NOWAIT)
+                        == Ok(want)
+            }
+        }
+    }
+
+    /// What makes sure, on a thread that may block, that the content is what it should be.
+    fn check(&self) -> impl FnOnce() -> Result<(), StoreError> + Send + 'static {
+        let kept = self.kept.clone();
+        move || match kept {
+            Kept::Plain { .. } => Ok(()),
+            Kept::Packed { pack, location } => Ok(read_header(&pack, &location).map(drop)?),
+        }
     }
 
     /// Reads `len` bytes from `at` bytes into the content.
@@ -71,8 +136,9 @@ impl StoredFile {
     /// # Errors
     /// What reading says; also when the file ends early.
     pub async fn read(&self, at: u64, len: usize) -> Result<Vec<u8>, StoreError> {
-        let (file, at) = (Arc::clone(&self.file), self.offset + at);
+        let (file, at, check) = (Arc::clone(&self.file), self.offset + at, self.check());
         let read = move || {
+            check()?;
             let mut buffer = vec![0; len];
             file.read_exact_at(&mut buffer, at).map_err(StoreError::Io)?;
             Ok(buffer)
@@ -91,7 +157,9 @@ impl StoredFile {
             return Ok(());
         }
         let (file, from, end) = (Arc::clone(&self.file), self.offset + at, self.offset + at + len);
+        let check = self.check();
         let read = move || {
+            check()?;
             let mut buffer = vec![0; PROBE_STEP as usize];
             let mut at = from;
             while at < end {
@@ -117,8 +185,9 @@ impl StoredFile {
         let mut at = 0;
         while at < self.len {
             let len = CHECK_STEP.min(usize::try_from(self.len - at).unwrap_or(usize::MAX));
-            let (file, from) = (Arc::clone(&self.file), self.offset + at);
+            let (file, from, check) = (Arc::clone(&self.file), self.offset + at, self.check());
             let step = move || {
+                check()?;
                 let mut buffer = vec![0; len];
                 file.read_exact_at(&mut buffer, from).map_err(StoreError::Io)?;
                 crc.update(&buffer);
@@ -129,4 +198,19 @@ impl StoredFile {
         }
         Ok(crc.finalize())
     }
+}
+
+/// Reads the record of a packed file up to its content, and checks that it is that file's. Blocks.
+fn read_header(pack: &Pack, location: &Location) -> io::Result<RecordHeader> {
+    let mut header = [0; RECORD_HEADER_LEN];
+    pack.file.read_exact_at(&mut header, location.offset())?;
+    check_header(&header, pack, location)
+}
+
+fn check_header(bytes: &[u8], pack: &Pack, location: &Location) -> io::Result<RecordHeader> {
+    let header = RecordHeader::decode(bytes).map_err(|error| damaged(pack, location, error))?;
+    let is_it = header.kind == Kind::File
+        && header.sequence == pack.sequence(location)
+        && header.content_len == location.content_len();
+    if is_it { Ok(header) } else { Err(damaged(pack, location, "it is another one")) }
 }

@@ -10,13 +10,17 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use fdfs_fileid::{FileName, Kind};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::binlog::Binlog;
 use crate::journal::Journal;
-use crate::mutation::{Content, Job, Mutation, NewName, Outcome, OwnedChange, OwnedEntry, Prepared};
+use crate::mutation::{
+    Checked, Content, Job, Mutation, NewName, Outcome, OwnedChange, OwnedEntry, PackedChange, Prepared,
+};
+use crate::pack::{Head, New, Packs};
 use crate::path::Files;
 use crate::plain::{Turn, is_link, is_regular, seen};
 use crate::{Durability, StoreError};
@@ -30,8 +34,26 @@ const BATCH_CHANGES_MAX: usize = 256;
 /// Bytes in one batch after which no more changes join it.
 const BATCH_LEN_MAX: usize = 4 << 20;
 
+/// How often a batch that waits for company looks for it.
+const COMPANY_STEP: Duration = Duration::from_micros(50);
+
 /// Tries to find an unused name.
 const NAME_TRIES: u32 = 10;
+
+/// What a writer writes to, and how.
+pub(crate) struct WriterParts {
+    pub(crate) files: Arc<Files>,
+    pub(crate) packs: Arc<Packs>,
+    pub(crate) head: Head,
+    /// Largest content of a new file that is packed, bytes; `None` packs nothing.
+    pub(crate) pack_max: Option<usize>,
+    pub(crate) journal: Journal,
+    pub(crate) binlog: Arc<Binlog>,
+    pub(crate) durability: Durability,
+    /// How long a batch waits for company.
+    pub(crate) commit_wait: Duration,
+    pub(crate) orderly: Arc<AtomicBool>,
+}
 
 /// The way to the writer of one store path.
 pub(crate) struct Writer {
@@ -49,17 +71,23 @@ impl WriterThread {
 }
 
 impl Writer {
-    pub(crate) fn start(
-        files: Arc<Files>,
-        journal: Journal,
-        binlog: Arc<Binlog>,
-        durability: Durability,
-        orderly: &Arc<AtomicBool>,
-    ) -> io::Result<(Self, WriterThread)> {
+    pub(crate) fn start(of: WriterParts) -> io::Result<(Self, WriterThread)> {
         let (jobs, waiting) = mpsc::channel(QUEUE_LEN);
-        let journal = Some(journal);
-        let state =
-            State { files, journal, binlog, durability, orderly: Arc::clone(orderly), regrets: Vec::new() };
+        let WriterParts { files, packs, head, pack_max, journal, binlog, durability, commit_wait, orderly } =
+            of;
+        let (journal, regrets) = (Some(journal), Vec::new());
+        let state = State {
+            files,
+            packs,
+            head,
+            pack_max,
+            journal,
+            binlog,
+            durability,
+            commit_wait,
+            orderly,
+            regrets,
+        };
         let thread =
             std::thread::Builder::new().name("store-writer".into()).spawn(move || state.run(waiting))?;
         Ok((Self { jobs }, WriterThread(thread)))
@@ -78,10 +106,14 @@ impl Writer {
 
 struct State {
     files: Arc<Files>,
+    packs: Arc<Packs>,
+    head: Head,
+    pack_max: Option<usize>,
     /// Gone after it failed.
     journal: Option<Journal>,
     binlog: Arc<Binlog>,
     durability: Durability,
+    commit_wait: Duration,
     /// Whether the journal shall be closed at the end. It is not when the store is only dropped: that is like
     /// a crash, and the next start does the rest.
     orderly: Arc<AtomicBool>,
@@ -95,11 +127,15 @@ impl State {
         while let Some(first) = left.take().or_else(|| jobs.blocking_recv()) {
             left = self.batch(first, &mut jobs);
         }
-        match self.journal {
-            _ if !self.orderly.load(Ordering::Acquire) => Ok(()),
-            Some(journal) => journal.close(),
-            None => Err(io::Error::other("the journal had failed")),
+        if !self.orderly.load(Ordering::Acquire) {
+            return Ok(());
         }
+        let packed = self.head.close();
+        match self.journal {
+            Some(journal) => journal.close()?,
+            None => return Err(io::Error::other("the journal had failed")),
+        }
+        packed
     }
 
     /// Does one batch that begins with `first`; gives back the job that has to wait for the next one.
@@ -108,15 +144,16 @@ impl State {
         let mut batch = Vec::new();
         let mut next = Some(first);
         let mut left = None;
+        let due = (!self.commit_wait.is_zero()).then(|| Instant::now() + self.commit_wait);
         while let Some(job) = next.take() {
             if touches(&job.mutation).is_some_and(|name| touched.contains(name)) {
                 left = Some(job);
                 break;
             }
             self.join(job, &mut touched, &mut batch);
-            let len = self.journal.as_ref().map_or(0, Journal::batch_len);
+            let len = self.journal.as_ref().map_or(0, Journal::batch_len) + self.head.batch_len();
             if batch.len() < BATCH_CHANGES_MAX && len < BATCH_LEN_MAX {
-                next = jobs.try_recv().ok();
+                next = jobs.try_recv().ok().or_else(|| company(jobs, due));
             }
         }
         self.commit(batch);
@@ -131,24 +168,69 @@ impl State {
             Some(_) if !self.binlog.accepts() => Err(StoreError::BinlogStuck),
             Some(_) => self.prepare(mutation, touched),
         };
-        match prepared {
-            Ok((entries, outcome, staged)) if !entries.is_empty() => {
-                for entry in &entries {
-                    touched.extend(entry.names().map(|name| name.true_name().to_owned()));
-                }
-                if let Some(journal) = &mut self.journal {
-                    let size = staged.as_ref().map_or(0, crate::Staged::len);
-                    entries.iter().for_each(|entry| journal.add(&entry.entry(), size));
-                }
-                batch.push(Prepared { entries, outcome, staged, reply });
-            }
+        let checked = match prepared.and_then(|checked| self.add(checked)) {
+            Ok(checked) => checked,
             // Whoever asked may have gone away; here and below.
-            Ok((_, outcome, _)) => drop(reply.send(Ok(outcome))),
-            Err(error) => drop(reply.send(Err(error))),
+            Err(error) => return drop(reply.send(Err(error))),
+        };
+        if checked.entries.is_empty() && checked.packed.is_empty() {
+            return drop(reply.send(Ok(checked.outcome)));
         }
+        for entry in &checked.entries {
+            touched.extend(entry.names().map(|name| name.true_name().to_owned()));
+        }
+        touched.extend(checked.packed.iter().map(|change| file_of(&change.name).true_name().to_owned()));
+        batch.push(Prepared { checked, reply });
+    }
+
+    /// Adds what a checked change consists of to the batches of journal and pack: all of it or, when a pack has no
+    /// room, nothing.
+    fn add(&mut self, checked: Checked) -> Result<Checked, StoreError> {
+        if let Some(journal) = &mut self.journal {
+            let size = checked.staged.as_ref().map_or(0, crate::Staged::len);
+            checked.entries.iter().for_each(|entry| journal.add(&entry.entry(), size));
+        }
+        let mark = self.head.mark();
+        for PackedChange { name, content, op, time } in &checked.packed {
+            let new = match content {
+                Some(content) => New::File { content },
+                None => New::Gone,
+            };
+            if let Err(error) = self.head.add(name.true_name(), *op as u8, *time, new) {
+                self.head.take_back(mark);
+                return Err(error);
+            }
+        }
+        Ok(checked)
     }
 
     fn commit(&mut self, batch: Vec<Prepared>) {
+        let (packed, plain): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|prepared| prepared.checked.entries.is_empty());
+        self.commit_packed(packed);
+        self.commit_plain(plain);
+    }
+
+    fn commit_packed(&mut self, batch: Vec<Prepared>) {
+        if batch.is_empty() {
+            return;
+        }
+        let committed = self.head.commit();
+        for Prepared { checked, reply } in batch {
+            drop(reply.send(match &committed {
+                Ok(()) => {
+                    for change in &checked.packed {
+                        let line = line(change.time, change.op, &change.name, format_args!(""));
+                        self.binlog.append(line.as_bytes());
+                    }
+                    Ok(checked.outcome)
+                }
+                Err(error) => Err(io::Error::new(error.kind(), error.to_string()).into()),
+            }));
+        }
+    }
+
+    fn commit_plain(&mut self, batch: Vec<Prepared>) {
         if batch.is_empty() {
             return;
         }
@@ -159,15 +241,15 @@ impl State {
             return;
         }
         let mut refused = Vec::new();
-        for prepared in batch {
-            if let Err(error) = self.apply(&prepared.entries) {
-                refused.push((prepared, error));
+        for Prepared { checked, reply } in batch {
+            if let Err(error) = self.apply(&checked.entries) {
+                refused.push((reply, checked, error));
                 continue;
             }
-            if let Some(staged) = prepared.staged {
-                self.settle(staged, &prepared.entries);
+            if let Some(staged) = checked.staged {
+                self.settle(staged, &checked.entries);
             }
-            drop(prepared.reply.send(Ok(prepared.outcome)));
+            drop(reply.send(Ok(checked.outcome)));
         }
         // Only now: the journal may begin a new segment, for which all changes before must be done.
         for regret in std::mem::take(&mut self.regrets) {
@@ -178,8 +260,8 @@ impl State {
         // Said by the call itself.
         let _ = self.certain();
         // Whoever is told that a change was not done does not find it done after the next start.
-        for (prepared, error) in refused {
-            drop(prepared.reply.send(Err(error.into())));
+        for (reply, _checked, error) in refused {
+            drop(reply.send(Err(error.into())));
         }
     }
 
@@ -248,8 +330,6 @@ impl State {
     }
 }
 
-type Checked = (Vec<OwnedEntry>, Outcome, Option<crate::Staged>);
-
 /// Checking a mutation against the files as they are, and turning it into entries.
 impl State {
     fn prepare(&self, mutation: Mutation, touched: &BTreeSet<String>) -> Result<Checked, StoreError> {
@@ -260,7 +340,7 @@ impl State {
             Mutation::Move { name, new, seen: before, now } => {
                 let stat = self.appender(&name)?;
                 if seen(&stat) != before {
-                    return Ok((Vec::new(), Outcome::Changed, None));
+                    return Ok(Checked::nothing(Outcome::Changed));
                 }
                 self.rename(name, new, now, touched)
             }
@@ -271,7 +351,10 @@ impl State {
 
     fn unused(&self, name: NewName, touched: &BTreeSet<String>) -> Result<FileName, StoreError> {
         let taken = |name: &FileName| -> Result<bool, StoreError> {
-            Ok(touched.contains(name.true_name()) || self.files.plain().stat(name.true_name())?.is_some())
+            let name = name.true_name();
+            Ok(touched.contains(name)
+                || self.packs.contains(name)
+                || self.files.plain().stat(name)?.is_some())
         };
         match name {
             NewName::Fixed(name) => {
@@ -301,20 +384,26 @@ impl State {
         touched: &BTreeSet<String>,
     ) -> Result<Checked, StoreError> {
         let name = self.unused(name, touched)?;
-        let lines = line(mtime, 'C', &name, format_args!(""));
         let outcome = Outcome::Named(name.clone());
-        Ok(match content {
-            Content::Bytes(content) => (
-                vec![OwnedEntry { change: OwnedChange::Create { name, content }, mtime, lines }],
-                outcome,
-                None,
-            ),
+        let content = match content {
+            // What will be changed later is better off in a file of its own.
+            Content::Bytes(content)
+                if self.pack_max.is_some_and(|max| content.len() <= max) && name.kind() != Kind::Appender =>
+            {
+                let change = PackedChange { name, content: Some(content), op: 'C', time: mtime };
+                return Ok(Checked::packed(vec![change], outcome));
+            }
+            content => content,
+        };
+        let lines = line(mtime, 'C', &name, format_args!(""));
+        let (change, staged) = match content {
+            Content::Bytes(content) => (OwnedChange::Create { name, content }, None),
             Content::Staged(staged) => {
                 crate::plain::set_mtime(staged.file(), mtime)?;
-                let change = OwnedChange::Adopt { name, temp: staged.number() };
-                (vec![OwnedEntry { change, mtime, lines }], outcome, Some(staged))
+                (OwnedChange::Adopt { name, temp: staged.number() }, Some(staged))
             }
-        })
+        };
+        Ok(Checked { staged, ..Checked::plain(vec![OwnedEntry { change, mtime, lines }], outcome) })
     }
 
     fn appender(&self, name: &FileName) -> Result<rustix::fs::Stat, StoreError> {
@@ -340,29 +429,26 @@ impl State {
         let offset = offset.unwrap_or(size);
         let outcome = Outcome::At(offset);
         if content.len() == 0 {
-            return Ok((Vec::new(), outcome, None));
+            return Ok(Checked::nothing(outcome));
         }
         let lines = line(now, op, &name, format_args!(" {offset} {}", content.len()));
-        Ok(match content {
-            Content::Bytes(content) => {
-                let change = OwnedChange::Write { name, offset, content };
-                (vec![OwnedEntry { change, mtime: now, lines }], outcome, None)
-            }
+        let (change, staged) = match content {
+            Content::Bytes(content) => (OwnedChange::Write { name, offset, content }, None),
             Content::Staged(staged) => {
-                let change = OwnedChange::Splice { name, offset, temp: staged.number() };
-                (vec![OwnedEntry { change, mtime: now, lines }], outcome, Some(staged))
+                (OwnedChange::Splice { name, offset, temp: staged.number() }, Some(staged))
             }
-        })
+        };
+        Ok(Checked { staged, ..Checked::plain(vec![OwnedEntry { change, mtime: now, lines }], outcome) })
     }
 
     fn truncate(&self, name: FileName, size: u64, now: u32) -> Result<Checked, StoreError> {
         let old = self.appender(&name)?.st_size.unsigned_abs();
         if old == size {
-            return Ok((Vec::new(), Outcome::At(old), None));
+            return Ok(Checked::nothing(Outcome::At(old)));
         }
         let lines = line(now, 'T', &name, format_args!(" {old} {size}"));
         let change = OwnedChange::Truncate { name, size };
-        Ok((vec![OwnedEntry { change, mtime: now, lines }], Outcome::At(old), None))
+        Ok(Checked::plain(vec![OwnedEntry { change, mtime: now, lines }], Outcome::At(old)))
     }
 
     fn rename(
@@ -392,10 +478,19 @@ impl State {
             let change = OwnedChange::Move { from: old_meta, to: new_meta };
             entries.push(OwnedEntry { change, mtime: 0, lines });
         }
-        Ok((entries, Outcome::Named(new), None))
+        Ok(Checked::plain(entries, Outcome::Named(new)))
     }
 
     fn delete(&self, name: FileName, now: u32) -> Result<Checked, StoreError> {
+        if self.packs.contains(name.true_name()) {
+            let metadata = name.metadata_name();
+            let going = |name| PackedChange { name, content: None, op: 'D', time: now };
+            let mut packed = vec![going(name)];
+            if self.packs.contains(metadata.true_name()) {
+                packed.push(going(metadata));
+            }
+            return Ok(Checked::packed(packed, Outcome::Done));
+        }
         let plain = self.files.plain();
         let stat = plain.stat(name.true_name())?.ok_or(StoreError::NotFound)?;
         if !is_regular(&stat) && !is_link(&stat) {
@@ -409,7 +504,7 @@ impl State {
             let lines = line(now, 'D', &metadata, format_args!(""));
             entries.push(OwnedEntry { change: OwnedChange::Delete { name: metadata }, mtime: 0, lines });
         }
-        Ok((entries, Outcome::Done, None))
+        Ok(Checked::plain(entries, Outcome::Done))
     }
 
     fn metadata(
@@ -418,28 +513,44 @@ impl State {
         update: crate::mutation::MetadataUpdate,
         now: u32,
     ) -> Result<Checked, StoreError> {
-        self.files.plain().stat(name.true_name())?.ok_or(StoreError::NotFound)?;
+        let is_packed = self.packs.contains(name.true_name());
+        if !is_packed {
+            self.files.plain().stat(name.true_name())?.ok_or(StoreError::NotFound)?;
+        }
         let name = name.metadata_name();
-        let old = match self.files.plain().open(name.true_name()) {
+        let old = if is_packed { self.packs.read(name.true_name())? } else { self.plain_content(&name)? };
+        let new = update(old.as_deref());
+        let (op, new) = match (old, new) {
+            (None, None) => return Ok(Checked::nothing(Outcome::Done)),
+            (Some(old), Some(new)) if old == new => return Ok(Checked::nothing(Outcome::Done)),
+            (Some(_), None) => ('D', None),
+            (Some(_), Some(content)) => ('U', Some(content)),
+            (None, Some(content)) => ('C', Some(content)),
+        };
+        if is_packed {
+            let change = PackedChange { name, content: new.map(Into::into), op, time: now };
+            return Ok(Checked::packed(vec![change], Outcome::Done));
+        }
+        let lines = line(now, op, &name, format_args!(""));
+        let change = match new {
+            Some(content) => OwnedChange::Replace { name, content },
+            None => OwnedChange::Delete { name },
+        };
+        Ok(Checked::plain(vec![OwnedEntry { change, mtime: 0, lines }], Outcome::Done))
+    }
+
+    /// All of a plain file; `None` when there is none.
+    fn plain_content(&self, name: &FileName) -> io::Result<Option<Vec<u8>>> {
+        match self.files.plain().open(name.true_name()) {
             Ok(Some(mut file)) => {
                 let mut bytes = Vec::new();
                 file.read_to_end(&mut bytes)?;
-                Some(bytes)
+                Ok(Some(bytes))
             }
-            Ok(None) => None,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error.into()),
-        };
-        let new = update(old.as_deref());
-        let (op, change) = match (old, new) {
-            (None, None) => return Ok((Vec::new(), Outcome::Done, None)),
-            (Some(old), Some(new)) if old == new => return Ok((Vec::new(), Outcome::Done, None)),
-            (Some(_), None) => ('D', OwnedChange::Delete { name: name.clone() }),
-            (Some(_), Some(content)) => ('U', OwnedChange::Replace { name: name.clone(), content }),
-            (None, Some(content)) => ('C', OwnedChange::Replace { name: name.clone(), content }),
-        };
-        let lines = line(now, op, &name, format_args!(""));
-        Ok((vec![OwnedEntry { change, mtime: 0, lines }], Outcome::Done, None))
+            Ok(None) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -470,9 +581,26 @@ impl OwnedEntry {
             | OwnedChange::Delete { name } => (name, None),
             OwnedChange::Move { from, to } => (from, Some(to)),
         };
-        let file_of = |name: &FileName| name.metadata_master().unwrap_or_else(|| name.clone());
         std::iter::once(file_of(one)).chain(two.map(file_of))
     }
+}
+
+/// A metadata name stands for its file.
+fn file_of(name: &FileName) -> FileName {
+    name.metadata_master().unwrap_or_else(|| name.clone())
+}
+
+/// Waits for one more change until it is `due`.
+fn company(jobs: &mut mpsc::Receiver<Job>, due: Option<Instant>) -> Option<Job> {
+    let due = due?;
+    while Instant::now() < due {
+        // A channel that can be waited for with a deadline would need a runtime here.
+        std::thread::sleep(COMPANY_STEP.min(due.saturating_duration_since(Instant::now())));
+        if let Ok(job) = jobs.try_recv() {
+            return Some(job);
+        }
+    }
+    None
 }
 
 /// A binlog line (storage internals: replication log).

@@ -16,7 +16,7 @@ use fdfs_format::binlog::LineError;
 use store::fsck::{
     Event, Finding, FsckSettings, MetadataFault, Place, Progress, Severity, SlotFault, Stage, Summary, check,
 };
-use store::{Content, Durability, NewName, Store, StoreError, StoreSettings};
+use store::{Content, Durability, NewName, Packing, Store, StoreError, StoreSettings};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -52,6 +52,8 @@ impl Shop {
             durability: Durability::Disk,
             inline_max: 4096,
             journal_len: 1 << 20,
+            packing: Packing::OFF,
+            commit_wait: Duration::ZERO,
         };
         Store::open(&settings).unwrap().0
     }

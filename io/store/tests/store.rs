@@ -7,9 +7,12 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fdfs_fileid::{ExtName, FileName, SizeWord, Source, Stamp, StorePathIndex, build_name};
-use store::{Content, Durability, MetadataUpdate, NewName, OpenReport, Store, StoreError, StoreSettings};
+use store::{
+    Content, Durability, MetadataUpdate, NewName, OpenReport, Packing, Store, StoreError, StoreSettings,
+};
 use tempfile::TempDir;
 
 const M00: StorePathIndex = StorePathIndex(0);
@@ -22,6 +25,8 @@ fn settings(dir: &Path) -> StoreSettings {
         durability: Durability::Disk,
         inline_max: 64 * 1024,
         journal_len: 4 << 20,
+        packing: Packing::OFF,
+        commit_wait: Duration::ZERO,
     }
 }
 
@@ -83,7 +88,7 @@ async fn a_new_file_has_its_content_its_time_and_its_binlog_line() {
     put(&store, &normal(1), b"hello").await;
     assert_eq!(read(&dir, &normal(1)).unwrap(), b"hello");
     let stored = store.open_file(&normal(1)).await.unwrap();
-    assert_eq!((stored.len, stored.mtime), (5, i64::from(NOW)));
+    assert_eq!((stored.len, stored.mtime().await.unwrap()), (5, i64::from(NOW)));
     store.close().unwrap();
     assert_eq!(binlog(&dir), format!("{NOW} C {}\n", normal(1)));
 }
@@ -113,7 +118,7 @@ async fn d1_a_file_whose_pages_were_lost_in_a_power_cut_comes_back_from_the_jour
     assert_eq!(report, OpenReport { redone: 2, damaged: 0 });
     assert_eq!(read(&dir, &normal(1)).unwrap(), b"hello");
     assert_eq!(read(&dir, &normal(2)).unwrap(), b"world");
-    assert_eq!(store.open_file(&normal(1)).await.unwrap().mtime, i64::from(NOW));
+    assert_eq!(store.open_file(&normal(1)).await.unwrap().mtime().await.unwrap(), i64::from(NOW));
     assert_eq!(binlog(&dir), format!("{NOW} C {}\n{NOW} C {}\n", normal(1), normal(2)));
 }
 

@@ -24,6 +24,7 @@ mod init_flag;
 pub mod journal;
 mod mark;
 pub mod metadata;
+pub mod pack;
 mod path_mark;
 mod slot_header;
 mod stat_file;

@@ -20,7 +20,7 @@ use storage_core::membership::ClusterView;
 use storage_core::stats::Statistics;
 use storage_core::tracker_link::LinkInputs;
 use store::marks::Owner;
-use store::{Store, StoreError, StoreSettings};
+use store::{Packing, Store, StoreError, StoreSettings};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -235,7 +235,8 @@ struct Work {
 
 /// Serves until told to stop, then brings everything to rest.
 fn run(work: Work) -> Result<(), StoreError> {
-    let Work { runtime, workers, listeners, limits, stopping, server, data, flush_each, save_each, .. } = work;
+    let Work { runtime, workers, listeners, limits, stopping, server, data, flush_each, save_each, .. } =
+        work;
     runtime.spawn(flush_binlog(Arc::clone(&server), flush_each, stopping.clone()));
     runtime.spawn(save_stats(Arc::clone(&server), data.clone(), save_each, stopping.clone()));
     let serving = Arc::clone(&server);
@@ -287,6 +288,13 @@ fn open_store(conf: &StorageConf, data: &Path) -> Result<Store, StartError> {
         },
         inline_max: conf.journal.inline_max as usize,
         journal_len: conf.journal.size,
+        packing: Packing {
+            file_len_max: (conf.packs.max_file > 0).then_some(conf.packs.max_file as usize),
+            pack_len: conf.packs.size,
+            dead_percent: conf.packs.rewrite_percent.into(),
+            rewrite_rate: conf.packs.rewrite_rate,
+        },
+        commit_wait: conf.commit_wait,
     };
     let (store, _) = Store::open(&settings)?;
     Ok(store)

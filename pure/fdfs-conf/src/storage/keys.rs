@@ -6,7 +6,7 @@ use fdfs_fileid::GroupName;
 
 use super::{
     AccessLogConf, DiskConf, DistributeConf, DistributeMode, Durability, JOURNAL_SIZE_MIN, JournalConf,
-    StorageConf, StorePath, SyncConf, TimePrecision,
+    PackConf, StorageConf, StorePath, SyncConf, TimePrecision,
 };
 use crate::addr::{ServerAddr, TRACKER_PORT, TRACKERS_MAX, TrackerServers};
 use crate::error::{ConfError, Oddity, Reason, Warning};
@@ -25,6 +25,16 @@ use crate::value::{FromConf, Size};
 
 /// Store paths a storage can have: M00 to MFF.
 pub const STORE_PATHS_MAX: u32 = 256;
+/// Largest `commit_wait`, microseconds: whoever waits longer is better off with fewer, larger files.
+const COMMIT_WAIT_MAX: i64 = 100_000;
+
+/// Largest `pack_max_size`, bytes: content up to this size is held in memory on its way to disk.
+const PACK_MAX_SIZE_MAX: u64 = 1 << 20;
+
+/// Least and largest `pack_size`, bytes.
+const PACK_SIZE_MIN: u64 = 1 << 20;
+const PACK_SIZE_MAX: u64 = 8 << 30;
+
 /// Largest `journal_inline_max`, bytes.
 const JOURNAL_INLINE_MAX: u64 = 16 << 20;
 /// Threads per peer at most.
@@ -76,6 +86,18 @@ conf_keys! {
             .doc("Journal space per store path for durability = disk.");
         journal_inline_max: One<Size> = size(0, JOURNAL_INLINE_MAX, Strict).default("64KB").ours()
             .doc("Up to this size the content of an upload goes through the journal; larger files are synced themselves.");
+        commit_wait: One<u32> = number(0, COMMIT_WAIT_MAX, Strict).default("0").ours()
+            .doc("Microseconds that a change waits for others, so that more of them share one sync; with 0 those share the next that come during one.");
+    }
+    "Packs" {
+        pack_max_size: One<Size> = size(0, PACK_MAX_SIZE_MAX, Strict).default("64KB").ours()
+            .doc("Files up to this size go into packs, many in one file on disk; 0 gives every file a file of its own, as FastDFS has them. Appender files always have one.");
+        pack_size: One<Size> = size(PACK_SIZE_MIN, PACK_SIZE_MAX, Strict).default("256MB").ours()
+            .doc("Size at which a pack is full and the next is begun.");
+        pack_rewrite_percent: One<u8> = number(1, 100, Strict).default("50").ours()
+            .doc("Deleted part of a pack, per cent, at which it is rewritten to give its space back.");
+        pack_rewrite_rate: One<Size> = size(0, 1 << 40, Strict).default("20MB").ours()
+            .doc("How fast packs are rewritten, bytes a second; 0 = as fast as it goes.");
     }
     "Disk threads" {
         disk_rw_separated: One<bool> = flag().default("true")
@@ -222,6 +244,13 @@ impl StorageConf {
             journal: JournalConf {
                 size: raw.journal_size.value.0,
                 inline_max: raw.journal_inline_max.value.to_u32(),
+            },
+            commit_wait: Duration::from_micros(raw.commit_wait.value.into()),
+            packs: PackConf {
+                max_file: raw.pack_max_size.value.to_u32(),
+                size: raw.pack_size.value.0,
+                rewrite_percent: raw.pack_rewrite_percent.value,
+                rewrite_rate: raw.pack_rewrite_rate.value.0,
             },
             disk: raw.disk(&reader)?,
             sync: raw.sync(&mut reader),

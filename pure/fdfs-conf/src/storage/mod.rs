@@ -53,6 +53,10 @@ pub struct StorageConf {
     pub durability: Durability,
     /// The journal of `durability = disk`.
     pub journal: JournalConf,
+    /// How long a change waits for others, so that more of them share one sync.
+    pub commit_wait: Duration,
+    /// Small files in packs.
+    pub packs: PackConf,
     /// Threads for the disks.
     pub disk: DiskConf,
     /// Replication to the other members of the group.
@@ -105,6 +109,19 @@ impl Durability {
             Durability::Fastdfs => "fastdfs",
         }
     }
+}
+
+/// Small files in packs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PackConf {
+    /// Largest file that goes into a pack, bytes; 0 packs nothing.
+    pub max_file: u32,
+    /// Length at which a pack is full, bytes.
+    pub size: u64,
+    /// Deleted part of a pack at which it is rewritten, per cent.
+    pub rewrite_percent: u8,
+    /// How fast packs are rewritten, bytes a second; 0 is no bound.
+    pub rewrite_rate: u64,
 }
 
 /// The journal of a store path.

@@ -50,6 +50,7 @@ async fn info(server: &Server, name: &FileName, peer: IpAddr, no_crc: bool) -> R
         _ if no_crc => 0,
         _ => stored.crc32().await?,
     };
+    let mtime = stored.mtime().await?;
     let source = stamp.and_then(|stamp| server.address_of(stamp.source, peer));
-    Ok(Got { size: stored.len, mtime: stored.mtime, crc32, source: source.unwrap_or(IpText::EMPTY) })
+    Ok(Got { size: stored.len, mtime, crc32, source: source.unwrap_or(IpText::EMPTY) })
 }
