@@ -10,7 +10,7 @@
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use super::disk::Writable;
 use super::head::seal;
 use super::index::Fingerprint;
 use super::listing::{hint_path, pack_path, read_file, write_hint};
-use super::{Listing, Location, Pack, Packs, scan};
+use super::{Listing, Location, Pack, Packs, Spare, scan};
 use crate::binlog::Binlog;
 
 /// How long to wait between looks for something to rewrite.
@@ -39,6 +39,9 @@ const STEP: usize = 1 << 20;
 /// Name of a pack that is being rewritten; one found at a start is removed.
 pub(super) const REWRITE_EXTENSION: &str = "rewrite";
 
+/// Name of a file that is prepared for a pack; one found at a start is removed.
+pub(super) const SPARE_EXTENSION: &str = "spare";
+
 /// When packs are rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CompactSettings {
@@ -52,6 +55,8 @@ pub(crate) struct CompactSettings {
 pub(crate) enum Work {
     /// A pack that takes no more records.
     Seal { pack: Arc<Pack>, to: Writable, listing: Listing },
+    /// A file of so many zeros for a pack to come.
+    Prepare { len: u64 },
 }
 
 /// The thread of a store path.
@@ -67,7 +72,7 @@ impl Compactor {
         settings: CompactSettings,
     ) -> io::Result<Self> {
         let (work, waiting) = channel();
-        let run = Run { packs, binlog, settings };
+        let run = Run { packs, binlog, settings, prepared: AtomicU64::new(0) };
         let thread =
             std::thread::Builder::new().name("store-packs".into()).spawn(move || run.run(&waiting))?;
         Ok(Self { work, thread: Some(thread) })
@@ -94,6 +99,8 @@ struct Run {
     packs: Arc<Packs>,
     binlog: Arc<Binlog>,
     settings: CompactSettings,
+    /// How many files were prepared.
+    prepared: AtomicU64,
 }
 
 impl Run {
@@ -106,6 +113,10 @@ impl Run {
                         tracing::error!(%error, pack = pack.header.number, "a full pack could not be closed, the next start reads all of it");
                     }
                 }
+                Ok(Work::Prepare { len }) => match self.prepare(len) {
+                    Ok(spare) => *self.packs.spare.lock() = Spare::Ready(spare),
+                    Err(error) => tracing::info!(%error, "no file could be prepared for the next pack"),
+                },
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
                     let stop =
@@ -126,6 +137,32 @@ impl Run {
                 }
             }
         }
+    }
+}
+
+impl Run {
+    /// Makes a file of zeros that are on disk.
+    fn prepare(&self, len: u64) -> io::Result<Writable> {
+        let settings = &self.packs.settings;
+        // A name of its own each time: the head may be about to take the one before.
+        let number = self.prepared.fetch_add(1, Ordering::Relaxed);
+        let path = settings.dir.join(format!("{number}.{SPARE_EXTENSION}"));
+        let to = settings.disk.create(path.clone())?;
+        let zeros = vec![0; STEP];
+        let write = || {
+            let mut at = 0;
+            while at < len {
+                let step = zeros.len().min(usize::try_from(len - at).unwrap_or(usize::MAX));
+                settings.disk.write(&to, at, zeros.get(..step).unwrap_or_default())?;
+                at += step as u64;
+            }
+            settings.disk.sync(&to)
+        };
+        if let Err(error) = write() {
+            settings.disk.remove(&path)?;
+            return Err(error);
+        }
+        Ok(to)
     }
 }
 

@@ -13,7 +13,7 @@ use fdfs_format::pack::{
 use super::disk::Writable;
 use super::index::{Fingerprint, Location};
 use super::listing::{hint_path, pack_path, write_hint};
-use super::{Listing, Pack, Packs};
+use super::{Listing, Pack, Packs, Spare};
 use crate::StoreError;
 use crate::binlog::Binlog;
 use crate::pack::compact::Work;
@@ -23,6 +23,17 @@ const ALLOCATE_STEP: u64 = 16 << 20;
 
 /// Of that, what new files leave for records that say what is gone: on a full disk files can be deleted.
 const RESERVE: u64 = 256 * 1024;
+
+/// The next pack is prepared when this part of the one before is full: one over this.
+const PREPARE_AT: u64 = 4;
+
+/// Length of a file that is prepared for a pack: a last batch may go beyond the length at which the pack is full.
+fn prepared_len(pack_len: u64) -> u64 {
+    pack_len + RESERVE + OVERHANG
+}
+
+/// How far a batch may go beyond the length at which a pack is full, bytes, before room is asked for once more.
+const OVERHANG: u64 = 8 << 20;
 
 /// A record to be.
 pub(crate) enum New<'a> {
@@ -240,8 +251,25 @@ impl Head {
             binlog_offset,
         };
         let path = pack_path(&settings.dir, number);
-        let made = settings.disk.create(path.clone()).and_then(|to| {
-            settings.disk.allocate(&to, 0, ALLOCATE_STEP.min(settings.pack_len + RESERVE))?;
+        let spare = match std::mem::take(&mut *self.packs.spare.lock()) {
+            Spare::Ready(spare) => Some(spare),
+            Spare::None | Spare::Asked => None,
+        };
+        let allocated = match &spare {
+            Some(_) => prepared_len(settings.pack_len),
+            None => ALLOCATE_STEP.min(prepared_len(settings.pack_len)),
+        };
+        let file = match spare {
+            Some(spare) => settings
+                .disk
+                .rename(&spare.path, &path)
+                .map(|()| Writable { file: spare.file, path: path.clone() }),
+            None => settings.disk.create(path.clone()).and_then(|to| {
+                settings.disk.allocate(&to, 0, allocated)?;
+                Ok(to)
+            }),
+        };
+        let made = file.and_then(|to| {
             settings.disk.write(&to, 0, &header.encode())?;
             if settings.sync {
                 settings.disk.sync(&to)?;
@@ -260,7 +288,6 @@ impl Head {
         self.next_number += 1;
         let end = PACK_HEADER_LEN as u64;
         let pack = self.packs.add(header, Arc::new(to.file.try_clone()?), end, false)?;
-        let allocated = ALLOCATE_STEP.min(settings.pack_len + RESERVE);
         Ok(Open { pack, to, end, allocated, listing: Listing { end, ..Listing::default() } })
     }
 
@@ -325,6 +352,22 @@ impl Head {
         open.listing.end = open.end;
         open.pack.end.store(open.end, Ordering::Release);
         self.packs.applied.store(self.next_sequence - 1, Ordering::Release);
+        self.prepare_next();
+    }
+
+    /// Has a file prepared for the next pack when this one is partly full, if syncs are to be fast.
+    fn prepare_next(&self) {
+        let settings = &self.packs.settings;
+        let due = self.open.as_ref().is_some_and(|open| open.end >= settings.pack_len / PREPARE_AT);
+        if !settings.sync || !due {
+            return;
+        }
+        let mut spare = self.packs.spare.lock();
+        if matches!(*spare, Spare::None) {
+            *spare = Spare::Asked;
+            // The thread ends only after the head does.
+            let _ = self.background.send(Work::Prepare { len: prepared_len(settings.pack_len) });
+        }
     }
 
     /// A batch could not be written or synced: what the disk holds behind the end is unknown, and a second sync would

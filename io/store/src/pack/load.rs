@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fdfs_format::pack::{HintFile, PackHeader, RecordHeader, Victim};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
-use super::compact::{REWRITE_EXTENSION, Work};
+use super::compact::{REWRITE_EXTENSION, SPARE_EXTENSION, Work};
 use super::disk::Writable;
 use super::head::seal;
 use super::index::{Fingerprint, Index};
@@ -85,6 +85,7 @@ pub(crate) fn load(settings: PackSettings) -> Result<Loaded, StoreError> {
         index: Index::with_capacity(files),
         table: RwLock::new(Vec::new()),
         applied: AtomicU64::new(survey.next_sequence.saturating_sub(1)),
+        spare: Mutex::default(),
     };
     let (mut unsealed, mut losers) = (Vec::new(), Vec::new());
     for (header, file, end, listing) in listed {
@@ -277,11 +278,14 @@ fn is_blank(file: &File) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Removes what rewriting left behind when it was interrupted.
+/// Removes what rewriting left behind when it was interrupted, and files that were prepared for packs.
 fn remove_unfinished(settings: &PackSettings) -> io::Result<()> {
     for entry in fs::read_dir(&settings.dir)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == REWRITE_EXTENSION) {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == REWRITE_EXTENSION || extension == SPARE_EXTENSION)
+        {
             settings.disk.remove(&path)?;
         }
     }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fdfs_format::pack::{PACK_HEADER_LEN, PackHeader, Record};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 pub(crate) use compact::{CompactSettings, Compactor};
 pub(crate) use disk::Disk;
@@ -55,6 +55,18 @@ pub(crate) struct Packs {
     table: RwLock<Vec<Option<Arc<Pack>>>>,
     /// Everything up to this sequence number shows in the index.
     applied: AtomicU64,
+    spare: Mutex<Spare>,
+}
+
+/// A file for the next pack that was filled with zeros in advance: a sync of what is written over them has only that to
+/// write, where a file that grows needs a change of the file system as well (ext4: 0.5 of the syncs a second).
+#[derive(Default)]
+enum Spare {
+    #[default]
+    None,
+    /// The background has been asked for it; it may have failed.
+    Asked,
+    Ready(disk::Writable),
 }
 
 /// One pack.
