@@ -1,7 +1,7 @@
 //! Closed-loop load generator for any FastDFS-protocol cluster.
 //!
 //! `store` loads one storage server with uploads, downloads and deletes, and compares servers by alternating
-//! between them round by round. It will never know what is inside the server it loads.
+//! between them round by round. `scale` fills one with millions of files and compares it with an empty one. It will never know what is inside the server it loads.
 
 #[cfg(test)]
 mod fake_storage;
@@ -9,6 +9,7 @@ mod load;
 mod machine;
 mod region;
 mod report;
+mod scale;
 mod store;
 mod tally;
 mod wire;
@@ -20,10 +21,13 @@ use clap::Parser;
 enum Command {
     /// Uploads, downloads and deletes against one storage server, with as many connections as asked for
     Store(store::Arguments),
+    /// A store with millions of small files: how fast it starts, what memory a file takes, whether it got slower
+    Scale(scale::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Store(arguments) => store::run(&arguments),
+        Command::Scale(arguments) => scale::run(&arguments),
     }
 }

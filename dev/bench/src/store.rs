@@ -59,6 +59,9 @@ pub(crate) struct Arguments {
     /// Where the started servers keep their data; removed at the end
     #[arg(long)]
     dir: Option<PathBuf>,
+    /// A key of the started servers' storage.conf, as `pack_max_size=0`; may be given several times
+    #[arg(long, value_parser = key_value)]
+    storage_key: Vec<(String, String)>,
 }
 
 /// One kind of operation.
@@ -252,7 +255,9 @@ fn subjects(arguments: &Arguments) -> Result<Vec<Subject>> {
         (Some(tracker), _) if arguments.against.is_some() => vec![Subject::ask("ours", tracker)?],
         (Some(tracker), _) => vec![Subject::ask(&tracker.to_string(), tracker)?],
         (None, Some(binary)) => {
-            let start = |level: &&str| Subject::start(level, binary, arguments.dir.as_deref());
+            let start = |level: &&str| {
+                Subject::start(level, binary, arguments.dir.as_deref(), &arguments.storage_key)
+            };
             DURABILITY.iter().map(start).collect::<Result<_>>()?
         }
         (None, None) => {
@@ -276,12 +281,20 @@ impl Subject {
     }
 
     /// Starts a tracker and a storage, configured as people run them.
-    fn start(durability: &str, binary: &Path, folder: Option<&Path>) -> Result<Subject> {
+    fn start(
+        durability: &str,
+        binary: &Path,
+        folder: Option<&Path>,
+        keys: &[(String, String)],
+    ) -> Result<Subject> {
         let mut plan = Plan::new()
             .binary(binary)
             .storage_key("durability", durability)
             .storage_key("subdir_count_per_path", 256)
             .storage_key("log_level", "warn");
+        for (key, value) in keys {
+            plan = plan.storage_key(key, value);
+        }
         let region = folder.map(region::cheap_folder).transpose()?;
         if let Some(region) = &region {
             plan = plan.within(region.path());
@@ -301,8 +314,14 @@ fn address(text: &str) -> Result<SocketAddr> {
     text.to_socket_addrs()?.next().context("no address")
 }
 
+/// "key=value".
+pub(crate) fn key_value(text: &str) -> Result<(String, String)> {
+    let (key, value) = text.split_once('=').context("write key=value")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
 /// "4096", "4K", "1M".
-fn size(text: &str) -> Result<u64> {
+pub(crate) fn size(text: &str) -> Result<u64> {
     let (digits, factor) = match text.strip_suffix(['K', 'k']) {
         Some(digits) => (digits, 1 << 10),
         None => text.strip_suffix(['M', 'm']).map_or((text, 1), |digits| (digits, 1 << 20)),
@@ -313,7 +332,7 @@ fn size(text: &str) -> Result<u64> {
 }
 
 /// Random enough that nothing on the way can compress it.
-fn random_bytes(len: u64, seed: u64) -> Vec<u8> {
+pub(crate) fn random_bytes(len: u64, seed: u64) -> Vec<u8> {
     let mut state = XorShift(seed);
     let mut out = Vec::with_capacity(len as usize + 8);
     while (out.len() as u64) < len {
@@ -323,14 +342,14 @@ fn random_bytes(len: u64, seed: u64) -> Vec<u8> {
     out
 }
 
-fn shuffle(files: &mut [FileRef]) {
+pub(crate) fn shuffle(files: &mut [FileRef]) {
     let mut state = XorShift(files.len() as u64 | 1);
     for upper in (1..files.len()).rev() {
         files.swap(upper, (state.next() % (upper as u64 + 1)) as usize);
     }
 }
 
-fn content_seed() -> u64 {
+pub(crate) fn content_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     now.as_nanos() as u64 | 1
 }

@@ -183,14 +183,14 @@ impl RecordHeader {
 
     /// The record without padding, bytes.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn record_len(&self) -> usize {
         RECORD_HEADER_LEN + self.content_len as usize + usize::from(self.name_len)
     }
 
     /// What the record takes in its pack, bytes.
     #[must_use]
     pub fn padded_len(&self) -> usize {
-        self.len().next_multiple_of(ALIGN)
+        self.record_len().next_multiple_of(ALIGN)
     }
 }
 
@@ -268,7 +268,7 @@ impl<'a> Record<'a> {
     /// [`PackFormatError`].
     pub fn decode(bytes: &'a [u8]) -> Result<Self, PackFormatError> {
         let header = RecordHeader::decode(bytes)?;
-        let whole = bytes.get(..header.len()).ok_or(PackFormatError::Short)?;
+        let whole = bytes.get(..header.record_len()).ok_or(PackFormatError::Short)?;
         if crc32fast::hash(whole.get(8..).unwrap_or_default()) != header.checksum {
             return Err(PackFormatError::Checksum);
         }

@@ -203,7 +203,7 @@ impl Window<'_> {
             Ok(header) => header,
             Err(error) => return Ok(Err(error)),
         };
-        Ok(Record::decode(self.part(at, header.len())?))
+        Ok(Record::decode(self.part(at, header.record_len())?))
     }
 
     /// Up to `len` bytes from `at`, fewer at the end.
