@@ -116,7 +116,8 @@ fn binlog(storage: &Node) -> String {
 /// One tracker and one storage of the recording with two storages, taken over; nothing runs yet.
 fn plain() -> Cluster {
     let stores = Recording::Plain.stores().unwrap();
-    let cluster = Plan::new().prepare().unwrap();
+    // Without packs, as one would who may hand the store back.
+    let cluster = Plan::new().storage_key("pack_max_size", 0).prepare().unwrap();
     let (tracker, storage) = (&cluster.trackers[0], &cluster.storages[0]);
     // Base path and store path are one there.
     let conf = fs::read_to_string(&storage.conf).unwrap();
@@ -194,7 +195,7 @@ async fn a_storage_of_the_original_is_served_and_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storage_with_two_store_paths_is_served_too() {
     let stores = Recording::LateJoin.stores().unwrap();
-    let mut cluster = Plan::new().store_paths(2).prepare().unwrap();
+    let mut cluster = Plan::new().storage_key("pack_max_size", 0).store_paths(2).prepare().unwrap();
     let (tracker, storage) = (&cluster.trackers[0], &cluster.storages[0]);
     copy(&stores.path().join("tracker22/data"), &tracker.base_path.join("data"));
     copy(&stores.path().join("st23/data"), &storage.base_path.join("data"));

@@ -340,8 +340,20 @@ fn client(cluster: &Cluster) -> Client {
 }
 
 /// Kills and restarts, `ROUNDS` times.
-async fn survive(durability: &str, seed: u64) {
+/// How small files are kept.
+#[derive(Clone, Copy)]
+enum Packs {
+    Small,
+    None,
+}
+
+async fn survive(durability: &str, packs: Packs, seed: u64) {
     let plan = Plan::new().storage_key("durability", durability).storage_key("journal_size", "32MB");
+    let plan = match packs {
+        // Small ones, so that several are filled and rewritten.
+        Packs::Small => plan.storage_key("pack_size", "1MB").storage_key("pack_rewrite_percent", 10),
+        Packs::None => plan.storage_key("pack_max_size", 0),
+    };
     let mut cluster = plan.start().unwrap();
     let mut dice = Dice(seed);
     let mut workers: Vec<Worker> = (0..WORKERS)
@@ -414,10 +426,15 @@ async fn survive(durability: &str, seed: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_survives_kills_with_durability_disk() {
-    survive("disk", 1).await;
+    survive("disk", Packs::Small, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_kills_where_every_file_has_its_own() {
+    survive("disk", Packs::None, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_survives_kills_with_durability_fastdfs() {
-    survive("fastdfs", 2).await;
+    survive("fastdfs", Packs::Small, 2).await;
 }

@@ -25,10 +25,13 @@ struct Place {
 }
 
 impl Place {
-    fn new() -> Place {
+    /// With these keys of `storage.conf`.
+    fn new(keys: &[(&str, &str)]) -> Place {
         // The tree, the cluster's copy of it, and what comes back.
         let room = tree::quick_folder(3 << 30);
-        let cluster = Plan::new().within(&room).start().unwrap();
+        let plan = Plan::new().within(&room);
+        let plan = keys.iter().fold(plan, |plan, (key, value)| plan.storage_key(key, value));
+        let cluster = plan.start().unwrap();
         let files = tree::real(&cluster.folder().join("tree"), FILES).unwrap();
         assert!(files >= 10_000);
         Place { cluster, files }
@@ -119,7 +122,7 @@ impl Place {
 
 #[test]
 fn a_real_tree_comes_back_equal_to_the_byte() {
-    let mut place = Place::new();
+    let mut place = Place::new(&[]);
     let report = place.cairn(&["put", "tree"]);
     assert_eq!(report["complete"], true, "{report}");
     let files = place.files as u64;
@@ -134,7 +137,8 @@ fn a_real_tree_comes_back_equal_to_the_byte() {
 
 #[test]
 fn what_a_put_has_written_down_survives_kills_of_the_server_and_of_the_put() {
-    let mut place = Place::new();
+    // Every file on its own, so that what is there can be seen while no server runs.
+    let mut place = Place::new(&[("pack_max_size", "0")]);
 
     // Both at once: nothing is flushed, nobody says good-bye.
     let mut put = place.start_put();

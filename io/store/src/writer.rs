@@ -407,6 +407,9 @@ impl State {
     }
 
     fn appender(&self, name: &FileName) -> Result<rustix::fs::Stat, StoreError> {
+        if self.packs.contains(name.true_name()) {
+            return Err(StoreError::NotAppender);
+        }
         let stat = self.files.plain().stat(name.true_name())?.ok_or(StoreError::NotFound)?;
         if !is_regular(&stat) {
             return Err(StoreError::NotRegular);

@@ -143,6 +143,20 @@ async fn a_deleted_name_can_be_used_again_and_stays_deleted_until_then() {
 }
 
 #[tokio::test]
+async fn a_packed_file_is_no_appender() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    put(&store, &name(1), b"packed").await;
+    let more = Content::Bytes(b"more".to_vec().into());
+    assert!(matches!(store.append(name(1), more, NOW).await, Err(StoreError::NotAppender)));
+    assert!(matches!(store.truncate(name(1), 1, NOW).await, Err(StoreError::NotAppender)));
+    assert!(matches!(store.appender_size(&name(1)).await, Err(StoreError::NotAppender)));
+    let renamed = store.regenerate(name(1), NOW, |_, _, _| name(2)).await;
+    assert!(matches!(renamed, Err(StoreError::NotAppender)));
+    assert_eq!(get(&store, &name(1)).await.unwrap(), b"packed");
+}
+
+#[tokio::test]
 async fn lines_that_the_binlog_lost_come_back_from_the_packs_in_order() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);

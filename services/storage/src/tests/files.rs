@@ -55,7 +55,7 @@ fn info(client: &mut Client, name: &FileName, flags: u8) -> (u64, i64, i64, Stri
 
 #[test]
 fn an_uploaded_file_is_named_after_what_it_is_and_comes_back_whole_and_in_parts() {
-    let storage = TestStorage::start("");
+    let storage = TestStorage::start("pack_max_size = 0");
     let mut client = storage.connect();
     let reply = client.upload(b"hello fastdfs\n", "txt");
     assert_eq!(reply.body[..16], group("group1"));

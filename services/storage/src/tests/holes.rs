@@ -206,7 +206,7 @@ fn s8_the_rest_of_a_refused_upload_is_never_read_as_a_request() {
 
 #[test]
 fn s9_links_out_of_the_store_are_not_followed() {
-    let storage = TestStorage::start("");
+    let storage = TestStorage::start("pack_max_size = 0");
     let mut client = storage.connect();
     let name = client.upload(b"hello", "txt").name();
     let outside = storage.dir.path().join("secret");
@@ -220,7 +220,7 @@ fn s9_links_out_of_the_store_are_not_followed() {
 
 #[test]
 fn s10_metadata_files_cannot_be_reached_by_name_and_no_file_gets_such_a_name() {
-    let storage = TestStorage::start("");
+    let storage = TestStorage::start("pack_max_size = 0");
     let mut client = storage.connect();
     let name = client.upload_as(C::UploadAppender, 0, b"hello", "txt").name();
     let text = name.as_str().as_bytes();
