@@ -179,15 +179,32 @@ fn a_check_finds_nothing_in_a_good_store_and_names_what_was_damaged() {
     assert_eq!((code, out.as_str()), (0, ""), "{err}");
     assert!(err.contains("1 files, 14  B, contents compared: nothing is wrong"), "{err}");
 
-    // One byte, the length as before.
-    let file = place.data().join("storage/data").join(name.strip_prefix("M00/").unwrap());
-    fs::write(&file, "hellO fastdfs\n").unwrap();
+    // One byte, the length as before. So small a file is in a pack.
+    let pack = place.data().join("storage/data/.cairn/packs/000000000001.pack");
+    let whole = fs::read(&pack).unwrap();
+    let mut bytes = whole.clone();
+    let at = bytes.windows(5).position(|window| window == b"hello").unwrap();
+    bytes[at + 4] = b'O';
+    fs::write(&pack, &bytes).unwrap();
     let (code, out, _) = place.cairn(&["fsck", &data]);
     assert_eq!(code, 1);
-    assert!(out.starts_with(&format!("DAMAGED  {name}: CRC-32 is ")), "{out}");
+    assert!(out.starts_with(&format!("DAMAGED  {}: ", pack.display())), "{out}");
+    assert!(
+        out.lines().next().unwrap().contains(&format!(" cannot be read, first of them {name}; ")),
+        "{out}"
+    );
     assert_eq!(place.cairn(&["fsck", "--quick", &data]).0, 0, "a look at names and sizes sees nothing");
+    fs::write(&pack, &whole).unwrap();
+    let (code, out, _) = place.cairn(&["fsck", "--json", &data]);
+    let summary = json(&out);
+    assert_eq!((code, &summary["normal"], &summary["packed"]), (0, &1.into(), &1.into()), "{out}");
 
-    fs::remove_file(&file).unwrap();
+    let log = place.data().join("storage/data/sync/binlog.000");
+    let lines = fs::read_to_string(&log).unwrap();
+    // Another file of the same content.
+    let missing = name.replace(".txt", ".doc");
+    fs::write(&log, format!("{lines}{} C {missing}\n", lines.split(' ').next().unwrap())).unwrap();
+    let name = missing;
     let (code, out, _) = place.cairn(&["fsck", "--json", &data]);
     assert_eq!(code, 1);
     let lines: Vec<Value> = out.lines().map(json).collect();

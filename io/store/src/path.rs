@@ -17,6 +17,9 @@ use crate::pool::Pool;
 /// Our own folder under `data/`. The original never looks there: its names begin with two hex digits.
 pub(crate) const OWN_DIR: &str = ".cairn";
 
+/// The folder of the packs in it.
+pub(crate) const PACK_DIR: &str = "packs";
+
 /// Space on the disk of a store path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
@@ -44,7 +47,7 @@ impl Files {
         let unusable = |reason: String| StoreError::Unusable { path: root.to_owned(), reason };
         let data = root.join("data");
         let own = data.join(OWN_DIR);
-        let (temp_dir, journal_dir, pack_dir) = (own.join("tmp"), own.join("journal"), own.join("packs"));
+        let (temp_dir, journal_dir, pack_dir) = (own.join("tmp"), own.join("journal"), own.join(PACK_DIR));
         for dir in [&temp_dir, &journal_dir, &pack_dir] {
             fs::create_dir_all(dir)
                 .map_err(|error| unusable(format!("cannot create {}: {error}", dir.display())))?;

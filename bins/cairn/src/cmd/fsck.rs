@@ -148,6 +148,8 @@ fn summary_json(summary: &Summary) -> String {
         "containers": summary.containers,
         "slots": summary.slots,
         "bytes": summary.bytes,
+        "packs": summary.packs,
+        "packed": summary.packed,
         "bytes_read": summary.bytes_read,
         "unsettled": summary.unsettled,
         "records": records.map(|records| records.lines),

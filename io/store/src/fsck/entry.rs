@@ -41,6 +41,17 @@ pub(super) enum Class {
     Other,
 }
 
+impl Class {
+    /// Of a regular file whose name is an id.
+    pub(super) fn of(name: &FileName) -> Self {
+        match name.kind() {
+            Kind::Normal | Kind::Trunk => Self::Normal,
+            Kind::Appender => Self::Appender,
+            Kind::Slave => Self::Slave,
+        }
+    }
+}
+
 /// Something that the records should know.
 #[derive(Debug)]
 pub(super) struct Recordable {
@@ -95,7 +106,7 @@ impl Looked {
 }
 
 impl Home {
-    fn plain(&self) -> Plain<'_> {
+    pub(super) fn plain(&self) -> Plain<'_> {
         // Nothing is written, so no temporary file is made.
         Plain { data: self.data_fd.as_fd(), temp_dir: Path::new("") }
     }
@@ -161,13 +172,8 @@ impl Scan<'_> {
         let mut looked = if is_link(&file.stat) {
             self.look_at_link(file, buffer)?
         } else {
-            let class = match file.name.kind() {
-                Kind::Normal | Kind::Trunk => Class::Normal,
-                Kind::Appender => Class::Appender,
-                Kind::Slave => Class::Slave,
-            };
             let findings = self.check_content(&file.name, file.home, &file.name, file.len(), buffer)?;
-            Looked { findings, ..Looked::new(class) }
+            Looked { findings, ..Looked::new(Class::of(&file.name)) }
         };
         looked.recordable = vec![file.recordable()];
         Ok(looked)
@@ -306,9 +312,12 @@ impl Scan<'_> {
         Ok(Looked { class: Class::Container { slots }, ..looked })
     }
 
-    /// Whether there is a file of this name, be it in a slot.
+    /// Whether there is a file of this name, be it in a pack or in a slot.
     pub(super) fn exists(&self, name: &FileName) -> bool {
         let Some(home) = self.homes.get(usize::from(name.path_index().0)) else { return false };
+        if home.packed.contains(names::key(name)) {
+            return true;
+        }
         // What can't be looked at has been reported as unreadable.
         let is_plain = home.plain().stat(name.true_name()).map_or(true, |stat| stat.is_some());
         is_plain || is_in_slot(home, name).unwrap_or_default()
@@ -350,7 +359,7 @@ impl Subject<'_> {
 }
 
 /// Whether a name is one that FastDFS or Cairn makes.
-fn is_id(name: &FileName) -> bool {
+pub(super) fn is_id(name: &FileName) -> bool {
     name.stamp().is_some()
         && match name.kind() {
             Kind::Normal => name.base().len() == BASE_LEN,
@@ -360,7 +369,7 @@ fn is_id(name: &FileName) -> bool {
 }
 
 /// What is wrong with the bytes of a metadata file. Order and names that come twice are left to their reader.
-fn metadata_fault(bytes: &[u8]) -> Option<MetadataFault> {
+pub(super) fn metadata_fault(bytes: &[u8]) -> Option<MetadataFault> {
     if bytes.is_empty() {
         return Some(MetadataFault::Empty);
     }

@@ -135,6 +135,41 @@ pub enum Finding {
         /// What is wrong.
         fault: SlotFault,
     },
+    /// Bytes of a pack that are no record although they were written once.
+    PackDamaged {
+        /// The pack.
+        pack: PathBuf,
+        /// Where they begin, bytes.
+        at: u64,
+        /// How many.
+        len: u64,
+        /// The file whose record begins there, if that still says so.
+        name: Option<FileName>,
+    },
+    /// The header of a pack can't be read.
+    PackHeader {
+        /// The pack.
+        pack: PathBuf,
+    },
+    /// The hint of a pack does not list what is in it, so that the storage looks for files in the wrong places.
+    PackHint {
+        /// The hint.
+        hint: PathBuf,
+        /// The first place in the pack where they differ, bytes.
+        at: u64,
+    },
+    /// A record of a pack whose name is no id.
+    PackedNotAnId {
+        /// The pack.
+        pack: PathBuf,
+        /// Where the record begins, bytes.
+        at: u64,
+    },
+    /// A file is in a pack, and under its name there is another one.
+    Twice {
+        /// The file.
+        name: FileName,
+    },
     /// A folder with files that is beyond the configured number of folders.
     FolderOutOfRange {
         /// The folder.
@@ -206,6 +241,9 @@ impl Finding {
             | Self::BrokenLink { .. }
             | Self::BadMetadata { .. }
             | Self::BadSlot { .. }
+            | Self::PackDamaged { .. }
+            | Self::PackHeader { .. }
+            | Self::PackHint { .. }
             | Self::JournalDamaged { .. }
             | Self::RecoveryUnfinished { .. }
             | Self::Missing { .. } => Severity::Damage,
@@ -213,6 +251,8 @@ impl Finding {
             | Self::ForeignLink { .. }
             | Self::NotAFile { .. }
             | Self::StrandedMetadata { .. }
+            | Self::PackedNotAnId { .. }
+            | Self::Twice { .. }
             | Self::FolderOutOfRange { .. }
             | Self::JournalPending { .. }
             | Self::Leftovers { .. }
@@ -268,6 +308,35 @@ impl fmt::Display for Finding {
             Self::BadSlot { container, offset, fault } => write!(
                 f,
                 "{container}: slot at {offset} {fault}; fetch the files in it from another member of the group"
+            ),
+            Self::PackDamaged { pack, at, len, name } => {
+                write!(f, "{}: {len} bytes at {at} cannot be read", pack.display())?;
+                match name {
+                    Some(name) => write!(f, ", first of them {name}; {FETCH}"),
+                    None => f.write_str("; files may be lost, so compare with another member of the group"),
+                }
+            }
+            Self::PackHeader { pack } => write!(
+                f,
+                "{}: its header cannot be read; the files in it count as far as they can be read, so check the \
+                 disk, and compare with another member of the group",
+                pack.display()
+            ),
+            Self::PackHint { hint, at } => write!(
+                f,
+                "{}: does not list what is in its pack at {at}; stop the storage, remove this hint, and start the \
+                 storage, which then reads the pack",
+                hint.display()
+            ),
+            Self::PackedNotAnId { pack, at } => write!(
+                f,
+                "{}: the name of the record at {at} is no file id, so nothing can be checked; nobody can ask for it",
+                pack.display()
+            ),
+            Self::Twice { name } => write!(
+                f,
+                "{name}: is in a pack, and there is a file under its name as well; the one in the pack is served, so \
+                 move the other away"
             ),
             Self::FolderOutOfRange { path } => write!(
                 f,
@@ -383,6 +452,12 @@ mod tests {
                 fault: MetadataFault::TooLong { len: 300_000 },
             },
             Finding::BadSlot { container: name.clone(), offset: 256, fault: SlotFault::BeyondEnd },
+            Finding::PackDamaged { pack: path.clone(), at: 64, len: 8, name: Some(name.clone()) },
+            Finding::PackDamaged { pack: path.clone(), at: 64, len: 8, name: None },
+            Finding::PackHeader { pack: path.clone() },
+            Finding::PackHint { hint: path.clone(), at: 64 },
+            Finding::PackedNotAnId { pack: path.clone(), at: 64 },
+            Finding::Twice { name: name.clone() },
             Finding::FolderOutOfRange { path: path.clone() },
             Finding::JournalPending { path: path.clone(), entries: 3 },
             Finding::JournalDamaged { path: path.clone(), batches: 3 },

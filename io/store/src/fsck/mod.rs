@@ -8,6 +8,8 @@
 //!   whether every other file can be read to its end. Size and checksum of appenders and slaves are in no name;
 //! - **records**, on request: files that the binlog says exist and that do not, and files without a record. The
 //!   names are held as hashes of 8 bytes, at most 21 bytes of memory for each file recorded;
+//! - **packs**: the files in them like all others, and whether packs can be read and their hints are right. The names
+//!   are held as hashes too, and of what is gone a number of 8 bytes;
 //! - **the journal**: what a crash has left to do, damage, temporary files left over.
 //!
 //! The store may be in use. No lock is taken; a file that looks wrong and has changed within the last
@@ -25,15 +27,17 @@ mod entry;
 mod finding;
 mod names;
 mod own;
+mod pack_walk;
+mod packs;
 mod records;
 mod scan;
 
 use std::collections::{BTreeMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use fdfs_fileid::StorePathIndex;
+use fdfs_fileid::{FileName, StorePathIndex};
 use fdfs_format::binlog::Record;
 use rustix::fs::{Mode, OFlags};
 
@@ -43,8 +47,9 @@ use crate::StoreError;
 use entry::Class;
 use names::Names;
 use own::Own;
+use packs::Packs;
 use records::{Effect, Logs, Reading};
-use scan::{Again, Scan};
+use scan::{Again, Folder, Scan};
 
 /// How often a file that keeps changing is looked at again.
 const LOOKS_MAX: u32 = 3;
@@ -120,7 +125,7 @@ pub struct Progress {
 pub enum Stage {
     /// Reading the binlog; `done` and `total` count its bytes.
     Records,
-    /// Checking the files; `done` and `total` count folders.
+    /// Checking the files; `done` and `total` count packs and folders.
     Files,
     /// Looking again at what looked wrong while it was changing; `done` and `total` count files.
     Again,
@@ -162,6 +167,10 @@ pub struct Summary {
     pub slots: u64,
     /// Size of all these, bytes.
     pub bytes: u64,
+    /// Packs.
+    pub packs: u64,
+    /// How many of the files are in them.
+    pub packed: u64,
     /// Bytes of content read.
     pub bytes_read: u64,
     /// Files that looked wrong and kept changing as long as they were watched; nothing is said about them.
@@ -211,6 +220,8 @@ struct Home {
     index: StorePathIndex,
     data: PathBuf,
     data_fd: OwnedFd,
+    /// The files that are in packs.
+    packed: Names,
 }
 
 impl Home {
@@ -223,7 +234,12 @@ impl Home {
         let data_fd = rustix::fs::open(&data, flags, Mode::empty()).map_err(|error| {
             unusable(format!("cannot open {}: {error}; is the disk mounted?", data.display()))
         })?;
-        Ok(Self { index: StorePathIndex(index), data, data_fd })
+        Ok(Self { index: StorePathIndex(index), data, data_fd, packed: Names::new() })
+    }
+
+    /// A name below `data/`, if it is one.
+    fn name(&self, true_name: &[u8]) -> Option<FileName> {
+        FileName::parse(&[format!("{}/", self.index).as_bytes(), true_name].concat()).ok()
     }
 }
 
@@ -247,8 +263,8 @@ impl Reporter<'_> {
     }
 }
 
-/// Checks a store. `event` hears of progress and findings as they come: those of one folder together and sorted,
-/// folders in order, then what had to be looked at again, then what is missing. Blocks, for hours when a large
+/// Checks a store. `event` hears of progress and findings as they come: those of packs, then those of one folder
+/// together and sorted, folders in order, then what had to be looked at again, then what is missing. Blocks, for hours when a large
 /// store's content is read.
 ///
 /// # Errors
@@ -279,44 +295,88 @@ pub fn check(settings: &FsckSettings, event: &mut dyn FnMut(Event)) -> Result<Su
         reporter.finding(finding);
     }
     let scan = Scan::new(&homes, settings, &own, settings.records.then_some(&names), started);
-    let mut again = Vec::new();
-    let mut young = BTreeMap::new();
     let judges_unrecorded = records.as_ref().is_some_and(|records| records.logs.unread.is_empty());
+    let mut later = Later { judges_unrecorded, again: Vec::new(), young: BTreeMap::new() };
+    let mut packs = Vec::new();
+    for home in &homes {
+        let packed = Packs::new(&scan, home);
+        match packed.numbers() {
+            Ok(numbers) => packs.push((packed, numbers)),
+            Err(finding) => reporter.finding(finding),
+        }
+    }
+    let of_packs: usize = packs.iter().map(|(_, numbers)| numbers.len()).sum();
+    let total = (of_packs + folders.len()) as u64;
+    let (mut done, mut told) = (0, Instant::now());
+    for (packs, numbers) in &mut packs {
+        for &number in &*numbers {
+            if let Some(pack) = packs.look(number) {
+                reporter.summary.packs += 1;
+                later.take(pack, &mut reporter);
+            }
+            done += 1;
+            if told.elapsed() >= scan::TICK {
+                reporter.progress(Stage::Files, done, total, scan.so_far());
+                told = Instant::now();
+            }
+        }
+    }
     scan.run(&folders, settings.threads, |step| match step {
         scan::Step::Folder(folder) => {
             reporter.summary.folders += 1;
-            for (class, bytes) in folder.seen {
-                reporter.summary.count(class, bytes);
-            }
-            for finding in folder.findings {
-                reporter.finding(finding);
-            }
-            let room = AGAIN_MAX - again.len();
-            reporter.summary.unsettled += folder.again.len().saturating_sub(room) as u64;
-            again.extend(folder.again.into_iter().take(room));
-            for unrecorded in folder.unrecorded.into_iter().filter(|_| judges_unrecorded) {
-                if !unrecorded.young {
-                    reporter.finding(Finding::Unrecorded { place: unrecorded.place });
-                } else if young.len() < YOUNG_MAX {
-                    young.insert(unrecorded.key, unrecorded.place);
-                } else {
-                    reporter.summary.unsettled += 1;
-                }
-            }
+            later.take(folder, &mut reporter);
         }
         scan::Step::Progress { done } => {
-            reporter.progress(Stage::Files, done, folders.len() as u64, scan.so_far());
+            reporter.progress(Stage::Files, of_packs as u64 + done, total, scan.so_far());
         }
     });
 
-    look_again(&scan, again, settings.settle, &mut reporter);
+    look_again(&scan, later.again, settings.settle, &mut reporter);
+    for (packs, _) in packs {
+        let (findings, moved) = packs.finish();
+        findings.into_iter().for_each(|finding| reporter.finding(finding));
+        reporter.summary.unsettled += moved;
+    }
     if let Some(records) = &mut records {
-        records.finish(&scan, young, settings.settle, &mut reporter);
+        records.finish(&scan, later.young, settings.settle, &mut reporter);
         let unread = records.logs.unread.clone();
         reporter.summary.records = Some(Records { lines: records.lines, unread });
     }
     reporter.summary.bytes_read = scan.so_far().1;
     Ok(reporter.summary)
+}
+
+/// What is decided when everything has been looked at once.
+struct Later {
+    /// Whether the records are whole enough to say that a file has none.
+    judges_unrecorded: bool,
+    again: Vec<Again>,
+    young: BTreeMap<u64, Place>,
+}
+
+impl Later {
+    /// Reports what was found in a folder or pack, and keeps the rest.
+    fn take(&mut self, found: Folder, reporter: &mut Reporter<'_>) {
+        for (class, bytes) in found.seen {
+            reporter.summary.count(class, bytes);
+        }
+        reporter.summary.packed += found.packed;
+        for finding in found.findings {
+            reporter.finding(finding);
+        }
+        let room = AGAIN_MAX - self.again.len();
+        reporter.summary.unsettled += found.again.len().saturating_sub(room) as u64;
+        self.again.extend(found.again.into_iter().take(room));
+        for unrecorded in found.unrecorded.into_iter().filter(|_| self.judges_unrecorded) {
+            if !unrecorded.young {
+                reporter.finding(Finding::Unrecorded { place: unrecorded.place });
+            } else if self.young.len() < YOUNG_MAX {
+                self.young.insert(unrecorded.key, unrecorded.place);
+            } else {
+                reporter.summary.unsettled += 1;
+            }
+        }
+    }
 }
 
 /// Looks again at what looked wrong while it changed, until it looks right, stays as it is, or has been looked at
@@ -364,7 +424,7 @@ impl<'a> CheckRecords<'a> {
         for index in records.logs.indexes() {
             let mut reading = records.logs.open(index);
             records.read_on(&mut reading, reporter, |names, effect| match effect {
-                Effect::Made(name) => names.insert(names::key(name)),
+                Effect::Made(name) => drop(names.insert(names::key(name))),
                 Effect::Gone(name) => {
                     names.remove(names::key(name));
                 }

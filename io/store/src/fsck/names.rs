@@ -25,8 +25,13 @@ impl Names {
         &self.shards[(key >> 40) as usize % SHARDS]
     }
 
-    pub(super) fn insert(&self, key: u64) {
-        self.shard(key).lock().insert(key);
+    /// Puts a key in and tells whether it was not there.
+    pub(super) fn insert(&self, key: u64) -> bool {
+        self.shard(key).lock().insert(key)
+    }
+
+    pub(super) fn contains(&self, key: u64) -> bool {
+        self.shard(key).lock().contains(&key)
     }
 
     /// Takes a key out and tells whether it was there.
@@ -118,8 +123,9 @@ mod tests {
     fn a_set_forgets_what_is_taken_out() {
         let names = Names::new();
         for key in 0..10_000_u64 {
-            names.insert(key.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            assert!(names.insert(key.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         }
+        assert!(!names.insert(0) && names.contains(0));
         for key in 0..10_000_u64 {
             assert!(names.remove(key.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         }

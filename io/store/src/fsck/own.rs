@@ -11,7 +11,7 @@ use fdfs_format::binlog::Record;
 use fdfs_format::journal::{Change, Entry};
 
 use super::records::{Effect, effects};
-use super::{Finding, Home, Keys, names};
+use super::{Finding, Home, Keys, names, packs};
 use crate::journal::replay;
 use crate::path::OWN_DIR;
 
@@ -31,6 +31,8 @@ pub(super) struct Own {
     pub(super) pending: Keys,
     /// Names whose records may not be in the binlog yet.
     pub(super) recorded: Keys,
+    /// For each store path, the first pack whose records may be younger than the binlog as it will be read.
+    pub(super) young_packs: Vec<u64>,
 }
 
 impl Own {
@@ -42,6 +44,16 @@ impl Own {
         own
     }
 
+    /// Takes note of a line that may not be in the binlog yet.
+    fn record(&mut self, line: &[u8]) {
+        let Ok(record) = Record::parse(line) else { return };
+        effects(&record.change, |effect| {
+            if let Effect::Made(name) = effect {
+                self.recorded.insert(names::key(name));
+            }
+        });
+    }
+
     fn look_at(&mut self, home: &Home) {
         let dir = home.data.join(OWN_DIR);
         let running = is_locked(&dir.join("lock"));
@@ -49,13 +61,7 @@ impl Own {
         let journal = dir.join("journal");
         let mut temps = Vec::new();
         let looked = read_journal(&journal, running, &mut |entry| {
-            for_each_record(entry.line, &mut |record| {
-                effects(&record.change, |effect| {
-                    if let Effect::Made(name) = effect {
-                        self.recorded.insert(names::key(name));
-                    }
-                });
-            });
+            entry.line.split(|&byte| byte == b'\n').for_each(|line| self.record(line));
             if !running {
                 self.pending.extend(touched(home.index, &entry.change));
                 temps.extend(staged(&entry.change).map(|temp| temp.to_string()));
@@ -75,14 +81,17 @@ impl Own {
                 self.findings.push(Finding::Unreadable { path: journal, error: error.kind() });
             }
         }
+        let young_from = packs::lines(home, &mut |line| self.record(line));
+        self.young_packs.push(young_from);
         if !running {
             self.findings.extend(leftovers(&dir.join("tmp"), &temps));
+            self.findings.extend(pack_leftovers(&packs::folder(home)));
         }
         self.findings.extend(foreign(&home.data));
     }
 }
 
-/// Calls `visit` with every line that is in the journals now.
+/// Calls `visit` with every line that is in the journals now, or in packs that are not sealed.
 pub(super) fn journal_lines(homes: &[Home], visit: &mut dyn FnMut(&[u8])) {
     for home in homes {
         let dir = home.data.join(OWN_DIR);
@@ -90,6 +99,7 @@ pub(super) fn journal_lines(homes: &[Home], visit: &mut dyn FnMut(&[u8])) {
         let _ = read_journal(&dir.join("journal"), is_locked(&dir.join("lock")), &mut |entry| {
             entry.line.split(|&byte| byte == b'\n').for_each(&mut *visit);
         });
+        packs::lines(home, visit);
     }
 }
 
@@ -122,14 +132,6 @@ fn read_journal(dir: &Path, running: bool, visit: &mut dyn FnMut(Entry<'_>)) -> 
         result = read();
     }
     result
-}
-
-fn for_each_record(lines: &[u8], visit: &mut dyn FnMut(Record)) {
-    for line in lines.split(|&byte| byte == b'\n') {
-        if let Ok(record) = Record::parse(line) {
-            visit(record);
-        }
-    }
 }
 
 /// The names that a change has to do with.
@@ -174,6 +176,15 @@ fn leftovers(dir: &Path, needed: &[String]) -> Option<Finding> {
             bytes += entry.metadata().map_or(0, |metadata| metadata.len());
         }
     }
+    (files > 0).then(|| Finding::Leftovers { path: dir.to_owned(), files, bytes })
+}
+
+/// Packs and hints that others have taken the place of, and packs that were being rewritten.
+fn pack_leftovers(dir: &Path) -> Option<Finding> {
+    // A folder that can't be listed is said when its packs are looked at.
+    let found = packs::list(dir).unwrap_or_default().leftovers;
+    let len = |path: &PathBuf| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let (files, bytes) = (found.len() as u64, found.iter().map(len).sum());
     (files > 0).then(|| Finding::Leftovers { path: dir.to_owned(), files, bytes })
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use fdfs_fileid::FileName;
 use parking_lot::{Condvar, Mutex};
 
-use super::entry::{Class, Looked, Recordable};
+use super::entry::Class;
 use super::finding::{Finding, Place};
 use super::names::{self, Names};
 use super::own::Own;
@@ -22,7 +22,7 @@ use super::{FsckSettings, Home};
 const WINDOW: usize = 256;
 
 /// Time between two reports of progress.
-const TICK: Duration = Duration::from_millis(200);
+pub(super) const TICK: Duration = Duration::from_millis(200);
 
 /// How much the kernel's file times may lag behind the clock, seconds.
 const CLOCK_LAG: i64 = 1;
@@ -34,11 +34,13 @@ pub(super) struct FolderId {
     dirs: (u8, u8),
 }
 
-/// What was found in a folder.
+/// What was found in a folder, or in a pack.
 #[derive(Default)]
 pub(super) struct Folder {
     /// What its files are, and their sizes.
     pub(super) seen: Vec<(Class, u64)>,
+    /// How many of them are in a pack.
+    pub(super) packed: u64,
     pub(super) findings: Vec<Finding>,
     pub(super) again: Vec<Again>,
     pub(super) unrecorded: Vec<Unrecorded>,
@@ -108,6 +110,12 @@ impl<'a> Scan<'a> {
         (self.files.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
     }
 
+    /// More files were looked at, and bytes read.
+    pub(super) fn count(&self, files: u64, bytes: u64) {
+        self.files.fetch_add(files, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Goes through all folders.
     pub(super) fn run(&self, folders: &[FolderId], threads: usize, mut step: impl FnMut(Step)) {
         let queue = Queue::new(folders.len());
@@ -170,9 +178,13 @@ impl<'a> Scan<'a> {
             folder.seen.push((looked.class, looked.bytes));
             let is_pending = looked.recordable.iter().any(|r| self.own.pending.contains(&r.key));
             if self.names.is_some() {
-                folder
-                    .unrecorded
-                    .extend(looked.recordable.iter().filter_map(|r| self.unrecorded(&looked, r)));
+                folder.unrecorded.extend(
+                    looked
+                        .recordable
+                        .iter()
+                        .filter(|r| !home.packed.contains(r.key))
+                        .filter_map(|r| self.unrecorded(r.key, r.changed, || looked.place(r.slot))),
+                );
             }
             if looked.findings.is_empty() || is_pending {
                 continue;
@@ -187,15 +199,18 @@ impl<'a> Scan<'a> {
     }
 
     /// Strikes a place off the names that should exist; if it is not among them, it has no record.
-    fn unrecorded(&self, looked: &Looked, found: &Recordable) -> Option<Unrecorded> {
-        let is_known = self.names?.remove(found.key)
-            || self.own.recorded.contains(&found.key)
-            || self.own.pending.contains(&found.key);
+    pub(super) fn unrecorded(
+        &self,
+        key: u64,
+        changed: i64,
+        place: impl FnOnce() -> Option<Place>,
+    ) -> Option<Unrecorded> {
+        let is_known =
+            self.names?.remove(key) || self.own.recorded.contains(&key) || self.own.pending.contains(&key);
         if is_known {
             return None;
         }
-        let young = found.changed >= self.young_from;
-        Some(Unrecorded { key: found.key, place: looked.place(found.slot)?, young })
+        Some(Unrecorded { key, place: place()?, young: changed >= self.young_from })
     }
 
     fn is_recent(&self, changed: Duration) -> bool {

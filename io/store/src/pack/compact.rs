@@ -37,7 +37,7 @@ const NEIGHBOURS_MIN: usize = 8;
 const STEP: usize = 1 << 20;
 
 /// Name of a pack that is being rewritten; one found at a start is removed.
-pub(super) const REWRITE_EXTENSION: &str = "rewrite";
+pub(crate) const REWRITE_EXTENSION: &str = "rewrite";
 
 /// Name of a file that is prepared for a pack; one found at a start is removed.
 pub(super) const SPARE_EXTENSION: &str = "spare";

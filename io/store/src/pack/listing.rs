@@ -119,9 +119,12 @@ pub(crate) fn pack_path(dir: &Path, number: u64) -> PathBuf {
     dir.join(format!("{number:012}.pack"))
 }
 
+/// Ending of the name of a hint.
+pub(crate) const HINT_EXTENSION: &str = "hint";
+
 /// Its hint.
 pub(crate) fn hint_path(dir: &Path, number: u64) -> PathBuf {
-    dir.join(format!("{number:012}.hint"))
+    dir.join(format!("{number:012}.{HINT_EXTENSION}"))
 }
 
 /// The numbers of the packs of a folder, ascending.

@@ -24,7 +24,7 @@ use crate::binlog::Binlog;
 const KEY_FILE: &str = "key";
 
 /// Binlog file of a pack whose header can't be read: nobody knows which of its lines are in the binlog.
-const UNKNOWN_LOG: u32 = u32::MAX;
+pub(crate) const UNKNOWN_LOG: u32 = u32::MAX;
 
 /// A binlog line that a record stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -264,7 +264,8 @@ fn header_from_records(file: &File, number: u64) -> io::Result<Option<PackHeader
     }))
 }
 
-fn is_blank(file: &File) -> io::Result<bool> {
+/// Whether a pack holds nothing, not even a header.
+pub(crate) fn is_blank(file: &File) -> io::Result<bool> {
     let len = file.metadata()?.len();
     let mut buffer = vec![0; 64 * 1024];
     let mut at = 0;
@@ -292,22 +293,29 @@ fn remove_unfinished(settings: &PackSettings) -> io::Result<()> {
     Ok(())
 }
 
-/// The key of the folder; a new one when there is none or it is damaged, which makes all hints useless and nothing else.
-fn read_key(dir: &Path) -> io::Result<Key> {
-    let path = dir.join(KEY_FILE);
+/// The key of the folder; `None` when there is none or it is damaged.
+pub(crate) fn stored_key(dir: &Path) -> io::Result<Option<Key>> {
     let word = |bytes: &[u8], at: usize| {
         bytes.get(at..).and_then(|rest| rest.first_chunk()).copied().map(u64::from_be_bytes)
     };
-    if let Some(bytes) = read_file(&path)?
+    if let Some(bytes) = read_file(&dir.join(KEY_FILE))?
         && bytes.len() == 20
         && bytes.get(16..) == Some(&crc32fast::hash(bytes.get(..16).unwrap_or_default()).to_be_bytes())
         && let (Some(first), Some(second)) = (word(&bytes, 0), word(&bytes, 8))
     {
-        return Ok(Key(first, second));
+        return Ok(Some(Key(first, second)));
+    }
+    Ok(None)
+}
+
+/// The key of the folder; a new one when there is none, which makes all hints useless and nothing else.
+fn read_key(dir: &Path) -> io::Result<Key> {
+    if let Some(key) = stored_key(dir)? {
+        return Ok(key);
     }
     let key = Key(rand::random(), rand::random());
     let mut bytes = [key.0.to_be_bytes(), key.1.to_be_bytes()].concat();
     bytes.extend_from_slice(&crc32fast::hash(&bytes).to_be_bytes());
-    daemon::state_file::replace(&path, &bytes)?;
+    daemon::state_file::replace(&dir.join(KEY_FILE), &bytes)?;
     Ok(key)
 }

@@ -26,13 +26,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fdfs_format::pack::{PACK_HEADER_LEN, PackHeader, Record};
 use parking_lot::{Mutex, RwLock};
 
-pub(crate) use compact::{CompactSettings, Compactor};
+pub(crate) use compact::{CompactSettings, Compactor, REWRITE_EXTENSION};
 pub(crate) use disk::Disk;
 pub(crate) use head::{Head, New};
 pub(crate) use index::Location;
 use index::{Fingerprint, Index};
-pub(crate) use listing::{Damage, Key, Listing, hint_path, numbers, pack_path, read_header, scan};
-pub(crate) use load::{Loaded, RecordLine, load};
+pub(crate) use listing::{
+    HINT_EXTENSION, Key, Listing, hint_path, numbers, pack_path, read_file, read_header, scan,
+};
+pub(crate) use load::{Loaded, RecordLine, UNKNOWN_LOG, is_blank, load, stored_key};
 
 /// How packs are kept.
 #[derive(Clone)]
