@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use arc_swap::ArcSwap;
 use fdfs_proto::tracker::leader::Connections;
 use net::{ConnCounters, Stop};
 use parking_lot::Mutex;
@@ -31,6 +32,8 @@ pub(crate) struct Shell {
     pub(crate) counters: Arc<ConnCounters>,
     patience: Patience,
     machine: Mutex<Machine>,
+    /// The state after the last step: questions that change nothing are answered from it, whoever holds the machine.
+    view: ArcSwap<View>,
     conns: AtomicU64,
 }
 
@@ -50,7 +53,8 @@ struct Outcome {
 }
 
 impl Shell {
-    pub(crate) fn new(cluster: Cluster, clock: Clock, answers: Answers, patience: Patience) -> Self {
+    pub(crate) fn new(mut cluster: Cluster, clock: Clock, answers: Answers, patience: Patience) -> Self {
+        let view = ArcSwap::new(cluster.view());
         Self {
             clock,
             answers,
@@ -58,6 +62,7 @@ impl Shell {
             sys_files: SysFiles::default(),
             counters: Arc::default(),
             patience,
+            view,
             machine: Mutex::new(Machine { cluster, pending: BTreeMap::new(), actions: Vec::new() }),
             conns: AtomicU64::new(0),
         }
@@ -97,7 +102,7 @@ impl Shell {
 
     /// The state as of now.
     pub(crate) fn view(&self) -> Arc<View> {
-        self.machine.lock().cluster.view()
+        self.view.load_full()
     }
 
     /// The changelog from a position on.
@@ -144,6 +149,10 @@ impl Shell {
             let mut machine = self.machine.lock();
             let mut actions = std::mem::take(&mut machine.actions);
             machine.cluster.step(now, event, &mut actions);
+            let view = machine.cluster.view();
+            if !Arc::ptr_eq(&view, &self.view.load()) {
+                self.view.store(view);
+            }
             for action in actions.drain(..) {
                 match action {
                     Action::Reply { conn: to, reply } if Some(to) == conn => outcome.answer = Some(reply),
