@@ -63,7 +63,9 @@ async fn get(store: &Store, name: &FileName) -> Result<Vec<u8>, StoreError> {
 
 fn plain_files(dir: &TempDir) -> Vec<PathBuf> {
     let folder = dir.path().join("data/00/01");
-    fs::read_dir(folder).map(|entries| entries.map(|entry| entry.unwrap().path()).collect()).unwrap_or_default()
+    fs::read_dir(folder)
+        .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
+        .unwrap_or_default()
 }
 
 fn binlog(dir: &TempDir) -> String {

@@ -21,7 +21,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use fdfs_format::pack::{PACK_HEADER_LEN, PackHeader, Record};
 use parking_lot::RwLock;
@@ -31,7 +31,7 @@ pub(crate) use disk::Disk;
 pub(crate) use head::{Head, New};
 pub(crate) use index::Location;
 use index::{Fingerprint, Index};
-pub(crate) use listing::{Damage, Key, Listing, hint_path, numbers, pack_path, read_header, scan};
+pub(crate) use listing::{Key, Listing, numbers, read_header, scan};
 pub(crate) use load::{Loaded, RecordLine, load};
 
 /// How packs are kept.
@@ -55,6 +55,8 @@ pub(crate) struct Packs {
     table: RwLock<Vec<Option<Arc<Pack>>>>,
     /// Everything up to this sequence number shows in the index.
     applied: AtomicU64,
+    /// Numbers of packs of which nothing can be read: nobody knows what is in them, so no other pack stands for them.
+    unreadable: Vec<u64>,
 }
 
 /// One pack.
@@ -66,8 +68,13 @@ pub(crate) struct Pack {
     end: AtomicU64,
     /// Bytes of its records that are in the index.
     live: AtomicU64,
+    /// Bytes of gone records that were still needed when it was rewritten: rewriting it again would not leave them out.
+    kept: AtomicU64,
     /// The head is not.
-    sealed: std::sync::atomic::AtomicBool,
+    sealed: AtomicBool,
+    /// Not rewritten any more before the next start: a record of it can't be read, or nobody knows whether another
+    /// file stands for it on the disk.
+    left_alone: AtomicBool,
 }
 
 impl Pack {
@@ -139,7 +146,9 @@ impl Packs {
             slot: u32::try_from(table.len()).map_err(io::Error::other)?,
             end: AtomicU64::new(end),
             live: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
             sealed: sealed.into(),
+            left_alone: AtomicBool::new(false),
         });
         table.push(Some(Arc::clone(&pack)));
         Ok(pack)
