@@ -52,6 +52,10 @@ impl Files {
             fs::create_dir_all(dir)
                 .map_err(|error| unusable(format!("cannot create {}: {error}", dir.display())))?;
         }
+        // A sync of a file does not say that the folders above it will be found.
+        for dir in [root, &data, &own] {
+            File::open(dir)?.sync_all()?;
+        }
         let lock = File::options().write(true).create(true).truncate(false).open(own.join("lock"))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| unusable("another storage process is using this store path".into()))?;

@@ -201,6 +201,12 @@ impl State {
                 return Err(error);
             }
         }
+        if checked.packed.len() > 1
+            && let Err(error) = self.head.join(mark)
+        {
+            self.head.take_back(mark);
+            return Err(error);
+        }
         Ok(checked)
     }
 

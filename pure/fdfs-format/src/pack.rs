@@ -41,6 +41,12 @@ pub const CONTENT_MAX: usize = (1 << 24) - 1;
 /// Longest pack, bytes: a place in one is a number of [`ALIGN`]s in four bytes.
 pub const PACK_LEN_MAX: u64 = (1 << 32) * ALIGN as u64;
 
+/// Bit of a record that is part of the change that the record before it belongs to.
+const WITH_BEFORE: u8 = 1;
+
+/// Bit of a record that is part of the change that the record behind it belongs to.
+const WITH_NEXT: u8 = 2;
+
 /// Length of what a gone record carries as content.
 const VICTIM_LEN: usize = 16;
 
@@ -139,6 +145,10 @@ pub struct RecordHeader {
     pub op: u8,
     /// Length of the name behind the content.
     pub name_len: u8,
+    /// Whether it counts only if the record right before it does, with the sequence number before its own.
+    pub with_before: bool,
+    /// Whether it counts only if the record right behind it is one that is [`RecordHeader::with_before`].
+    pub with_next: bool,
     /// Modification time of the file, or of its going, Unix seconds: also the time of the binlog line.
     pub mtime: u32,
     /// Length of the content behind this header.
@@ -166,11 +176,16 @@ impl RecordHeader {
             },
             op: byte(17)?,
             name_len: byte(18)?,
+            with_before: byte(19)? & WITH_BEFORE != 0,
+            with_next: byte(19)? & WITH_NEXT != 0,
             mtime: u32_at(bytes, 20)?,
             content_len: u32_at(bytes, 24)?,
         };
         if header.content_len as usize > CONTENT_MAX {
             return Err(PackFormatError::Length);
+        }
+        if byte(19)? & !(WITH_BEFORE | WITH_NEXT) != 0 {
+            return Err(PackFormatError::Kind);
         }
         Ok(header)
     }
@@ -262,6 +277,20 @@ impl<'a> Record<'a> {
         Ok(())
     }
 
+    /// Has a record that was encoded count only together with the ones next to it, or else by itself.
+    ///
+    /// # Errors
+    /// [`PackFormatError`] when the bytes do not begin with a record.
+    pub fn join(bytes: &mut [u8], with_before: bool, with_next: bool) -> Result<(), PackFormatError> {
+        let len = RecordHeader::decode(bytes)?.record_len();
+        let record = bytes.get_mut(..len).ok_or(PackFormatError::Short)?;
+        let bits = if with_before { WITH_BEFORE } else { 0 } | if with_next { WITH_NEXT } else { 0 };
+        put(record, 19, &[bits]);
+        let checksum = crc32fast::hash(record.get(8..).unwrap_or_default());
+        put(record, 4, &checksum.to_be_bytes());
+        Ok(())
+    }
+
     /// Reads a record and checks all of it.
     ///
     /// # Errors
@@ -296,14 +325,17 @@ impl<'a> Record<'a> {
 pub struct HintHeader {
     /// The number of its pack.
     pub number: u64,
-    /// [`PackHeader::rewritten`] of its pack: a hint of another state of the pack is no hint.
+    /// [`PackHeader::covers`] of its pack.
+    pub covers: u64,
+    /// [`PackHeader::rewritten`] of its pack: a hint of another state of the pack is no hint, and no two states have
+    /// this and what they cover in common.
     pub rewritten: u64,
     /// Where the records of the pack end, bytes; nothing behind it counts.
     pub end: u64,
     /// How many files it lists.
-    pub files: u64,
+    pub files: u32,
     /// How many gone records it lists, behind the files.
-    pub gone: u64,
+    pub gone: u32,
     /// What the key of the fingerprints is known by.
     pub key_check: u64,
     /// CRC-32 of what it lists.
@@ -317,10 +349,11 @@ impl HintHeader {
         let mut bytes = [0; HINT_HEADER_LEN];
         put(&mut bytes, 0, &HINT_MAGIC);
         put(&mut bytes, 8, &self.number.to_be_bytes());
-        put(&mut bytes, 16, &self.rewritten.to_be_bytes());
-        put(&mut bytes, 24, &self.end.to_be_bytes());
-        put(&mut bytes, 32, &self.files.to_be_bytes());
-        put(&mut bytes, 40, &self.gone.to_be_bytes());
+        put(&mut bytes, 16, &self.covers.to_be_bytes());
+        put(&mut bytes, 24, &self.rewritten.to_be_bytes());
+        put(&mut bytes, 32, &self.end.to_be_bytes());
+        put(&mut bytes, 40, &self.files.to_be_bytes());
+        put(&mut bytes, 44, &self.gone.to_be_bytes());
         put(&mut bytes, 48, &self.key_check.to_be_bytes());
         put(&mut bytes, 56, &self.list_checksum.to_be_bytes());
         seal(&mut bytes)
@@ -334,10 +367,11 @@ impl HintHeader {
         let bytes = checked(bytes, HINT_MAGIC)?;
         Ok(Self {
             number: u64_at(bytes, 8)?,
-            rewritten: u64_at(bytes, 16)?,
-            end: u64_at(bytes, 24)?,
-            files: u64_at(bytes, 32)?,
-            gone: u64_at(bytes, 40)?,
+            covers: u64_at(bytes, 16)?,
+            rewritten: u64_at(bytes, 24)?,
+            end: u64_at(bytes, 32)?,
+            files: u32_at(bytes, 40)?,
+            gone: u32_at(bytes, 44)?,
             key_check: u64_at(bytes, 48)?,
             list_checksum: u32_at(bytes, 56)?,
         })

@@ -11,11 +11,13 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use fdfs_format::pack::{ALIGN, PACK_HEADER_LEN, PackHeader, Record, RecordHeader};
+use fdfs_format::pack::{
+    ALIGN, HintGone, PACK_HEADER_LEN, PackHeader, RECORD_HEADER_LEN, Record, RecordHeader,
+};
 
 use super::disk::Writable;
 use super::head::seal;
@@ -33,8 +35,11 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(60);
 /// So many neighbours that fit into one pack are made one, although nothing of them is gone: every start leaves a pack.
 const NEIGHBOURS_MIN: usize = 8;
 
-/// What is written at a time.
-const STEP: usize = 1 << 20;
+/// What is written at a time; little in tests, so that much can happen in between.
+const STEP: usize = if cfg!(test) { 256 } else { 1 << 20 };
+
+/// Work that may wait; a writer that brings more waits itself.
+pub(super) const QUEUE_LEN: usize = 16;
 
 /// Name of a pack that is being rewritten; one found at a start is removed.
 pub(crate) const REWRITE_EXTENSION: &str = "rewrite";
@@ -61,7 +66,7 @@ pub(crate) enum Work {
 
 /// The thread of a store path.
 pub(crate) struct Compactor {
-    work: Sender<Work>,
+    work: SyncSender<Work>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -71,15 +76,15 @@ impl Compactor {
         binlog: Arc<Binlog>,
         settings: CompactSettings,
     ) -> io::Result<Self> {
-        let (work, waiting) = channel();
-        let run = Run { packs, binlog, settings, prepared: AtomicU64::new(0) };
+        let (work, waiting) = sync_channel(QUEUE_LEN);
+        let run = Run::new(packs, binlog, settings);
         let thread =
             std::thread::Builder::new().name("store-packs".into()).spawn(move || run.run(&waiting))?;
         Ok(Self { work, thread: Some(thread) })
     }
 
     /// Where a head hands over full packs.
-    pub(crate) fn work(&self) -> Sender<Work> {
+    pub(crate) fn work(&self) -> SyncSender<Work> {
         self.work.clone()
     }
 }
@@ -88,14 +93,15 @@ impl Drop for Compactor {
     /// Ends the thread once every head is gone. Blocks.
     fn drop(&mut self) {
         // Nobody listens any more at the other end of this one.
-        self.work = channel().0;
+        self.work = sync_channel(1).0;
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the thread that rewrites packs panicked");
         }
     }
 }
 
-struct Run {
+/// What the thread does.
+pub(super) struct Run {
     packs: Arc<Packs>,
     binlog: Arc<Binlog>,
     settings: CompactSettings,
@@ -104,98 +110,139 @@ struct Run {
 }
 
 impl Run {
+    pub(super) fn new(packs: Arc<Packs>, binlog: Arc<Binlog>, settings: CompactSettings) -> Self {
+        Self { packs, binlog, settings, prepared: AtomicU64::new(0) }
+    }
+
     fn run(&self, waiting: &Receiver<Work>) {
         let mut next = Instant::now() + PAUSE;
         loop {
             match waiting.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(Work::Seal { pack, to, listing }) => {
-                    if let Err(error) = seal(&self.packs, &self.binlog, &pack, &to, &listing) {
-                        tracing::error!(%error, pack = pack.header.number, "a full pack could not be closed, the next start reads all of it");
-                    }
+                Ok(work) => self.work_off(work),
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => next = Instant::now() + self.rewrite_some(waiting),
+            }
+        }
+    }
+
+    pub(super) fn work_off(&self, work: Work) {
+        match work {
+            Work::Seal { pack, to, listing } => {
+                if let Err(error) = seal(&self.packs, &self.binlog, &pack, &to, &listing) {
+                    tracing::error!(%error, pack = pack.header.number, "a full pack could not be closed, the next start reads all of it");
                 }
-                Ok(Work::Prepare { len }) => match self.prepare(len) {
+            }
+            Work::Prepare { len } => {
+                match prepare(&self.packs, self.prepared.fetch_add(1, Ordering::Relaxed), len) {
                     Ok(spare) => *self.packs.spare.lock() = Spare::Ready(spare),
                     Err(error) => tracing::info!(%error, "no file could be prepared for the next pack"),
-                },
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => {
-                    let stop =
-                        || matches!(waiting.try_recv(), Err(std::sync::mpsc::TryRecvError::Disconnected));
-                    let rewritten = match choose(&self.packs, self.settings.dead_percent) {
-                        Some(group) => rewrite(&self.packs, &group, self.settings.rate, stop),
-                        None => Ok(false),
-                    };
-                    let pause = match rewritten {
-                        Ok(true) => Duration::ZERO,
-                        Ok(false) => PAUSE,
-                        Err(error) => {
-                            tracing::warn!(%error, "packs could not be rewritten, they stay as they are for now");
-                            PAUSE_AFTER_ERROR
-                        }
-                    };
-                    next = Instant::now() + pause;
                 }
+            }
+        }
+    }
+
+    /// Does what the writer has asked for meanwhile; whether nobody is there any more who could ask for something.
+    pub(super) fn interrupted(&self, waiting: &Receiver<Work>) -> bool {
+        loop {
+            match waiting.try_recv() {
+                Ok(work) => self.work_off(work),
+                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => return true,
+            }
+        }
+    }
+
+    /// Rewrites what is worth it, if anything is; how long to wait before the next look.
+    fn rewrite_some(&self, waiting: &Receiver<Work>) -> Duration {
+        let Some(group) = choose(&self.packs, self.settings.dead_percent) else { return PAUSE };
+        match rewrite(&self.packs, &group, self.settings.rate, || self.interrupted(waiting)) {
+            Ok(true) => Duration::ZERO,
+            Ok(false) => PAUSE,
+            Err(error) => {
+                tracing::warn!(%error, "packs could not be rewritten, they stay as they are for now");
+                PAUSE_AFTER_ERROR
             }
         }
     }
 }
 
-impl Run {
-    /// Makes a file of zeros that are on disk.
-    fn prepare(&self, len: u64) -> io::Result<Writable> {
-        let settings = &self.packs.settings;
-        // A name of its own each time: the head may be about to take the one before.
-        let number = self.prepared.fetch_add(1, Ordering::Relaxed);
-        let path = settings.dir.join(format!("{number}.{SPARE_EXTENSION}"));
-        let to = settings.disk.create(path.clone())?;
-        let zeros = vec![0; STEP];
-        let write = || {
-            let mut at = 0;
-            while at < len {
-                let step = zeros.len().min(usize::try_from(len - at).unwrap_or(usize::MAX));
-                settings.disk.write(&to, at, zeros.get(..step).unwrap_or_default())?;
-                at += step as u64;
-            }
-            settings.disk.sync(&to)
-        };
-        if let Err(error) = write() {
-            settings.disk.remove(&path)?;
-            return Err(error);
+/// Makes a file of zeros that are on disk, for the next pack. `number` was not used since the start: the head may be
+/// about to take the file that was made before.
+pub(super) fn prepare(packs: &Packs, number: u64, len: u64) -> io::Result<Writable> {
+    let settings = &packs.settings;
+    let path = settings.dir.join(format!("{number}.{SPARE_EXTENSION}"));
+    let to = settings.disk.create(path.clone())?;
+    let zeros = vec![0; 1 << 20];
+    let write = || {
+        let mut at = 0;
+        while at < len {
+            let step = zeros.len().min(usize::try_from(len - at).unwrap_or(usize::MAX));
+            settings.disk.write(&to, at, zeros.get(..step).unwrap_or_default())?;
+            at += step as u64;
         }
-        Ok(to)
+        settings.disk.sync(&to)
+    };
+    if let Err(error) = write() {
+        settings.disk.remove(&path)?;
+        return Err(error);
     }
+    Ok(to)
+}
+
+/// Packs that may be made one, as long as they are neighbours in the same list: the new one stands for every number
+/// between its first and its last, so none of these may belong to a pack that is not a part of it.
+pub(super) fn neighbours(packs: &Packs) -> Vec<Vec<Arc<Pack>>> {
+    let mut lists: Vec<Vec<Arc<Pack>>> = Vec::new();
+    let mut before: Option<u64> = None;
+    for pack in packs.packs() {
+        if !pack.sealed.load(Ordering::Acquire) || pack.left_alone.load(Ordering::Acquire) {
+            before = None;
+            continue;
+        }
+        let (number, covers) = (pack.header.number, pack.header.covers);
+        let next_to_it = before
+            .is_some_and(|before| !packs.unreadable.iter().any(|other| (before..number).contains(other)));
+        match lists.last_mut() {
+            Some(list) if next_to_it => list.push(pack),
+            _ => lists.push(vec![pack]),
+        }
+        before = Some(covers);
+    }
+    lists
 }
 
 /// The neighbours to rewrite into one pack, if any are worth it.
 pub(super) fn choose(packs: &Packs, dead_percent: u64) -> Option<Vec<Arc<Pack>>> {
-    let sealed: Vec<_> =
-        packs.packs().into_iter().filter(|pack| pack.sealed.load(Ordering::Acquire)).collect();
+    let lists = neighbours(packs);
     let used = |pack: &Pack| pack.end.load(Ordering::Acquire).saturating_sub(PACK_HEADER_LEN as u64);
     let live = |pack: &Pack| pack.live.load(Ordering::Acquire);
     let worth = |pack: &Pack| {
-        let used = used(pack);
-        used == 0 || pack.dead() * 100 >= used * dead_percent.max(1) && needless(packs, pack)
+        let (used, kept) = (used(pack), pack.kept.load(Ordering::Acquire));
+        let dead = pack.dead().saturating_sub(kept);
+        used == 0 || dead > 0 && dead * 100 >= used * dead_percent && needless(packs, pack)
     };
     let pack_len = packs.settings.pack_len;
     // The group of neighbours from `first` on whose files fit into one pack, as long as `fits` says so.
-    let group = |first: usize, fits: &dyn Fn(&Pack) -> bool| -> Vec<Arc<Pack>> {
+    let group = |list: &[Arc<Pack>], first: usize, fits: &dyn Fn(&Pack) -> bool| -> Vec<Arc<Pack>> {
         let mut sum = 0;
-        let neighbours = sealed.iter().skip(first).take_while(|pack| {
+        let neighbours = list.iter().skip(first).take_while(|pack| {
             sum += live(pack);
             fits(pack) && sum <= pack_len
         });
         neighbours.cloned().collect()
     };
-    let first_worth = sealed.iter().position(|pack| worth(pack));
-    if let Some(first) = first_worth {
-        let mut chosen = group(first, &|pack| worth(pack) || used(pack) <= pack_len / 8);
-        if chosen.is_empty() {
-            chosen = sealed.get(first).cloned().into_iter().collect();
+    for list in &lists {
+        if let Some(first) = list.iter().position(|pack| worth(pack)) {
+            let mut chosen = group(list, first, &|pack| worth(pack) || used(pack) <= pack_len / 8);
+            if chosen.is_empty() {
+                chosen = list.get(first).cloned().into_iter().collect();
+            }
+            return Some(chosen);
         }
-        return Some(chosen);
     }
     let small = |pack: &Pack| used(pack) <= pack_len / 8;
-    (0..sealed.len()).map(|first| group(first, &small)).find(|group| group.len() >= NEIGHBOURS_MIN)
+    let groups = lists.iter().flat_map(|list| (0..list.len()).map(|first| group(list, first, &small)));
+    { groups }.find(|group| group.len() >= NEIGHBOURS_MIN)
 }
 
 /// Whether rewriting a pack would leave something out: gone records that are still needed are not.
@@ -211,16 +258,16 @@ pub(super) fn rewrite(
     stop: impl Fn() -> bool,
 ) -> io::Result<bool> {
     let (Some(first), Some(last)) = (group.first(), group.last()) else { return Ok(false) };
-    let settings = &packs.settings;
-    let dir = &settings.dir;
+    let (disk, dir) = (&packs.settings.disk, &packs.settings.dir);
     let header = PackHeader {
         covers: last.header.covers,
         // Before anything is looked up: whatever is gone by now is not found below.
         rewritten: packs.applied.load(Ordering::Acquire),
         ..first.header
     };
-    let temp = pack_path(dir, header.number).with_extension(REWRITE_EXTENSION);
-    let to = settings.disk.create(temp.clone())?;
+    let (path, hint) = (pack_path(dir, header.number), hint_path(dir, header.number));
+    let temp = path.with_extension(REWRITE_EXTENSION);
+    let to = disk.create(temp.clone())?;
     let mut copy = Copy {
         packs,
         header,
@@ -229,35 +276,39 @@ pub(super) fn rewrite(
         written: 0,
         listing: Listing::default(),
         moves: Vec::new(),
+        left_out: 0,
         pace: Pace { rate, started: Instant::now(), bytes: 0 },
     };
-    for pack in group {
-        if !copy.pack(pack, group, &stop)? {
-            settings.disk.remove(&temp)?;
-            return Ok(false);
+    let copied = copy.all(group, &stop);
+    let Copy { listing, moves, written, left_out, .. } = copy;
+    let empty = group.len() == 1 && listing.files.is_empty() && listing.gone.is_empty();
+    // Two states of a pack that say the same of themselves could not be told apart by their hint.
+    let is_other = header != first.header;
+    if !matches!(copied, Ok(true)) || empty || !is_other {
+        // What can't be removed is removed by the next start.
+        let _ = disk.remove(&temp);
+        if !matches!(copied, Ok(true)) || !empty {
+            return copied.map(|copied| copied && is_other);
         }
-    }
-    let copied = copy.flush();
-    let Copy { listing, moves, written, .. } = copy;
-    let finished = copied.and_then(|()| settings.disk.sync(&to));
-    if let Err(error) = finished {
-        settings.disk.remove(&temp)?;
-        return Err(error);
-    }
-    let listing = Listing { end: written, ..listing };
-    let empty = listing.files.is_empty() && listing.gone.is_empty();
-    if empty && group.len() == 1 {
-        settings.disk.remove(&temp)?;
+        disk.remove(&path)?;
+        disk.remove(&hint)?;
+        disk.sync_dir(dir)?;
+        // Only now: as long as it may come back, gone records about it are needed.
         packs.forget(first);
-        settings.disk.remove(&pack_path(dir, header.number))?;
-        settings.disk.remove(&hint_path(dir, header.number))?;
         return Ok(true);
     }
     // From here on the new file stands for all of the group, whatever else is still there.
-    settings.disk.rename(&temp, &pack_path(dir, header.number))?;
-    settings.disk.sync_dir(dir)?;
-    write_hint(&settings.disk, &hint_path(dir, header.number), &listing.hint(packs.key, &header))?;
-    let new = packs.add(header, Arc::new(to.file.try_clone()?), written, true)?;
+    if let Err(error) = disk.rename(&temp, &path).and_then(|()| disk.sync_dir(dir)) {
+        // Whichever of the two the next start finds, it holds everything; but if it is the new one, others of the group
+        // are removed then, and must have got nothing that is not in it.
+        group.iter().for_each(|pack| pack.left_alone.store(true, Ordering::Release));
+        return Err(error);
+    }
+    let listing = Listing { end: written, ..listing };
+    if let Err(error) = write_hint(disk, &hint, &listing.hint(packs.key, &header)) {
+        tracing::warn!(%error, pack = header.number, "a rewritten pack got no hint, the next start reads all of it");
+    }
+    let new = packs.add(header, Arc::new(to.file), written, true)?;
     for (fingerprint, from, mut location) in moves {
         location.slot = new.slot;
         new.live.fetch_add(location.padded_len(), Ordering::AcqRel);
@@ -265,15 +316,31 @@ pub(super) fn rewrite(
             new.live.fetch_sub(location.padded_len(), Ordering::AcqRel);
         }
     }
-    for pack in group {
-        packs.forget(pack);
-        if pack.header.number != header.number {
-            settings.disk.remove(&pack_path(dir, pack.header.number))?;
-            settings.disk.remove(&hint_path(dir, pack.header.number))?;
-        }
+    group.iter().for_each(|pack| packs.forget(pack));
+    if left_out > 0 {
+        // Gone records about what was left out are needed no more, wherever they are.
+        packs.packs().iter().for_each(|pack| pack.kept.store(0, Ordering::Release));
+    }
+    let kept = listing.gone.iter().map(|gone| gone_len(&new, gone)).sum::<io::Result<u64>>();
+    new.kept.store(kept.unwrap_or(0), Ordering::Release);
+    if let Err(error) = remove_replaced(packs, group) {
+        // It is removed by the next start, as long as the one that stands for it is there.
+        new.left_alone.store(true, Ordering::Release);
+        tracing::warn!(%error, pack = header.number, "packs that were made one could not be removed");
     }
     tracing::debug!(packs = group.len(), files = listing.files.len(), bytes = written, "packs rewritten");
     Ok(true)
+}
+
+/// Removes the packs of a group but for the first, in whose place the new one is.
+fn remove_replaced(packs: &Packs, group: &[Arc<Pack>]) -> io::Result<()> {
+    let (disk, dir) = (&packs.settings.disk, &packs.settings.dir);
+    for pack in group.iter().skip(1) {
+        disk.remove(&pack_path(dir, pack.header.number))?;
+        disk.remove(&hint_path(dir, pack.header.number))?;
+    }
+    // Before the one that stands for them may be removed itself.
+    if group.len() > 1 { disk.sync_dir(dir) } else { Ok(()) }
 }
 
 /// What has been copied to a new pack.
@@ -286,10 +353,33 @@ struct Copy<'a> {
     listing: Listing,
     /// Files, where they were, and where they will be but for the slot.
     moves: Vec<(Fingerprint, Location, Location)>,
+    /// Files that are gone.
+    left_out: u64,
     pace: Pace,
 }
 
 impl Copy<'_> {
+    /// Copies what is needed of a group, durably; false when `stop` said so.
+    fn all(&mut self, group: &[Arc<Pack>], stop: &impl Fn() -> bool) -> io::Result<bool> {
+        for pack in group {
+            if !self.pack(pack, group, stop)? {
+                return Ok(false);
+            }
+        }
+        self.flush()?;
+        let settings = &self.packs.settings;
+        settings.disk.sync(self.to)?;
+        if !settings.sync {
+            // What is left out because a record of the head says so must not go while that record can still be lost.
+            for pack in self.packs.packs().iter().filter(|pack| !pack.sealed.load(Ordering::Acquire)) {
+                let path = pack_path(&settings.dir, pack.header.number);
+                settings.disk.sync(&Writable { file: pack.file.try_clone()?, path })?;
+            }
+            settings.disk.sync_dir(&settings.dir)?;
+        }
+        Ok(true)
+    }
+
     /// Copies what is needed of a pack; false when `stop` said so.
     fn pack(&mut self, pack: &Pack, group: &[Arc<Pack>], stop: &impl Fn() -> bool) -> io::Result<bool> {
         let listing = listing_of(self.packs, pack)?;
@@ -317,15 +407,14 @@ impl Copy<'_> {
                         file.name_len,
                     );
                     self.moves.push((fingerprint, from, to));
+                } else {
+                    self.left_out += 1;
                 }
             } else if let Some(gone) = gone.next()
                 && self.is_needed(gone, group)
             {
-                let at = u64::from(gone.at) * ALIGN as u64;
-                let mut head = [0; fdfs_format::pack::RECORD_HEADER_LEN];
-                pack.file.read_exact_at(&mut head, at)?;
-                let header = RecordHeader::decode(&head).map_err(io::Error::other)?;
-                self.record(pack, at, header.padded_len())?;
+                let len = gone_len(pack, gone)?;
+                self.record(pack, u64::from(gone.at) * ALIGN as u64, len as usize)?;
             }
             if self.buffer.len() >= STEP {
                 if stop() {
@@ -337,7 +426,7 @@ impl Copy<'_> {
     }
 
     /// Whether what a gone record names may still be on disk when the group is gone.
-    fn is_needed(&self, gone: &fdfs_format::pack::HintGone, group: &[Arc<Pack>]) -> bool {
+    fn is_needed(&self, gone: &HintGone, group: &[Arc<Pack>]) -> bool {
         let covers = |pack: &Pack| (pack.header.number..=pack.header.covers).contains(&gone.victim.pack);
         if group.iter().any(|pack| covers(pack)) {
             return false;
@@ -351,10 +440,12 @@ impl Copy<'_> {
         self.buffer.resize(start + len, 0);
         let place = self.buffer.get_mut(start..).unwrap_or_default();
         pack.file.read_exact_at(place, at)?;
-        let record = Record::decode(place).map_err(|error| {
-            let number = pack.header.number;
-            io::Error::other(format!("record at {at} of pack {number}: {error}; run fsck"))
-        })?;
+        let header = Record::decode(place).map_err(|error| unreadable(pack, at, &error))?.header;
+        if header.with_before || header.with_next {
+            // What it came with may be left out, and all that is copied is synced before it counts.
+            Record::join(place, false, false).map_err(io::Error::other)?;
+        }
+        let record = Record::decode(place).map_err(|error| unreadable(pack, at, &error))?;
         let new_at = self.written + start as u64;
         self.listing.add(self.packs.key, &self.header, new_at, &record)?;
         Ok(new_at)
@@ -369,6 +460,22 @@ impl Copy<'_> {
     }
 }
 
+/// Length of a gone record, padding included.
+fn gone_len(pack: &Pack, gone: &HintGone) -> io::Result<u64> {
+    let at = u64::from(gone.at) * ALIGN as u64;
+    let mut head = [0; RECORD_HEADER_LEN];
+    pack.file.read_exact_at(&mut head, at)?;
+    let header = RecordHeader::decode(&head).map_err(|error| unreadable(pack, at, &error))?;
+    Ok(header.padded_len() as u64)
+}
+
+/// A record of a pack can't be read. Others shall be rewritten nevertheless, so this one stays as it is.
+fn unreadable(pack: &Pack, at: u64, why: &dyn std::fmt::Display) -> io::Error {
+    pack.left_alone.store(true, Ordering::Release);
+    let number = pack.header.number;
+    io::Error::new(io::ErrorKind::InvalidData, format!("record at {at} of pack {number}: {why}; run fsck"))
+}
+
 /// Reads what is in a pack.
 pub(super) fn listing_of(packs: &Packs, pack: &Pack) -> io::Result<Listing> {
     let path = hint_path(&packs.settings.dir, pack.header.number);
@@ -379,8 +486,14 @@ pub(super) fn listing_of(packs: &Packs, pack: &Pack) -> io::Result<Listing> {
     }
     let end = pack.end.load(Ordering::Acquire);
     let mut listing = Listing { end, ..Listing::default() };
-    scan(&pack.file, Some(end), |at, record| listing.add(packs.key, &pack.header, at, record))?;
-    Ok(listing)
+    let first = Some(pack.header.first_sequence);
+    let damage =
+        scan(&pack.file, first, Some(end), |at, record| listing.add(packs.key, &pack.header, at, record))?;
+    match damage.first() {
+        // There may be files that are found in the index.
+        Some(damage) => Err(unreadable(pack, damage.at, &"it can't be read")),
+        None => Ok(listing),
+    }
 }
 
 /// Keeps to a rate.

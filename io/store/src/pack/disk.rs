@@ -8,11 +8,21 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FallocateFlags;
 
+#[cfg(test)]
+type Trace = std::sync::Arc<dyn Fn(Step) + Send + Sync>;
+
+#[cfg(test)]
+type Fault = std::sync::Arc<dyn Fn(&Step) -> io::Result<()> + Send + Sync>;
+
 /// The disk of a store path's packs.
 #[derive(Clone, Default)]
 pub(crate) struct Disk {
+    /// Told of everything that was done.
     #[cfg(test)]
-    pub(crate) trace: Option<std::sync::Arc<dyn Fn(Step) + Send + Sync>>,
+    pub(crate) trace: Option<Trace>,
+    /// Asked before everything that is done; an error of it is one of the disk.
+    #[cfg(test)]
+    pub(crate) fault: Option<Fault>,
 }
 
 /// Something that was done to the disk.
@@ -26,7 +36,7 @@ pub(crate) enum Step {
     SyncFile(PathBuf),
     Rename(PathBuf, PathBuf),
     Remove(PathBuf),
-    SyncDir(PathBuf),
+    SyncDir,
 }
 
 /// A file that is written to, and where it is.
@@ -38,72 +48,71 @@ pub(crate) struct Writable {
 
 impl Disk {
     #[cfg(test)]
-    fn did(&self, step: impl FnOnce() -> Step) {
-        if let Some(trace) = &self.trace {
-            trace(step());
+    fn run<T>(&self, step: impl FnOnce() -> Step, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        if self.trace.is_none() && self.fault.is_none() {
+            return run();
         }
+        let step = step();
+        if let Some(fault) = &self.fault {
+            fault(&step)?;
+        }
+        let done = run()?;
+        if let Some(trace) = &self.trace {
+            trace(step);
+        }
+        Ok(done)
     }
 
     #[cfg(not(test))]
-    fn did(&self, _: impl FnOnce() -> Step) {}
+    fn run<T>(&self, _: impl FnOnce() -> Step, run: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        run()
+    }
 
     /// A new, empty file.
     pub(crate) fn create(&self, path: PathBuf) -> io::Result<Writable> {
-        let file = File::options().read(true).write(true).create(true).truncate(true).open(&path)?;
-        self.did(|| Step::Create(path.clone()));
+        let create = || File::options().read(true).write(true).create(true).truncate(true).open(&path);
+        let file = self.run(|| Step::Create(path.clone()), create)?;
         Ok(Writable { file, path })
     }
 
     /// Has the file system keep room for the file to be so long; the new part reads as zeros.
     pub(crate) fn allocate(&self, to: &Writable, from: u64, len: u64) -> io::Result<()> {
-        match rustix::fs::fallocate(&to.file, FallocateFlags::empty(), from, len - from) {
+        let allocate = || match rustix::fs::fallocate(&to.file, FallocateFlags::empty(), from, len - from) {
             // Not every file system can.
-            Err(rustix::io::Errno::OPNOTSUPP) => to.file.set_len(len)?,
-            other => other?,
-        }
-        self.did(|| Step::Allocate(to.path.clone(), len));
-        Ok(())
+            Err(rustix::io::Errno::OPNOTSUPP) => to.file.set_len(len),
+            other => Ok(other?),
+        };
+        self.run(|| Step::Allocate(to.path.clone(), len), allocate)
     }
 
     pub(crate) fn write(&self, to: &Writable, at: u64, bytes: &[u8]) -> io::Result<()> {
-        to.file.write_all_at(bytes, at)?;
-        self.did(|| Step::Write(to.path.clone(), at, bytes.to_vec()));
-        Ok(())
+        let step = || Step::Write(to.path.clone(), at, bytes.to_vec());
+        self.run(step, || to.file.write_all_at(bytes, at))
     }
 
     pub(crate) fn set_len(&self, of: &Writable, len: u64) -> io::Result<()> {
-        of.file.set_len(len)?;
-        self.did(|| Step::SetLen(of.path.clone(), len));
-        Ok(())
+        self.run(|| Step::SetLen(of.path.clone(), len), || of.file.set_len(len))
     }
 
     /// Content and length of the file are durable.
     pub(crate) fn sync(&self, file: &Writable) -> io::Result<()> {
-        file.file.sync_data()?;
-        self.did(|| Step::SyncFile(file.path.clone()));
-        Ok(())
+        self.run(|| Step::SyncFile(file.path.clone()), || file.file.sync_data())
     }
 
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)?;
-        self.did(|| Step::Rename(from.to_owned(), to.to_owned()));
-        Ok(())
+        self.run(|| Step::Rename(from.to_owned(), to.to_owned()), || fs::rename(from, to))
     }
 
     /// Removes a file, if it is there.
     pub(crate) fn remove(&self, path: &Path) -> io::Result<()> {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            result => result?,
+        match self.run(|| Step::Remove(path.to_owned()), || fs::remove_file(path)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result,
         }
-        self.did(|| Step::Remove(path.to_owned()));
-        Ok(())
     }
 
     /// The names of the folder are durable.
     pub(crate) fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        File::open(dir)?.sync_all()?;
-        self.did(|| Step::SyncDir(dir.to_owned()));
-        Ok(())
+        self.run(|| Step::SyncDir, || File::open(dir)?.sync_all())
     }
 }

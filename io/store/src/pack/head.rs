@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::SyncSender;
 
 use fdfs_format::pack::{
     ALIGN, HintFile, HintGone, Kind, PACK_HEADER_LEN, PACK_LEN_MAX, PackHeader, RECORD_HEADER_LEN, Record,
@@ -60,7 +60,7 @@ enum Pending {
 pub(crate) struct Head {
     packs: Arc<Packs>,
     binlog: Arc<Binlog>,
-    background: Sender<Work>,
+    background: SyncSender<Work>,
     /// The pack; none before the first record.
     open: Option<Open>,
     next_number: u64,
@@ -84,7 +84,7 @@ impl Head {
     pub(super) fn new(
         packs: Arc<Packs>,
         binlog: Arc<Binlog>,
-        background: Sender<Work>,
+        background: SyncSender<Work>,
         next_number: u64,
         next_sequence: u64,
     ) -> Self {
@@ -153,7 +153,8 @@ impl Head {
         new: New<'_>,
         victim: Option<Victim>,
     ) -> Result<(), StoreError> {
-        // The new one first: a crash between the two leaves both, of which the later one counts.
+        // The new one first. When only that reaches the disk, there are two, of which the later one counts; the other
+        // does not count alone, for then there would be none.
         if let New::File { content } = new {
             let at = self.batch.len();
             let sequence = self.encode(Kind::File, op, mtime, content, name)?;
@@ -162,7 +163,22 @@ impl Head {
         }
         if let Some(victim) = victim {
             let op = if matches!(new, New::Gone) { op } else { 0 };
+            let at = self.batch.len();
             self.add_gone(fingerprint, name, op, mtime, victim)?;
+            if matches!(new, New::File { .. }) {
+                join(&mut self.batch, at, true, false)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one change of everything that was added since then: after a crash all of it counts, or nothing.
+    pub(crate) fn join(&mut self, since: Mark) -> Result<(), StoreError> {
+        let records = self.pending.get(since.pending..).unwrap_or_default();
+        let last = records.len().saturating_sub(1);
+        for (index, record) in records.iter().enumerate() {
+            let (Pending::File { at, .. } | Pending::Gone { at, .. }) = record;
+            join(&mut self.batch, *at, index > 0, index < last)?;
         }
         Ok(())
     }
@@ -218,7 +234,7 @@ impl Head {
         let Some(open) = &mut self.open else { return Err(StoreError::NoSpace) };
         let need = open.end + batch + len as u64 + if is_file { RESERVE } else { 0 };
         if need > open.allocated {
-            let more = (open.allocated + ALLOCATE_STEP).max(need);
+            let more = (open.allocated + allocate_step(&self.packs)).max(need);
             match self.packs.settings.disk.allocate(&open.to, open.allocated, more) {
                 Ok(()) => open.allocated = more,
                 Err(error) => return Err(error.into()),
@@ -257,7 +273,7 @@ impl Head {
         };
         let allocated = match &spare {
             Some(_) => prepared_len(settings.pack_len),
-            None => ALLOCATE_STEP.min(prepared_len(settings.pack_len)),
+            None => allocate_step(&self.packs),
         };
         let file = match spare {
             Some(spare) => settings
@@ -372,13 +388,18 @@ impl Head {
 
     /// A batch could not be written or synced: what the disk holds behind the end is unknown, and a second sync would
     /// not tell. The pack is sealed at the end, so that the next start knows where it is, and a new one is begun.
+    /// Its hint speaks for it then, also about its lines, so these must be in the binlog before.
     fn abandon(&mut self, error: &io::Error) {
         tracing::error!(%error, dir = %self.packs.settings.dir.display(), "a pack could not be written, it is closed and a new one begun");
         let Some(open) = self.open.take() else { return };
         let settings = &self.packs.settings;
         let hint = open.listing.hint(self.packs.key, &open.pack.header);
         let path = hint_path(&settings.dir, open.pack.header.number);
-        if let Err(error) = write_hint(&settings.disk, &path, &hint) {
+        // Should the hint be lost one day, it is good when there is nothing behind the end. Whether there is does not
+        // depend on it.
+        let _ = settings.disk.set_len(&open.to, open.end);
+        let closed = self.binlog.flush().and_then(|()| self.binlog.sync());
+        if let Err(error) = closed.and_then(|()| write_hint(&settings.disk, &path, &hint)) {
             tracing::error!(%error, "the pack could not be closed, this store path takes no more small files");
             self.broken = true;
             return;
@@ -396,6 +417,16 @@ impl Head {
             None => Ok(()),
         }
     }
+}
+
+fn join(batch: &mut [u8], at: usize, with_before: bool, with_next: bool) -> io::Result<()> {
+    let record = batch.get_mut(at..).unwrap_or_default();
+    Record::join(record, with_before, with_next).map_err(io::Error::other)
+}
+
+/// Room asked for at a time: no more than a pack takes.
+fn allocate_step(packs: &Packs) -> u64 {
+    ALLOCATE_STEP.min(packs.settings.pack_len + RESERVE)
 }
 
 /// Seals a pack: from now on its hint speaks for it, also about its binlog lines.

@@ -74,10 +74,12 @@ impl Listing {
         self.gone.iter().for_each(|gone| gone.encode(&mut list));
         let head = HintHeader {
             number: header.number,
+            covers: header.covers,
             rewritten: header.rewritten,
             end: self.end,
-            files: self.files.len() as u64,
-            gone: self.gone.len() as u64,
+            // A pack is not long enough for more records than that.
+            files: self.files.len() as u32,
+            gone: self.gone.len() as u32,
             key_check: key.check(),
             list_checksum: crc32fast::hash(&list),
         };
@@ -88,6 +90,7 @@ impl Listing {
     pub(crate) fn from_hint(bytes: &[u8], key: Key, header: &PackHeader) -> Option<Self> {
         let head = HintHeader::decode(bytes).ok()?;
         let of_this = head.number == header.number
+            && head.covers == header.covers
             && head.rewritten == header.rewritten
             && head.key_check == key.check();
         let list = bytes.get(HINT_HEADER_LEN..).filter(|_| of_this)?;
@@ -129,10 +132,19 @@ pub(crate) fn hint_path(dir: &Path, number: u64) -> PathBuf {
 
 /// The numbers of the packs of a folder, ascending.
 pub(crate) fn numbers(dir: &Path) -> io::Result<Vec<u64>> {
+    numbers_of(dir, ".pack")
+}
+
+/// The numbers of the hints of a folder, ascending.
+pub(super) fn hint_numbers(dir: &Path) -> io::Result<Vec<u64>> {
+    numbers_of(dir, ".hint")
+}
+
+fn numbers_of(dir: &Path, suffix: &str) -> io::Result<Vec<u64>> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name();
-        let digits = name.to_str().and_then(|name| name.strip_suffix(".pack"));
+        let digits = name.to_str().and_then(|name| name.strip_suffix(suffix));
         let number = digits.filter(|digits| digits.len() == 12).and_then(|digits| digits.parse::<u64>().ok());
         numbers.extend(number);
     }
@@ -159,8 +171,15 @@ pub(crate) struct Damage {
 
 /// Reads the records of a pack up to `end`, or up to the last one there is, and checks each. What is no record is passed
 /// over: in a pack that was being written it belongs to changes that nobody was told of, in another it is damage.
+///
+/// The records of a pack are in the order of their sequence numbers, beginning with `first` when that is known. What
+/// is out of order is no record of the pack: it may be the content of a file whose own record can't be read.
+///
+/// Of a batch that was being written any part may be there. A record that counts only with its neighbour is passed
+/// over without it.
 pub(crate) fn scan(
     file: &File,
+    first: Option<u64>,
     end: Option<u64>,
     mut visit: impl FnMut(u64, &Record<'_>) -> io::Result<()>,
 ) -> io::Result<Vec<Damage>> {
@@ -169,18 +188,33 @@ pub(crate) fn scan(
     let mut at = PACK_HEADER_LEN as u64;
     let mut damage = Vec::new();
     let mut bad_since = None;
+    // Where the last record that counts ends, and the sequence number behind its own.
+    let mut before = None;
+    let mut least = first.unwrap_or(0);
+    let most = first.map_or(u64::MAX, |first| first.saturating_add(u32::MAX.into()));
     while at + RECORD_HEADER_LEN as u64 <= len {
+        let in_order = |header: &RecordHeader| (least..=most).contains(&header.sequence);
+        let header = window.record(at)?.ok().map(|record| record.header).filter(in_order);
+        let counts = match &header {
+            Some(header) => {
+                (!header.with_before || before == Some((at, header.sequence)))
+                    && (!header.with_next || window.is_whole(at, *header)?)
+            }
+            None => false,
+        };
         let taken = match window.record(at)? {
-            Ok(record) => {
+            Ok(record) if counts => {
+                least = record.header.sequence.saturating_add(1);
+                before = Some((at + record.header.padded_len() as u64, least));
                 if let Some(since) = bad_since.take() {
                     damage.push(Damage { at: since, len: at - since });
                 }
                 visit(at, &record)?;
                 record.header.padded_len()
             }
-            Err(_) => {
+            _ => {
                 bad_since.get_or_insert(at);
-                ALIGN
+                header.map_or(ALIGN, |header| header.padded_len())
             }
         };
         at += taken as u64;
@@ -207,6 +241,22 @@ impl Window<'_> {
             Err(error) => return Ok(Err(error)),
         };
         Ok(Record::decode(self.part(at, header.record_len())?))
+    }
+
+    /// Whether all records are there that count only together with this one and are behind it.
+    fn is_whole(&mut self, mut at: u64, mut header: RecordHeader) -> io::Result<bool> {
+        while header.with_next {
+            at += header.padded_len() as u64;
+            match self.record(at)? {
+                Ok(next)
+                    if next.header.with_before && next.header.sequence == header.sequence.wrapping_add(1) =>
+                {
+                    header = next.header;
+                }
+                _ => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// Up to `len` bytes from `at`, fewer at the end.

@@ -15,7 +15,7 @@ use super::compact::{REWRITE_EXTENSION, SPARE_EXTENSION, Work};
 use super::disk::Writable;
 use super::head::seal;
 use super::index::{Fingerprint, Index};
-use super::listing::{hint_path, pack_path, read_file};
+use super::listing::{hint_numbers, hint_path, pack_path, read_file};
 use super::{Head, Key, Listing, Location, Pack, PackSettings, Packs, numbers, read_header, scan};
 use crate::StoreError;
 use crate::binlog::Binlog;
@@ -59,8 +59,7 @@ struct Unsealed {
 pub(crate) fn load(settings: PackSettings) -> Result<Loaded, StoreError> {
     fs::create_dir_all(&settings.dir)?;
     let key = read_key(&settings.dir)?;
-    remove_unfinished(&settings)?;
-    let found = headers(&settings)?;
+    let Found { packs: found, unreadable, next_number } = headers(&settings)?;
     let mut survey = Survey::default();
     let mut listed = Vec::new();
     for (header, file) in found {
@@ -77,7 +76,6 @@ pub(crate) fn load(settings: PackSettings) -> Result<Loaded, StoreError> {
         // The list of a sealed pack is read again below: all of them at once would take more memory than the index.
         listed.push((header, file, end, if sealed { None } else { Some(listing) }));
     }
-    let next_number = listed.iter().map(|(header, ..)| header.covers + 1).max().unwrap_or(1);
     let files = survey.files.saturating_sub(survey.gone.len());
     let packs = Packs {
         settings,
@@ -86,6 +84,7 @@ pub(crate) fn load(settings: PackSettings) -> Result<Loaded, StoreError> {
         table: RwLock::new(Vec::new()),
         applied: AtomicU64::new(survey.next_sequence.saturating_sub(1)),
         spare: Mutex::default(),
+        unreadable,
     };
     let (mut unsealed, mut losers) = (Vec::new(), Vec::new());
     for (header, file, end, listing) in listed {
@@ -121,7 +120,7 @@ impl Loaded {
     pub(crate) fn finish(
         self,
         binlog: &Arc<Binlog>,
-        background: std::sync::mpsc::Sender<Work>,
+        background: std::sync::mpsc::SyncSender<Work>,
     ) -> Result<Head, StoreError> {
         for Unsealed { pack, to, listing } in &self.unsealed {
             seal(&self.packs, binlog, pack, to, listing)?;
@@ -153,7 +152,7 @@ impl Survey {
         let mut listing = Listing { end: fdfs_format::pack::PACK_HEADER_LEN as u64, ..Listing::default() };
         let lines = &mut self.lines;
         let has_lines = header.rewritten == 0 && header.binlog_index != UNKNOWN_LOG;
-        let damage = scan(file, None, |at, record| {
+        let damage = scan(file, Some(header.first_sequence), None, |at, record| {
             listing.add(key, header, at, record)?;
             listing.end = at + record.header.padded_len() as u64;
             // A pack was sealed before it was rewritten: its lines are in the binlog.
@@ -176,14 +175,17 @@ impl Survey {
     }
 }
 
+/// Behind everything that a pack knows of. The highest number may be on no record any more: what a pack was rewritten
+/// without must not be taken for what is gone later.
 fn next_sequence(header: &PackHeader, listing: &Listing) -> u64 {
     let file = |file: &HintFile| header.first_sequence + u64::from(file.sequence) + 1;
     let files = listing.files.iter().map(file).max().unwrap_or(0);
     let gone = listing.gone.iter().map(|gone| gone.sequence + 1).max().unwrap_or(0);
-    files.max(gone).max(header.first_sequence)
+    files.max(gone).max(header.first_sequence).max(header.rewritten + 1)
 }
 
-/// Puts the files of a pack into the index, but for those that are gone. Of two of one name the later one counts.
+/// Puts the files of a pack into the index, but for those that are gone. Of two of one name the later one counts: packs
+/// and their records come in the order of their sequence numbers.
 fn insert(
     packs: &Packs,
     pack: &Pack,
@@ -203,6 +205,10 @@ fn insert(
             let Some(old) = packs.pack(before.slot) else { continue };
             packs.give_up(&before);
             let victim = Victim { sequence: old.sequence(&before), pack: old.header.number };
+            if victim.sequence == pack.sequence(&location) {
+                // A copy: a pack whose header was lost had been made of this one. Both must not go.
+                continue;
+            }
             losers.push((name_of(&old, &before)?, victim));
         }
         if live > 1 << 20 {
@@ -220,15 +226,27 @@ fn name_of(pack: &Pack, location: &Location) -> io::Result<Vec<u8>> {
     Ok(name)
 }
 
-/// The packs that count, in order, open for reading and writing.
-fn headers(settings: &PackSettings) -> Result<Vec<(PackHeader, File)>, StoreError> {
+/// The packs of a folder.
+struct Found {
+    /// Those that count, in order, open for reading and writing.
+    packs: Vec<(PackHeader, File)>,
+    unreadable: Vec<u64>,
+    /// Higher than that of any file of the folder.
+    next_number: u64,
+}
+
+fn headers(settings: &PackSettings) -> Result<Found, StoreError> {
     let mut found: Vec<(PackHeader, File)> = Vec::new();
-    for number in numbers(&settings.dir)? {
+    let mut unreadable = Vec::new();
+    let mut removed = remove_unfinished(settings)?;
+    let (numbers, hints) = (numbers(&settings.dir)?, hint_numbers(&settings.dir)?);
+    for &number in &numbers {
         let path = pack_path(&settings.dir, number);
         if found.last().is_some_and(|(before, _)| number <= before.covers) {
             // The one before was made of it.
             settings.disk.remove(&path)?;
             settings.disk.remove(&hint_path(&settings.dir, number))?;
+            removed = true;
             continue;
         }
         let file = File::options().read(true).write(true).open(&path)?;
@@ -240,17 +258,34 @@ fn headers(settings: &PackSettings) -> Result<Vec<(PackHeader, File)>, StoreErro
         match header {
             Some(header) => found.push((header, file)),
             // A crash came while it was begun, or nothing of it can be read: then fsck shall see it.
-            None if is_blank(&file)? => settings.disk.remove(&path)?,
-            None => tracing::error!(pack = %path.display(), "nothing of this pack can be read, run fsck"),
+            None if is_blank(&file)? => {
+                settings.disk.remove(&path)?;
+                removed = true;
+            }
+            None => {
+                tracing::error!(pack = %path.display(), "nothing of this pack can be read, run fsck");
+                unreadable.push(number);
+            }
         }
     }
-    Ok(found)
+    for number in hints.iter().filter(|number| numbers.binary_search(number).is_err()) {
+        // Its pack was removed and then the power went. Another one may be given its number.
+        settings.disk.remove(&hint_path(&settings.dir, *number))?;
+        removed = true;
+    }
+    if removed {
+        // What stands for a removed pack may go itself, and then that one must not be there again.
+        settings.disk.sync_dir(&settings.dir)?;
+    }
+    let covered = found.iter().map(|(header, _)| header.covers);
+    let next_number = covered.chain(numbers).max().map_or(1, |number| number + 1);
+    Ok(Found { packs: found, unreadable, next_number })
 }
 
 /// A header for a pack whose own can't be read.
 fn header_from_records(file: &File, number: u64) -> io::Result<Option<PackHeader>> {
     let mut first = None;
-    scan(file, None, |_, record| {
+    scan(file, None, None, |_, record| {
         first.get_or_insert(record.header.sequence);
         Ok(())
     })?;
@@ -279,8 +314,10 @@ pub(crate) fn is_blank(file: &File) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Removes what rewriting left behind when it was interrupted, and files that were prepared for packs.
-fn remove_unfinished(settings: &PackSettings) -> io::Result<()> {
+/// Removes what rewriting left behind when it was interrupted, and files that were prepared for packs; whether there was
+/// something.
+fn remove_unfinished(settings: &PackSettings) -> io::Result<bool> {
+    let mut removed = false;
     for entry in fs::read_dir(&settings.dir)? {
         let path = entry?.path();
         if path
@@ -288,9 +325,10 @@ fn remove_unfinished(settings: &PackSettings) -> io::Result<()> {
             .is_some_and(|extension| extension == REWRITE_EXTENSION || extension == SPARE_EXTENSION)
         {
             settings.disk.remove(&path)?;
+            removed = true;
         }
     }
-    Ok(())
+    Ok(removed)
 }
 
 /// The key of the folder; `None` when there is none or it is damaged.

@@ -21,7 +21,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use fdfs_format::pack::{PACK_HEADER_LEN, PackHeader, Record};
 use parking_lot::{Mutex, RwLock};
@@ -58,6 +58,8 @@ pub(crate) struct Packs {
     /// Everything up to this sequence number shows in the index.
     applied: AtomicU64,
     spare: Mutex<Spare>,
+    /// Numbers of packs of which nothing can be read: nobody knows what is in them, so no other pack stands for them.
+    unreadable: Vec<u64>,
 }
 
 /// A file for the next pack that was filled with zeros in advance: a sync of what is written over them has only that to
@@ -80,8 +82,13 @@ pub(crate) struct Pack {
     end: AtomicU64,
     /// Bytes of its records that are in the index.
     live: AtomicU64,
+    /// Bytes of gone records that were still needed when it was rewritten: rewriting it again would not leave them out.
+    kept: AtomicU64,
     /// The head is not.
-    sealed: std::sync::atomic::AtomicBool,
+    sealed: AtomicBool,
+    /// Not rewritten any more before the next start: a record of it can't be read, or nobody knows whether another
+    /// file stands for it on the disk.
+    left_alone: AtomicBool,
 }
 
 impl Pack {
@@ -153,7 +160,9 @@ impl Packs {
             slot: u32::try_from(table.len()).map_err(io::Error::other)?,
             end: AtomicU64::new(end),
             live: AtomicU64::new(0),
+            kept: AtomicU64::new(0),
             sealed: sealed.into(),
+            left_alone: AtomicBool::new(false),
         });
         table.push(Some(Arc::clone(&pack)));
         Ok(pack)
