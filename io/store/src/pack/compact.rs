@@ -253,6 +253,12 @@ pub(super) fn rewrite(
         settings.disk.remove(&hint_path(dir, header.number))?;
         return Ok(true);
     }
+    // Nothing was gone since the first of the group was rewritten: its hint would pass for that of the new file, and a
+    // crash before the new hint is there would lose the rest of the group.
+    if header.rewritten == first.header.rewritten {
+        settings.disk.remove(&hint_path(dir, header.number))?;
+        settings.disk.sync_dir(dir)?;
+    }
     // From here on the new file stands for all of the group, whatever else is still there.
     settings.disk.rename(&temp, &pack_path(dir, header.number))?;
     settings.disk.sync_dir(dir)?;
@@ -396,5 +402,60 @@ impl Pace {
         let Some(due) = (self.bytes * 1000).checked_div(self.rate) else { return };
         let ahead = Duration::from_millis(due).saturating_sub(self.started.elapsed());
         std::thread::sleep(ahead);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::Path;
+
+    use fdfs_format::pack::HintHeader;
+    use parking_lot::Mutex;
+
+    use super::super::disk::{Disk, Step};
+    use super::super::head::New;
+    use super::super::{PackSettings, load, read_header};
+    use super::*;
+
+    /// Whether a start would take the hint beside a pack for its own.
+    fn has_hint(pack: &Path) -> bool {
+        let header = read_header(&File::open(pack).unwrap()).unwrap().unwrap();
+        let hint = read_file(&pack.with_extension("hint")).unwrap();
+        let hint = hint.and_then(|bytes| HintHeader::decode(&bytes).ok());
+        hint.is_some_and(|hint| (hint.number, hint.rewritten) == (header.number, header.rewritten))
+    }
+
+    #[test]
+    fn the_hint_of_a_pack_never_passes_for_that_of_one_made_of_it_and_its_neighbours() {
+        let dir = tempfile::tempdir().unwrap();
+        let binlog = Arc::new(Binlog::open(&dir.path().join("sync")).unwrap());
+        let passed = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&passed);
+        let trace = move |step: Step| {
+            if let Step::Rename(_, to) = step {
+                seen.lock().push(has_hint(&to));
+            }
+        };
+        let disk = Disk { trace: Some(Arc::new(trace)) };
+        let settings = PackSettings { dir: dir.path().join("packs"), pack_len: 1 << 20, sync: true, disk };
+        let loaded = load(settings).unwrap();
+        let packs = Arc::clone(&loaded.packs);
+        let mut head = loaded.finish(&binlog, channel().0).unwrap();
+        for name in ["00/00/one", "00/00/two"] {
+            head.add(name, b'C', 1, New::File { content: name.as_bytes() }).unwrap();
+            head.commit().unwrap();
+            head.close().unwrap();
+        }
+        // Nothing changes between the two.
+        for group in [1, 2] {
+            let group: Vec<_> = packs.packs().into_iter().take(group).collect();
+            assert!(rewrite(&packs, &group, 0, || false).unwrap());
+        }
+        assert_eq!(*passed.lock(), [false, false]);
+        let [pack] = &packs.packs()[..] else { panic!("they are one") };
+        assert_eq!((pack.header.number, pack.header.covers), (1, 2));
+        assert_eq!(packs.read("00/00/two").unwrap().unwrap(), b"00/00/two");
+        assert!(has_hint(&pack_path(&dir.path().join("packs"), 1)));
     }
 }

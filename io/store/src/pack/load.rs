@@ -15,7 +15,7 @@ use super::compact::{REWRITE_EXTENSION, SPARE_EXTENSION, Work};
 use super::disk::Writable;
 use super::head::seal;
 use super::index::{Fingerprint, Index};
-use super::listing::{hint_path, pack_path, read_file};
+use super::listing::{HINT_EXTENSION, PACK_EXTENSION, hint_path, pack_path, read_file};
 use super::{Head, Key, Listing, Location, Pack, PackSettings, Packs, numbers, read_header, scan};
 use crate::StoreError;
 use crate::binlog::Binlog;
@@ -60,11 +60,15 @@ pub(crate) fn load(settings: PackSettings) -> Result<Loaded, StoreError> {
     fs::create_dir_all(&settings.dir)?;
     let key = read_key(&settings.dir)?;
     remove_unfinished(&settings)?;
+    // Before any of them goes: a number must not be used again as long as anything may be there under it.
+    let last_number = numbers(&settings.dir)?.last().copied().unwrap_or(0);
     let found = headers(&settings)?;
     let mut survey = Survey::default();
     let mut listed = Vec::new();
     for (header, file) in found {
         let hint = read_file(&hint_path(&settings.dir, header.number))?;
+        // Its numbers are relative to one that only the pack's own header says for sure.
+        let hint = hint.filter(|_| header.binlog_index != UNKNOWN_LOG);
         let hint = hint.and_then(|bytes| Listing::from_hint(&bytes, key, &header));
         let (listing, sealed) = match hint {
             Some(listing) => (listing, true),
@@ -77,7 +81,9 @@ pub(crate) fn load(settings: PackSettings) -> Result<Loaded, StoreError> {
         // The list of a sealed pack is read again below: all of them at once would take more memory than the index.
         listed.push((header, file, end, if sealed { None } else { Some(listing) }));
     }
-    let next_number = listed.iter().map(|(header, ..)| header.covers + 1).max().unwrap_or(1);
+    remove_stray_hints(&settings)?;
+    let covered = listed.iter().map(|(header, ..)| header.covers).max().unwrap_or(0);
+    let next_number = covered.max(last_number) + 1;
     let files = survey.files.saturating_sub(survey.gone.len());
     let packs = Packs {
         settings,
@@ -287,6 +293,19 @@ fn remove_unfinished(settings: &PackSettings) -> io::Result<()> {
             .extension()
             .is_some_and(|extension| extension == REWRITE_EXTENSION || extension == SPARE_EXTENSION)
         {
+            settings.disk.remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes hints whose packs are gone: a crash came between the two. A pack that got the number once more would be read
+/// by them.
+fn remove_stray_hints(settings: &PackSettings) -> io::Result<()> {
+    for entry in fs::read_dir(&settings.dir)? {
+        let path = entry?.path();
+        let is_hint = path.extension().is_some_and(|extension| extension == HINT_EXTENSION);
+        if is_hint && !path.with_extension(PACK_EXTENSION).try_exists()? {
             settings.disk.remove(&path)?;
         }
     }
