@@ -45,6 +45,8 @@ enum Command {
     Monitor(cmd::monitor::Args),
     /// Check a store against its ids and its records
     Fsck(cmd::fsck::Args),
+    /// Hand a store back to FastDFS: every packed file becomes a file of its own
+    Unpack(cmd::unpack::Args),
     /// Link the classic tools' names (fdfs_upload_file, …) to this binary
     InstallTools {
         /// The folder for the links
@@ -115,6 +117,7 @@ fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
         Command::Stat(args) => cmd::stat::run(&args),
         Command::Monitor(args) => cmd::monitor::run(&args),
         Command::Fsck(args) => Ok(cmd::fsck::run(&args, language)),
+        Command::Unpack(args) => cmd::unpack::run(&args, language),
         Command::InstallTools { dir } => {
             let count = cmd::install_tools::install(&dir, language)?;
             say(&Say::ToolsInstalled { count, folder: &dir }, language)?;

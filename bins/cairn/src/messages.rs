@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use store::fsck::Summary;
+use store::unpack::Unpacked;
 use transfer::{GetReport, PutReport, RemoveReport};
 
 use crate::fdfs::human;
@@ -66,6 +67,8 @@ pub(crate) enum Say<'a> {
     RemoveNeedsRecursive { source: &'a str },
     /// A store was checked.
     Checked { summary: &'a Summary, content: bool },
+    /// Packed files are files of their own; `conf` when its `pack_max_size` is not 0.
+    Unpacked { done: &'a Unpacked, conf: Option<&'a Path> },
     /// The links to the tools were made.
     ToolsInstalled { count: usize, folder: &'a Path },
     /// Something that is not a link of ours is in the way.
@@ -161,6 +164,19 @@ impl Say<'_> {
                 let files = files_in(summary);
                 format!("{files} files, {}, {how}: {found}{rest}", human::bytes(summary.bytes))
             }
+            Self::Unpacked { done, conf } => {
+                let again = conf.map_or_else(String::new, |conf| {
+                    format!(
+                        "\nnew files will be packed again by cairn unless {} says pack_max_size = 0",
+                        conf.display()
+                    )
+                });
+                format!(
+                    "{} packed files, {}, are files of their own now: FastDFS can take the store over{again}",
+                    done.files,
+                    human::bytes(done.bytes)
+                )
+            }
             Self::ToolsInstalled { count, folder } => {
                 format!("{count} tools in {}", folder.display())
             }
@@ -250,6 +266,19 @@ impl Say<'_> {
                 let rest = if summary.is_complete() { "" } else { "；有部分未能检查" };
                 let files = files_in(summary);
                 format!("{files} 个文件，{}，{how}：{found}{rest}", human::bytes(summary.bytes))
+            }
+            Self::Unpacked { done, conf } => {
+                let again = conf.map_or_else(String::new, |conf| {
+                    format!(
+                        "\n除非在 {} 中设置 pack_max_size = 0，否则 cairn 仍会把新文件打包",
+                        conf.display()
+                    )
+                });
+                format!(
+                    "已将打包的 {} 个文件（{}）还原为独立文件：FastDFS 可以接管此存储{again}",
+                    done.files,
+                    human::bytes(done.bytes)
+                )
             }
             Self::ToolsInstalled { count, folder } => {
                 format!("{} 里已有 {count} 个工具", folder.display())

@@ -218,6 +218,51 @@ fn a_check_finds_nothing_in_a_good_store_and_names_what_was_damaged() {
 }
 
 #[test]
+fn a_store_is_unpacked_when_its_storage_is_stopped_and_not_before() {
+    let place = Place::new();
+    let mut server = place.up();
+    fs::write(place.folder.path().join("hello.txt"), "hello fastdfs\n").unwrap();
+    let (code, out, err) = place.cairn(&["put", "-c", &place.conf(), "hello.txt"]);
+    assert_eq!(code, 0, "{err}");
+    let name = out.trim_end().strip_prefix("group1/M00/").unwrap().to_owned();
+    let conf = place.data().join("conf/storage.conf").display().to_string();
+    let (code, _, err) = place.cairn(&["unpack", &conf]);
+    assert_eq!(code, 1);
+    let root = place.data().join("storage");
+    let expected = format!(
+        "cairn: unpack the store, whose storage must be stopped: {}: another storage process is using this store path\n",
+        root.display()
+    );
+    assert_eq!(err, expected);
+    assert!(server.terminate().unwrap().success());
+    // All folders of the original are 65536, which takes a while.
+    let text = fs::read_to_string(&conf).unwrap();
+    let conf = place.data().join("unpack.conf").display().to_string();
+    fs::write(&conf, format!("subdir_count_per_path = 2\n{text}")).unwrap();
+
+    let file = root.join("data").join(name);
+    assert!(!file.exists());
+    let (code, out, err) = place.cairn(&["unpack", &conf]);
+    assert_eq!((code, out.as_str()), (0, ""), "{err}");
+    let said = "1 packed files, 14  B, are files of their own now: FastDFS can take the store over\n\
+                new files will be packed again by cairn unless ";
+    assert_eq!(err, format!("{said}{conf} says pack_max_size = 0\n"));
+    assert_eq!(fs::read_to_string(&file).unwrap(), "hello fastdfs\n");
+    assert!(root.join("data/01/01").is_dir() && !root.join("data/02").exists());
+    assert!(!root.join("data/.cairn/packs").exists());
+    let (code, out, _) = place.cairn(&["unpack", "--json", &conf]);
+    let expected: Value = serde_json::json!({ "files": 0, "bytes": 0, "packs_again": true });
+    assert_eq!((code, json(&out)), (0, expected));
+    let data = place.data().display().to_string();
+    let (_, out, _) = place.cairn(&["fsck", "--json", &data]);
+    let summary = json(&out);
+    assert_eq!(
+        (&summary["clean"], &summary["normal"], &summary["packed"]),
+        (&true.into(), &1.into(), &0.into())
+    );
+}
+
+#[test]
 fn people_who_read_chinese_are_told_in_chinese() {
     let place = Place::new();
     let output = Command::new(env!("CARGO_BIN_EXE_cairn"))

@@ -29,6 +29,7 @@ mod recover;
 mod staged;
 mod store;
 mod stored;
+pub mod unpack;
 mod writer;
 
 pub use error::StoreError;

@@ -90,6 +90,11 @@ impl Plain<'_> {
         }
     }
 
+    /// Puts a file there, whatever stands under its name; one that is there as it should be is left so.
+    pub(crate) fn put(&self, name: &str, content: &[u8], mtime: u32) -> io::Result<()> {
+        self.create(name, content, mtime, Turn::Again)
+    }
+
     fn create(&self, name: &str, content: &[u8], mtime: u32, mode: Turn) -> io::Result<()> {
         if mode == Turn::Again
             && let Some(file) = self.holds(name, content)?

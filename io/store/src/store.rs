@@ -12,9 +12,10 @@ use parking_lot::Mutex;
 use crate::binlog::Binlog;
 use crate::journal::{Journal, JournalSettings};
 use crate::mutation::{Content, MetadataUpdate, Mutation, NewName, Outcome};
-use crate::pack::{self, CompactSettings, Compactor, PackSettings, PackUsage};
+use crate::pack::{self, CompactSettings, Compactor, PackSettings, PackUsage, Packs};
 use crate::path::{Files, StorePath, Usage};
 use crate::recover::recover;
+use crate::unpack::take_back;
 use crate::writer::{Writer, WriterParts, WriterThread};
 use crate::{Staged, StoreError, StoredFile};
 
@@ -92,6 +93,13 @@ pub struct Store {
     orderly: Arc<AtomicBool>,
 }
 
+/// What a store is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Serve,
+    Unpack,
+}
+
 /// A store path and the way to its writer.
 struct Home {
     path: Arc<StorePath>,
@@ -106,9 +114,19 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nothing was lost, the next attempt does the same.
     pub fn open(settings: &StoreSettings) -> Result<(Self, OpenReport), StoreError> {
-        let binlog = Arc::new(Binlog::open(&settings.binlog_dir)?);
+        Self::open_as(settings, Purpose::Serve)
+    }
+
+    /// Opens the store to have its packed files written as files of their own.
+    pub(crate) fn open_for_unpacking(settings: &StoreSettings) -> Result<Self, StoreError> {
+        Ok(Self::open_as(settings, Purpose::Unpack)?.0)
+    }
+
+    fn open_as(settings: &StoreSettings, purpose: Purpose) -> Result<(Self, OpenReport), StoreError> {
+        // The locks first: what looks torn at the end of the binlog may just be being written.
         let files: Vec<_> =
             settings.paths.iter().map(|root| Files::open(root).map(Arc::new)).collect::<Result<_, _>>()?;
+        let binlog = Arc::new(Binlog::open(&settings.binlog_dir)?);
         let mut packs = Vec::new();
         for files in &files {
             packs.push(pack::load(PackSettings {
@@ -129,6 +147,9 @@ impl Store {
             if recovered.damaged > 0 {
                 tracing::error!(path = %root.display(), batches = recovered.damaged, "acknowledged changes in the journal can't be read any more, run fsck");
             }
+        }
+        if purpose == Purpose::Serve {
+            files.iter().zip(&packs).try_for_each(|(files, loaded)| take_back(files, &loaded.packs))?;
         }
         let segment_len = SEGMENT_LEN_MAX.min(settings.journal_len / 2);
         let segments = (settings.journal_len / segment_len.max(1)).max(2);
@@ -177,6 +198,11 @@ impl Store {
     /// The replication log.
     pub fn binlog(&self) -> &Binlog {
         &self.binlog
+    }
+
+    /// Every store path with its packs.
+    pub(crate) fn packed(&self) -> impl Iterator<Item = (&Files, &Packs)> {
+        self.homes.iter().map(|home| (&*home.path.files, &*home.path.packs))
     }
 
     /// What the packs of a store path hold.

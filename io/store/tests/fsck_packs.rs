@@ -240,8 +240,14 @@ fn a_record_that_can_not_be_read_is_named_and_the_others_are_found() {
     let (_, summary) = shop.check();
     assert_eq!((summary.normal, summary.packed), (2, 2));
 
-    // Of the length, so that nobody knows where it ends.
+    // That of the last one is not read either.
     shop.overwrite(at + 33, b"e");
+    let last = shop.place_of(b"third");
+    shop.overwrite(last + 33, b"H");
+    assert_eq!(run(&FsckSettings { content: false, ..shop.settings() }).0, []);
+    shop.overwrite(last + 33, b"h");
+
+    // Of the length, so that nobody knows where it ends.
     shop.overwrite(at + 27, &[200]);
     for content in [true, false] {
         let (findings, summary) = run(&FsckSettings { content, ..shop.settings() });

@@ -17,7 +17,7 @@ mod run;
 mod server;
 mod tracker_link;
 
-pub use run::{Running, StartError, start};
+pub use run::{Running, StartError, start, store_settings};
 pub use tracker_link::RecordError;
 
 #[cfg(test)]

@@ -145,7 +145,7 @@ pub(crate) fn launch(
     let data = conf.base_path.join("data");
     std::fs::create_dir_all(&data).map_err(|error| StartError::BasePath { path: data.clone(), error })?;
     check_marks(conf, &data)?;
-    let store = open_store(conf, &data)?;
+    let (store, _) = Store::open(&store_settings(conf))?;
     let runtime = runtime()?;
     let inside = runtime.enter();
     let listeners = listen(conf)?;
@@ -278,9 +278,10 @@ fn check_marks(conf: &StorageConf, data: &Path) -> Result<(), StartError> {
     Ok(())
 }
 
-fn open_store(conf: &StorageConf, data: &Path) -> Result<Store, StartError> {
-    let settings = StoreSettings {
-        binlog_dir: data.join("sync"),
+/// How the store of a storage is opened.
+pub fn store_settings(conf: &StorageConf) -> StoreSettings {
+    StoreSettings {
+        binlog_dir: conf.base_path.join("data/sync"),
         paths: conf.store_paths.iter().map(|path| path.path.clone()).collect(),
         durability: match conf.durability {
             Durability::Disk => store::Durability::Disk,
@@ -295,9 +296,7 @@ fn open_store(conf: &StorageConf, data: &Path) -> Result<Store, StartError> {
             rewrite_rate: conf.packs.rewrite_rate,
         },
         commit_wait: conf.commit_wait,
-    };
-    let (store, _) = Store::open(&settings)?;
-    Ok(store)
+    }
 }
 
 /// Accepts connections, talks to trackers and keeps time; connections are served elsewhere ([`Workers`]).

@@ -96,7 +96,8 @@ fn settings(named: &Path) -> anyhow::Result<FsckSettings> {
     Ok(FsckSettings::new(named.to_owned(), vec![named.to_owned()]))
 }
 
-fn bar(quiet: bool) -> ProgressBar {
+/// A progress bar on a terminal.
+pub(super) fn bar(quiet: bool) -> ProgressBar {
     let visible = !quiet && io::stderr().is_terminal();
     let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(Some(0), target);

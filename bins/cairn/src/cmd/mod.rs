@@ -12,4 +12,5 @@ pub(crate) mod rm;
 pub(crate) mod stat;
 mod table;
 mod transfer_view;
+pub(crate) mod unpack;
 pub(crate) mod up;

@@ -170,6 +170,11 @@ pub enum Finding {
         /// The file.
         name: FileName,
     },
+    /// `cairn unpack` has begun on a store path and not ended.
+    UnpackUnfinished {
+        /// The mark that says so.
+        path: PathBuf,
+    },
     /// A folder with files that is beyond the configured number of folders.
     FolderOutOfRange {
         /// The folder.
@@ -253,6 +258,7 @@ impl Finding {
             | Self::StrandedMetadata { .. }
             | Self::PackedNotAnId { .. }
             | Self::Twice { .. }
+            | Self::UnpackUnfinished { .. }
             | Self::FolderOutOfRange { .. }
             | Self::JournalPending { .. }
             | Self::Leftovers { .. }
@@ -337,6 +343,12 @@ impl fmt::Display for Finding {
                 f,
                 "{name}: is in a pack, and there is a file under its name as well; the one in the pack is served, so \
                  move the other away"
+            ),
+            Self::UnpackUnfinished { path } => write!(
+                f,
+                "{}: cairn unpack has begun here and not ended; run it again, or start the storage, which takes back \
+                 what was written: the files are still packed",
+                path.display()
             ),
             Self::FolderOutOfRange { path } => write!(
                 f,
@@ -458,6 +470,7 @@ mod tests {
             Finding::PackHint { hint: path.clone(), at: 64 },
             Finding::PackedNotAnId { pack: path.clone(), at: 64 },
             Finding::Twice { name: name.clone() },
+            Finding::UnpackUnfinished { path: path.clone() },
             Finding::FolderOutOfRange { path: path.clone() },
             Finding::JournalPending { path: path.clone(), entries: 3 },
             Finding::JournalDamaged { path: path.clone(), batches: 3 },

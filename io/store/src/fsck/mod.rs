@@ -44,6 +44,8 @@ use rustix::fs::{Mode, OFlags};
 pub use finding::{Finding, MetadataFault, Place, Severity, SlotFault};
 
 use crate::StoreError;
+use crate::path::OWN_DIR;
+use crate::unpack::UNPACK_MARK;
 use entry::Class;
 use names::Names;
 use own::Own;
@@ -222,6 +224,8 @@ struct Home {
     data_fd: OwnedFd,
     /// The files that are in packs.
     packed: Names,
+    /// They are being written as files of their own, which do not count yet.
+    unpacking: bool,
 }
 
 impl Home {
@@ -234,7 +238,8 @@ impl Home {
         let data_fd = rustix::fs::open(&data, flags, Mode::empty()).map_err(|error| {
             unusable(format!("cannot open {}: {error}; is the disk mounted?", data.display()))
         })?;
-        Ok(Self { index: StorePathIndex(index), data, data_fd, packed: Names::new() })
+        let unpacking = data.join(OWN_DIR).join(UNPACK_MARK).exists();
+        Ok(Self { index: StorePathIndex(index), data, data_fd, packed: Names::new(), unpacking })
     }
 
     /// A name below `data/`, if it is one.

@@ -14,6 +14,7 @@ use super::records::{Effect, effects};
 use super::{Finding, Home, Keys, names, packs};
 use crate::journal::replay;
 use crate::path::OWN_DIR;
+use crate::unpack::UNPACK_MARK;
 
 /// How often the journal of a running storage is read when it changes under the reader.
 const READS_MAX: u32 = 3;
@@ -86,6 +87,9 @@ impl Own {
         if !running {
             self.findings.extend(leftovers(&dir.join("tmp"), &temps));
             self.findings.extend(pack_leftovers(&packs::folder(home)));
+            if home.unpacking {
+                self.findings.push(Finding::UnpackUnfinished { path: dir.join(UNPACK_MARK) });
+            }
         }
         self.findings.extend(foreign(&home.data));
     }

@@ -102,7 +102,11 @@ pub(super) fn walk(
                 bad = Some(Bad { at, len: 0, name: window.name_in(at)? });
             }
             at += ALIGN as u64;
-            at += window.zeros(at)?;
+            match window.zeros(at)? {
+                Some(zeros) => at += zeros,
+                // It was sealed, and so shortened, meanwhile.
+                None => break,
+            }
             continue;
         };
         if let Some(stretch) = bad.take() {
@@ -121,6 +125,7 @@ pub(super) fn walk(
         walked.end = at;
     }
     if let Some((before, header)) = unchecked
+        && until != Until::Sealed(at)
         && !window.is_whole(before, &header)?
     {
         walked.end = before;
@@ -196,14 +201,14 @@ impl Window<'_> {
         Ok(())
     }
 
-    /// How many bytes from `at` on are zeros for sure, in whole [`ALIGN`]s.
-    fn zeros(&mut self, at: u64) -> io::Result<u64> {
+    /// How many bytes from `at` on are zeros for sure, in whole [`ALIGN`]s; `None` at the end of the file.
+    fn zeros(&mut self, at: u64) -> io::Result<Option<u64>> {
         if at < self.start || at >= self.start + self.bytes.len() as u64 {
             self.load(at, STEP)?;
         }
         let bytes = self.rest_from(at);
         let zeros = bytes.iter().position(|&byte| byte != 0).unwrap_or(bytes.len());
-        Ok((zeros - zeros % ALIGN) as u64)
+        Ok((!bytes.is_empty()).then_some((zeros - zeros % ALIGN) as u64))
     }
 
     /// Up to `len` bytes from `at`; fewer only at the end of the file.

@@ -291,7 +291,7 @@ impl<'a> Packs<'a> {
             return;
         }
         found.packed += 1;
-        if self.home.plain().stat(name.true_name()).is_ok_and(|stat| stat.is_some()) {
+        if !self.home.unpacking && self.home.plain().stat(name.true_name()).is_ok_and(|stat| stat.is_some()) {
             found.findings.push(Finding::Twice { name: name.clone() });
         }
         // A start adds the lines that the binlog lacks, to packs that were not sealed.

@@ -1,9 +1,10 @@
 //! Going through the folders with several threads, and reporting in their order.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
@@ -173,6 +174,9 @@ impl<'a> Scan<'a> {
         };
         entries.sort_unstable();
         for file_name in entries {
+            if home.unpacking && is_packed(home, id.dirs, &file_name) {
+                continue;
+            }
             let Some(looked) = self.look(home, id.dirs, &file_name, buffer) else { continue };
             self.files.fetch_add(1, Ordering::Relaxed);
             folder.seen.push((looked.class, looked.bytes));
@@ -234,6 +238,11 @@ impl<'a> Scan<'a> {
     pub(super) fn is_missing(&self, name: &FileName) -> bool {
         !self.own.pending.contains(&names::key(name)) && !self.exists(name)
     }
+}
+
+fn is_packed(home: &Home, (high, low): (u8, u8), file_name: &OsStr) -> bool {
+    let name = home.name(&[format!("{high:02X}/{low:02X}/").as_bytes(), file_name.as_bytes()].concat());
+    name.is_some_and(|name| home.packed.contains(names::key(&name)))
 }
 
 /// Hands out folders to threads, no further ahead than [`WINDOW`].

@@ -117,9 +117,12 @@ pub(crate) fn write_hint(disk: &Disk, path: &Path, hint: &[u8]) -> io::Result<()
     disk.sync_dir(path.parent().unwrap_or(path))
 }
 
+/// Ending of the name of a pack.
+pub(crate) const PACK_EXTENSION: &str = "pack";
+
 /// The pack with this number.
 pub(crate) fn pack_path(dir: &Path, number: u64) -> PathBuf {
-    dir.join(format!("{number:012}.pack"))
+    dir.join(format!("{number:012}.{PACK_EXTENSION}"))
 }
 
 /// Ending of the name of a hint.

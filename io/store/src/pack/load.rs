@@ -64,6 +64,8 @@ pub(crate) fn load(settings: PackSettings) -> Result<Loaded, StoreError> {
     let mut listed = Vec::new();
     for (header, file) in found {
         let hint = read_file(&hint_path(&settings.dir, header.number))?;
+        // Its numbers are relative to one that only the pack's own header says for sure.
+        let hint = hint.filter(|_| header.binlog_index != UNKNOWN_LOG);
         let hint = hint.and_then(|bytes| Listing::from_hint(&bytes, key, &header));
         let (listing, sealed) = match hint {
             Some(listing) => (listing, true),

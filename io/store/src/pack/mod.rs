@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use fdfs_format::pack::{PACK_HEADER_LEN, PackHeader, Record};
+use fdfs_format::pack::{Kind, PACK_HEADER_LEN, PackHeader, Record};
 use parking_lot::{Mutex, RwLock};
 
 pub(crate) use compact::{CompactSettings, Compactor, REWRITE_EXTENSION};
@@ -138,6 +138,30 @@ impl Packs {
             return Err(damaged(&pack, &location, "it has another name"));
         }
         Ok(Some(record.content.to_vec()))
+    }
+
+    /// Calls `visit` with the record of every file, and tells how many files could not be read. Blocks.
+    ///
+    /// # Errors
+    /// What reading or `visit` says.
+    pub(crate) fn for_each_file(
+        &self,
+        visit: &mut dyn FnMut(&Record<'_>) -> io::Result<()>,
+    ) -> io::Result<u64> {
+        let mut seen = 0;
+        for pack in self.packs() {
+            let end = pack.end.load(Ordering::Acquire);
+            scan(&pack.file, Some(pack.header.first_sequence), Some(end), |at, record| {
+                let place = self.index.get(self.key.fingerprint(record.name));
+                let is_it = |place: Location| place.slot == pack.slot && place.offset() == at;
+                if record.header.kind == Kind::File && place.is_some_and(is_it) {
+                    seen += 1;
+                    visit(record)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok((self.index.len() as u64).saturating_sub(seen))
     }
 
     fn pack(&self, slot: u32) -> Option<Arc<Pack>> {
