@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 
 use fdfs_fileid::GroupName;
-use fdfs_proto::tracker::{
-    change_list, join, leader, query_fetch, query_store, set_trunk_server, sync_source, trunk,
-};
+use fdfs_proto::tracker::{change_list, join, leader, set_trunk_server, sync_source, trunk};
 use fdfs_proto::{StorageId, StorageStatus};
 
 use crate::{ConnId, Refusal, ServerAddrs, Ticket};
@@ -83,14 +81,6 @@ pub enum Reply {
     TrunkFileId(trunk::FileNumber),
     /// A part of the changelog.
     Changelog(Vec<u8>),
-    /// A storage for an upload.
-    StoreOne(query_store::Got),
-    /// All storages of a group that take uploads.
-    StoreAll(query_store::GotAll),
-    /// The storage that serves, or changes, a file.
-    FetchOne(query_fetch::Got),
-    /// All storages that serve a file.
-    FetchAll(query_fetch::GotAll),
     /// The trunk server.
     TrunkServer(set_trunk_server::Got),
     /// To a ping: the trunk servers of all groups, when some changed since the last ping.

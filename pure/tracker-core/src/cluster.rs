@@ -4,7 +4,6 @@ mod admin;
 mod join;
 mod merge;
 mod peers;
-mod query;
 mod report;
 mod save;
 mod source;
@@ -19,11 +18,10 @@ use fdfs_proto::{StorageId, StorageStatus};
 
 use crate::changelog::Changelog;
 use crate::leader::Trackers;
-use crate::placement::GroupCursor;
 use crate::status::{self, Cause};
 use crate::{
     Action, Caller, ClusterConfig, ConnId, Event, Group, Member, Mono, Note, Now, Refusal, Request, Section,
-    View,
+    Turn, View,
 };
 use save::SaveTimes;
 use trunk_server::Choice;
@@ -37,7 +35,10 @@ pub struct Cluster {
     config: Arc<ClusterConfig>,
     /// Shared with views, so a view costs a reference per group and a group is copied at most once per view.
     groups: BTreeMap<GroupName, Arc<Group>>,
-    group_cursor: GroupCursor,
+    /// Numbers of groups given out; they begin at 1.
+    group_numbers: usize,
+    /// The number of the group that is tried first for the next upload that names none.
+    group_turn: Turn,
     trackers: Trackers,
     changelog: Changelog,
     sessions: BTreeMap<ConnId, Session>,
@@ -86,11 +87,18 @@ impl Cluster {
     /// A tracker that starts at `now` with the state it saved, or with none.
     pub fn new(config: ClusterConfig, saved: Saved, now: Now) -> Self {
         let trackers = Trackers::new(config.addrs.iter().copied(), config.port);
+        let mut group_numbers = 0;
+        let numbered = saved.groups.into_iter().map(|group| {
+            group_numbers += 1;
+            (group.name, Arc::new(Group { number: group_numbers, ..group }))
+        });
+        let groups = numbered.collect();
         Self {
             silence_check_at: now.mono.after_ms(config.silence_ms),
             config: Arc::new(config),
-            groups: saved.groups.into_iter().map(|group| (group.name, Arc::new(group))).collect(),
-            group_cursor: GroupCursor::default(),
+            groups,
+            group_numbers,
+            group_turn: Turn::default(),
             trackers,
             changelog: Changelog::new(saved.changelog),
             sessions: BTreeMap::new(),
@@ -125,13 +133,16 @@ impl Cluster {
             .unwrap_or(self.silence_check_at)
     }
 
-    /// The state as of now, for questions that change nothing. Cheap: shared with this machine until it changes.
+    /// The state as of now, for questions that change nothing but turns. Cheap: shared with this machine until it
+    /// changes.
     pub fn view(&mut self) -> Arc<View> {
         let (config, groups, trackers) = (&self.config, &self.groups, &self.trackers);
+        let group_turn = &self.group_turn;
         let view = self.view.get_or_insert_with(|| {
             Arc::new(View {
                 config: Arc::clone(config),
                 groups: groups.clone(),
+                group_turn: group_turn.clone(),
                 trackers: trackers.clone(),
                 last_check: self.last_check,
             })
@@ -164,11 +175,6 @@ impl Cluster {
             Request::ReportIpChanged { group, old, new } => {
                 self.report_ip_changed(now, from, group, old, new, out)
             }
-            Request::StoreOne { group } => self.store_one(from, group),
-            Request::StoreAll { group } => self.store_all(from, group),
-            Request::FetchOne { group, name } => self.fetch_one(now, from, group, name),
-            Request::FetchAll { group, name } => self.fetch_all(now, from, group, name),
-            Request::Update { group, name } => self.update(from, group, name),
             Request::DeleteStorage { group, id } => self.delete_storage(now, group, id, out),
             Request::DeleteGroup { group } => self.delete_group(now, group, out),
             // Gives its own reply, perhaps with a later step.

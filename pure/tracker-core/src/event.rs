@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use fdfs_fileid::{FileName, GroupName};
+use fdfs_fileid::GroupName;
 use fdfs_proto::tracker::disk_usage::PathSpace;
 use fdfs_proto::tracker::join;
 use fdfs_proto::tracker::leader::Connections;
@@ -55,7 +55,8 @@ pub enum Event<'a> {
     Wake,
 }
 
-/// What may be asked of a tracker and is answered by a step. Pure questions go to [`crate::View`].
+/// What may be asked of a tracker and is answered by a step. Questions that change nothing but turns go to
+/// [`crate::View`].
 #[derive(Debug, Clone)]
 pub enum Request<'a> {
     /// 81: a storage joins.
@@ -135,37 +136,6 @@ pub enum Request<'a> {
         old: IpAddr,
         /// The address it has.
         new: IpAddr,
-    },
-    /// 101 and 104: where to upload.
-    StoreOne {
-        /// The group, if the client named one.
-        group: Option<GroupName>,
-    },
-    /// 106 and 107: where one could upload.
-    StoreAll {
-        /// The group, if the client named one.
-        group: Option<GroupName>,
-    },
-    /// 102: where to download.
-    FetchOne {
-        /// The group.
-        group: GroupName,
-        /// The file.
-        name: &'a FileName,
-    },
-    /// 105: where one could download.
-    FetchAll {
-        /// The group.
-        group: GroupName,
-        /// The file.
-        name: &'a FileName,
-    },
-    /// 103: where to change a file.
-    Update {
-        /// The group.
-        group: GroupName,
-        /// The file.
-        name: &'a FileName,
     },
     /// 93: an administrator deletes a storage.
     DeleteStorage {

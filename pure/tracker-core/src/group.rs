@@ -7,13 +7,15 @@ use fdfs_fileid::GroupName;
 use fdfs_proto::StorageId;
 
 use crate::status::is_tombstone;
-use crate::{Member, PathSpace};
+use crate::{Member, PathSpace, Turn};
 
-/// A group of storages.
+/// A group of storages. A clone shares the turns with the original: both are pictures of one group.
 #[derive(Debug, Clone)]
 pub struct Group {
     /// Its name.
     pub name: GroupName,
+    /// Its number in its cluster, by which a turn names it; 0 until it is in one. Not used again.
+    pub number: usize,
     /// The port all of its storages use; none while there are none or when they differ.
     pub port: GroupPort,
     /// Store paths every storage has at least; 0 before the first JOIN.
@@ -33,9 +35,9 @@ pub struct Group {
     /// Its storages, tombstones included, by id as text.
     pub members: BTreeMap<StorageId, Member>,
     /// Which writable storage takes the next upload, counted in the order of ids.
-    pub write_cursor: usize,
+    pub write_turn: Turn,
     /// Which readable storage is looked at first for the next download.
-    pub read_cursor: usize,
+    pub read_turn: Turn,
     /// Counts changes of membership and status; storages are told when theirs differs.
     pub changes: u64,
     /// Counts changes of the trunk server.
@@ -71,6 +73,7 @@ impl Group {
     pub fn new(name: GroupName) -> Self {
         Self {
             name,
+            number: 0,
             port: GroupPort::Unset,
             store_path_count: 0,
             subdir_count: 0,
@@ -80,8 +83,8 @@ impl Group {
             trunk_server: None,
             last_trunk_server: None,
             members: BTreeMap::new(),
-            write_cursor: 0,
-            read_cursor: 0,
+            write_turn: Turn::default(),
+            read_turn: Turn::default(),
             changes: 1,
             trunk_changes: 0,
             synced: BTreeMap::new(),

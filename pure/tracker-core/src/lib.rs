@@ -2,7 +2,8 @@
 //!
 //! [`Cluster`] is a synchronous machine: [`Cluster::step`] takes one [`Event`] and the time, and appends the
 //! [`Action`]s that are its effects. [`Cluster::deadline`] says when it wants to be woken. Questions that change
-//! nothing are answered from a [`View`], which is immutable and cheap to take.
+//! nothing, and those of clients, which change no more than whose [`Turn`] it is, are answered from a [`View`],
+//! which is immutable but for the turns, cheap to take, and needs nobody's leave.
 //!
 //! **Never knows**: sockets, files, clocks, bytes of messages.
 //!
@@ -37,6 +38,7 @@ pub mod routing;
 mod snapshot;
 pub mod status;
 mod time;
+mod turn;
 mod view;
 
 pub use action::{Action, Note, Reply, Section, StorageAsk};
@@ -50,4 +52,5 @@ pub use member::{Member, PathSpace, SyncSource};
 pub use refusal::Refusal;
 pub use snapshot::{LoadError, Tables};
 pub use time::{Mono, Now};
+pub use turn::Turn;
 pub use view::View;

@@ -2,7 +2,7 @@
 
 use fdfs_proto::{RwMode, StatBlock, StorageId, StorageStatus, Version};
 
-use crate::{Mono, ServerAddrs};
+use crate::{Mono, ServerAddrs, Turn};
 
 /// Space of one store path, in megabytes (2^20 bytes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,7 +22,7 @@ pub struct SyncSource {
     pub until: i64,
 }
 
-/// A storage of a group, tombstones included.
+/// A storage of a group, tombstones included. A clone shares the turn of the store paths with the original.
 #[derive(Debug, Clone)]
 pub struct Member {
     /// Its identity: a given id, or one made from its address.
@@ -52,7 +52,7 @@ pub struct Member {
     /// Sum over its store paths.
     pub space: PathSpace,
     /// The store path that the next upload is tried on.
-    pub write_path: u32,
+    pub path_turn: Turn,
     /// Where it gets its old data; none for the first of a group.
     pub sync_source: Option<SyncSource>,
     /// Its counters, as of its last beat.
@@ -86,7 +86,7 @@ impl Member {
             subdir_count: 0,
             paths: Vec::new(),
             space: PathSpace::default(),
-            write_path: 0,
+            path_turn: Turn::default(),
             sync_source: None,
             stat: StatBlock::default(),
             changelog_offset: 0,

@@ -3,13 +3,15 @@
 //! Source: wire protocol, "which group", "which server", "which path".
 
 use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::Arc;
 
 use fdfs_conf::tracker::{ReservedSpace, SHARE_WHOLE, StoreLookup, StorePathChoice, StoreServer};
 use fdfs_fileid::{GroupName, StorePathIndex};
 use fdfs_proto::StorageId;
 
-use crate::{Group, PathSpace, PlacementConfig, Refusal};
+use crate::turn::circle;
+use crate::{Group, PathSpace, PlacementConfig, Refusal, Turn};
 
 /// Where an upload goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,45 +55,51 @@ pub fn has_room(config: &PlacementConfig, group: &Group) -> bool {
         || config.use_trunk && leaves_room(reserved, with_trunk(group.space, group.trunk_free_mb))
 }
 
-/// The cursor over groups, when they take turns: where the next upload that names none is tried first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct GroupCursor(pub Option<GroupName>);
-
-/// Picks the group for an upload that names none, and moves the cursor.
+/// Picks the group for an upload that names none. When groups take turns, `turn` is the number of the group that
+/// is tried first, and the turn goes to the one after the picked one, by name.
 pub fn pick_group(
     config: &PlacementConfig,
     groups: &BTreeMap<GroupName, Arc<Group>>,
-    cursor: &mut GroupCursor,
+    turn: &Turn,
 ) -> Result<GroupName, Refusal> {
     if let StoreLookup::Group(name) = config.choice.store_lookup {
         let group = groups.get(&name).ok_or(Refusal::UnknownGroup)?;
         return check_group(config, group);
     }
-    let start = match config.choice.store_lookup {
-        StoreLookup::LoadBalance => roomiest_group(config, groups),
-        _ => cursor.0,
+    let picked = if config.choice.store_lookup == StoreLookup::LoadBalance {
+        first_with_room(config, groups, roomiest_group(config, groups)).map(|group| group.name)
+    } else {
+        turn.take(|number| {
+            let start = groups.values().find(|group| group.number == number).map(|group| group.name);
+            let name = first_with_room(config, groups, start)?.name;
+            let mut after = groups.range((Excluded(name), Unbounded)).chain(groups);
+            after.next().map(|(_, next)| (name, next.number))
+        })
     };
-    let start = start.filter(|name| groups.contains_key(name));
+    picked.ok_or_else(|| {
+        let nobody = groups.values().all(|group| group.writable().next().is_none());
+        if nobody { Refusal::NothingWritable } else { Refusal::NoSpace }
+    })
+}
+
+/// The first group, in a circle by name from `start` on, that can take an upload: one with room on its disks, or
+/// else, with trunk files, inside those.
+fn first_with_room<'a>(
+    config: &PlacementConfig,
+    groups: &'a BTreeMap<GroupName, Arc<Group>>,
+    start: Option<GroupName>,
+) -> Option<&'a Group> {
     let ring = || {
         let from_start = groups.values().filter(move |group| start.is_none_or(|start| group.name >= start));
         let before = groups.values().filter(move |group| start.is_some_and(|start| group.name < start));
-        from_start.chain(before).filter(|group| group.writable().next().is_some())
+        from_start.chain(before).map(Arc::as_ref).filter(|group| group.writable().next().is_some())
     };
     let reserved = config.choice.reserved_storage_space;
     let on_disk = ring().find(|group| leaves_room(reserved, group.space));
-    let picked = match on_disk {
+    match on_disk {
         None if config.use_trunk => ring().find(|group| has_room(config, group)),
         found => found,
-    };
-    let Some(picked) = picked else {
-        return Err(if ring().next().is_some() { Refusal::NoSpace } else { Refusal::NothingWritable });
-    };
-    let name = picked.name;
-    if config.choice.store_lookup == StoreLookup::RoundRobin {
-        let next = groups.keys().find(|other| **other > name).or_else(|| groups.keys().next());
-        *cursor = GroupCursor(next.copied());
     }
-    Ok(name)
 }
 
 /// Whether a named group can take an upload.
@@ -121,46 +129,46 @@ fn roomiest_group(config: &PlacementConfig, groups: &BTreeMap<GroupName, Arc<Gro
     best.map(|group| group.name)
 }
 
-/// Picks the storage of a group, and moves the group's cursor when storages take turns.
-pub fn pick_server(config: &PlacementConfig, group: &mut Group) -> Result<StorageId, Refusal> {
+/// Picks the storage of a group, and takes a turn when storages take turns.
+pub fn pick_server(config: &PlacementConfig, group: &Group) -> Result<StorageId, Refusal> {
     let choice = config.server_in_force();
     if choice != StoreServer::RoundRobin {
         return group.store_server(choice).map(|member| member.id).ok_or(Refusal::NothingWritable);
     }
     let count = group.writable().count();
-    let index = if group.write_cursor < count { group.write_cursor } else { 0 };
-    let id = group.writable().nth(index).map(|member| member.id).ok_or(Refusal::NothingWritable)?;
-    group.write_cursor = if index + 1 < count { index + 1 } else { 0 };
-    Ok(id)
+    let place = group.write_turn.take_first(count, |_| true);
+    place
+        .and_then(|place| group.writable().nth(place))
+        .map(|member| member.id)
+        .ok_or(Refusal::NothingWritable)
 }
 
-/// Picks the store path of a storage, and moves the storage's cursor.
-pub fn pick_path(
-    config: &PlacementConfig,
-    group: &mut Group,
-    id: &StorageId,
-) -> Result<StorePathIndex, Refusal> {
+/// Picks the store path of a storage, and takes a turn of its paths.
+pub fn pick_path(config: &PlacementConfig, group: &Group, id: &StorageId) -> Result<StorePathIndex, Refusal> {
     let count = group.store_path_count;
     if count == 0 {
         return Err(Refusal::NoStorePath);
     }
     let reserved = config.choice.reserved_storage_space;
     let trunk_free_mb = group.trunk_free_mb;
-    let member = group.members.get_mut(id).ok_or(Refusal::NothingWritable)?;
-    let start = if member.write_path < count { member.write_path } else { 0 };
-    let space = |path: u32| member.paths.get(path as usize).copied().unwrap_or_default();
-    let ring = || (start..count).chain(0..start);
-    let on_disk = ring().find(|path| leaves_room_on_path(reserved, space(*path), count));
-    let picked = match on_disk {
-        None if config.use_trunk => {
-            ring().find(|path| leaves_room_on_path(reserved, with_trunk(space(*path), trunk_free_mb), count))
-        }
-        found => found,
-    };
+    let member = group.members.get(id).ok_or(Refusal::NothingWritable)?;
+    let space = |path: usize| member.paths.get(path).copied().unwrap_or_default();
+    let picked = member.path_turn.take(|start| {
+        let ring = || circle(start, count as usize);
+        let on_disk = ring().find(|path| leaves_room_on_path(reserved, space(*path), count));
+        let path = match on_disk {
+            None if config.use_trunk => {
+                let with_trunk = |path: usize| with_trunk(space(path), trunk_free_mb);
+                ring().find(|path| leaves_room_on_path(reserved, with_trunk(*path), count))
+            }
+            found => found,
+        }?;
+        let next = match config.choice.store_path {
+            StorePathChoice::RoundRobin => (path + 1) % count as usize,
+            StorePathChoice::LoadBalance => path,
+        };
+        Some((path, next))
+    });
     let path = picked.ok_or(Refusal::NoSpace)?;
-    member.write_path = match config.choice.store_path {
-        StorePathChoice::RoundRobin => (path + 1) % count,
-        StorePathChoice::LoadBalance => path,
-    };
     u8::try_from(path).map(StorePathIndex).map_err(|_| Refusal::NoStorePath)
 }

@@ -49,11 +49,11 @@ impl Origin {
     }
 }
 
-/// The one storage a download is sent to. Moves the group's cursor when storages take turns.
+/// The one storage a download is sent to. Takes a turn among those that must have the file.
 pub fn fetch_one(
     config: &PlacementConfig,
     now: i64,
-    group: &mut Group,
+    group: &Group,
     origin: Origin,
 ) -> Result<StorageId, Refusal> {
     let readable: Vec<&Member> = group.readable().collect();
@@ -66,15 +66,11 @@ pub fn fetch_one(
         return Ok(source.id);
     }
     if origin.settled {
-        let start = if group.read_cursor < readable.len() { group.read_cursor } else { 0 };
-        let mut ring = (start..readable.len()).chain(0..start);
-        let found = ring.find_map(|index| {
-            let member = readable.get(index).filter(|member| origin.is_at(config, now, member))?;
-            Some((index, member.id))
-        });
-        if let Some((index, id)) = found {
-            group.read_cursor = (index + 1) % readable.len();
-            return Ok(id);
+        let has_it =
+            |place: usize| readable.get(place).is_some_and(|member| origin.is_at(config, now, member));
+        let place = group.read_turn.take_first(readable.len(), has_it);
+        if let Some(member) = place.and_then(|place| readable.get(place)) {
+            return Ok(member.id);
         }
     }
     stand_in(config, group).ok_or(Refusal::NothingReadable)
@@ -98,7 +94,7 @@ pub fn fetch_all(
 }
 
 /// The storage that changes a file: its source, or any while that is away.
-pub fn update(config: &PlacementConfig, group: &mut Group, origin: Origin) -> Result<StorageId, Refusal> {
+pub fn update(config: &PlacementConfig, group: &Group, origin: Origin) -> Result<StorageId, Refusal> {
     let source = group.writable().find(|member| origin.is_source(member)).map(|member| member.id);
     source.map_or_else(|| pick_server(config, group), Ok)
 }

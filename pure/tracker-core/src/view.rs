@@ -1,4 +1,6 @@
-//! The cluster at one instant, for questions that change nothing.
+//! The cluster at one instant, for questions that change nothing but whose turn it is.
+
+mod query;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -17,13 +19,16 @@ use crate::group::GroupPort;
 use crate::leader::{PING_FRESH_MS, Tracker, Trackers};
 use crate::limits::RUNNING_STEP_S;
 use crate::placement::leaves_room;
-use crate::{ClusterConfig, Group, Member, Now, PathSpace, Refusal};
+use crate::{ClusterConfig, Group, Member, Now, PathSpace, Refusal, Turn};
 
-/// The cluster at one instant. Immutable and shared; taking one copies nothing but references.
+/// The cluster at one instant. Shared, and immutable but for the turns, which it has in common with the machine
+/// and all other views; taking one copies nothing but references.
 #[derive(Debug, Clone)]
 pub struct View {
     pub(crate) config: Arc<ClusterConfig>,
     pub(crate) groups: BTreeMap<GroupName, Arc<Group>>,
+    /// The number of the group that is tried first for the next upload that names none.
+    pub(crate) group_turn: Turn,
     pub(crate) trackers: Trackers,
     pub(crate) last_check: Option<i64>,
 }
@@ -84,7 +89,7 @@ impl View {
             },
             readable_server_count: group.readable().count() as u64,
             writable_server_count: group.writable().count() as u64,
-            current_write_server: group.write_cursor as u64,
+            current_write_server: group.write_turn.get() as u64,
             store_path_count: group.store_path_count.into(),
             subdir_count_per_path: group.subdir_count.into(),
             current_trunk_file_id: self.config.placement.use_trunk.then_some(group.trunk_file_id),
@@ -130,7 +135,7 @@ impl View {
                 upload_priority: member.upload_priority,
                 store_path_count: member.store_path_count.into(),
                 subdir_count_per_path: member.subdir_count.into(),
-                current_write_path: member.write_path.into(),
+                current_write_path: member.path_turn.get() as u64,
                 storage_port: member.port,
                 stat: member.stat,
                 is_trunk_server: group.trunk_server == Some(member.id),

@@ -2,8 +2,8 @@
 //!
 //! [`start`] reads the state that was saved, listens, and serves on threads of its own until
 //! [`Running::stop`]. One request is one step of the machine, taken under a lock that is held for microseconds
-//! and never while anything is waited for; questions that change nothing are answered from a picture of the
-//! state that was taken under the same lock.
+//! and never while anything is waited for; questions that change nothing, and those of clients, which change no
+//! more than whose turn it is, are answered without the lock, from the view that the last step left.
 //!
 //! **Never knows**: how storages are chosen or when they count as gone. That is tracker-core's.
 //!

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use fdfs_proto::tracker::leader::Connections;
 use net::{ConnCounters, Stop};
 use parking_lot::Mutex;
@@ -32,7 +32,8 @@ pub(crate) struct Shell {
     pub(crate) counters: Arc<ConnCounters>,
     patience: Patience,
     machine: Mutex<Machine>,
-    /// The state after the last step: questions that change nothing are answered from it, whoever holds the machine.
+    /// The state after the last step: questions that change nothing but turns are answered from it, whoever holds the
+    /// machine.
     view: ArcSwap<View>,
     conns: AtomicU64,
 }
@@ -100,9 +101,9 @@ impl Shell {
         self.step(Event::Closed { conn }, None, |_| {});
     }
 
-    /// The state as of now.
-    pub(crate) fn view(&self) -> Arc<View> {
-        self.view.load_full()
+    /// The state after the last step. To be let go of soon, and not to be kept while anything is waited for.
+    pub(crate) fn view(&self) -> Guard<Arc<View>> {
+        self.view.load()
     }
 
     /// The changelog from a position on.
@@ -223,3 +224,6 @@ fn log(note: &Note) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

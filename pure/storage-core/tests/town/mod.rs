@@ -344,12 +344,9 @@ impl Town {
     }
 
     pub(crate) fn store_goes_to(&mut self, tracker: usize) -> Result<String, Status> {
-        let conn = self.connect();
-        match self.ask(tracker, conn, IpAddr::from([10, 9, 9, 9]), Request::StoreOne { group: None }) {
-            Ok(Reply::StoreOne(got)) => Ok(got.server.ip.to_string()),
-            Ok(other) => panic!("{other:?}"),
-            Err(refusal) => Err(refusal.status()),
-        }
+        let view = self.trackers[tracker].cluster.view();
+        let got = view.store_one(None, IpAddr::from([10, 9, 9, 9])).map_err(Refusal::status)?;
+        Ok(got.server.ip.to_string())
     }
 
     pub(crate) fn delete(&mut self, storage: usize) -> Result<(), Refusal> {

@@ -96,7 +96,9 @@ impl Cluster {
         if self.groups.contains_key(&name) {
             return;
         }
-        self.changing().insert(name, Arc::new(Group::new(name)));
+        self.group_numbers += 1;
+        let group = Group { number: self.group_numbers, ..Group::new(name) };
+        self.changing().insert(name, Arc::new(group));
         out.push(Action::Note(Note::GroupAdded(name)));
         self.save_now(Section::Groups, true, now, out);
     }

@@ -57,7 +57,7 @@ impl Cluster {
         member
             .set_paths(paths.iter().map(|path| PathSpace { total_mb: path.total_mb, free_mb: path.free_mb }));
         if balance_paths {
-            member.write_path = member.roomiest_path(group.store_path_count).unwrap_or(0);
+            member.path_turn.set(member.roomiest_path(group.store_path_count).unwrap_or(0) as usize);
         }
         let space = member.space;
         update_group_space(group, space, old_free_mb);

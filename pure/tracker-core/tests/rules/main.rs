@@ -14,4 +14,5 @@ mod source;
 mod testing;
 mod trackers;
 mod trunk_server;
+mod turns;
 mod view;

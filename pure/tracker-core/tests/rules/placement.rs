@@ -1,10 +1,10 @@
 //! Where uploads go.
 
-use crate::testing::{Script, group, id};
+use crate::testing::{CLIENT, Script, group, id, ip};
 use fdfs_conf::tracker::{ReservedSpace, StoreLookup, StorePathChoice, StoreServer};
 use fdfs_proto::Status;
 use tracker_core::placement::{leaves_room, leaves_room_on_path};
-use tracker_core::{PathSpace, Refusal, Reply, Request};
+use tracker_core::{PathSpace, Refusal, Request};
 
 fn space(total_mb: u64, free_mb: u64) -> PathSpace {
     PathSpace { total_mb, free_mb }
@@ -215,17 +215,13 @@ fn the_list_for_an_upload_has_every_writable_storage_and_takes_no_turn_of_theirs
     });
     t.disks("10.0.0.2", &[(1000, 500), (1000, 500)]);
     for (named, path) in [(None, 0), (Some(group("group1")), 1)] {
-        match t.client(Request::StoreAll { group: named }).unwrap() {
-            Reply::StoreAll(got) => {
-                let servers: Vec<_> = got.servers.iter().map(|server| server.ip.to_string()).collect();
-                assert_eq!(servers, ["10.0.0.1", "10.0.0.2"]);
-                assert_eq!(got.path.0, path, "the paths of the first take turns");
-            }
-            other => panic!("{other:?}"),
-        }
+        let got = t.cluster.view().store_all(named, ip(CLIENT)).unwrap();
+        let servers: Vec<_> = got.servers.iter().map(|server| server.ip.to_string()).collect();
+        assert_eq!(servers, ["10.0.0.1", "10.0.0.2"]);
+        assert_eq!(got.path.0, path, "the paths of the first take turns");
     }
     assert_eq!(t.store().unwrap(), "group1 10.0.0.1 M00");
-    assert_eq!(t.client(Request::StoreAll { group: Some(group("g9")) }), Err(Refusal::UnknownGroup));
+    assert_eq!(t.cluster.view().store_all(Some(group("g9")), ip(CLIENT)), Err(Refusal::UnknownGroup));
 }
 
 #[test]

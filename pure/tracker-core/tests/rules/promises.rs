@@ -1,6 +1,10 @@
 //! What holds whatever happens in whatever order.
 
-use crate::testing::{PORT, Script, appender_of, brief, file_of, first_join, group, id, ip};
+use std::sync::Arc;
+
+use crate::testing::{CLIENT, PORT, Script, appender_of, brief, file_of, first_join, group, id, ip};
+use fdfs_fileid::{FileName, GroupName};
+use fdfs_proto::tracker::Server;
 use fdfs_proto::tracker::disk_usage::PathSpace;
 use fdfs_proto::tracker::leader::Connections;
 use fdfs_proto::tracker::sync_report::Synced;
@@ -8,7 +12,7 @@ use fdfs_proto::{Host, StatBlock, StorageStatus, Version};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tracker_core::limits::{GROUPS_MAX, MEMBERS_MAX, TRACKERS_MAX};
-use tracker_core::{Action, Naming, Reply, Request, Saved, Ticket};
+use tracker_core::{Action, Naming, Now, Refusal, Request, Saved, Ticket, View};
 
 /// Something that happens, from a small world: so many storages, connections and names that they meet often.
 #[derive(Debug, Clone)]
@@ -39,12 +43,8 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     vec(one, 0..120)
 }
 
-/// Lets it happen; the reply if it was a request.
-fn happen(
-    t: &mut Script,
-    seconds: &mut u64,
-    event: &Happening,
-) -> Option<Option<Result<Reply, tracker_core::Refusal>>> {
+/// Lets it happen; whether that left a request without reply.
+fn happen(t: &mut Script, seconds: &mut u64, event: &Happening) -> bool {
     let name = group(if event.flag { "group1" } else { "group2" });
     let (storage, other) = (format!("10.0.0.{}", event.storage), format!("10.0.0.{}", event.other));
     let mut join = first_join(name.as_str());
@@ -63,7 +63,14 @@ fn happen(
     } else {
         appender_of(&other, 5)
     };
-    let named = event.number.is_multiple_of(3).then_some(name);
+    if (20..=24).contains(&event.what) {
+        let view = t.cluster.view();
+        if let Ok(servers) = sent_to(&view, t.now, event, name, &file) {
+            assert!(serve(&view, &servers), "{event:?}: {servers:?}");
+        }
+        assert!(Arc::ptr_eq(&view, &t.cluster.view()), "a question of a client left another view: {event:?}");
+        return false;
+    }
     let tracker = if event.flag { ip(&other) } else { ip("10.0.0.254") };
     let ask = match event.what {
         0..=5 => Request::Join(&join),
@@ -81,11 +88,6 @@ fn happen(
         17 => Request::ReportTrunkFree { free_mb: event.number },
         18 => Request::ReadChangelog { of: event.flag.then(|| (name, id(&other))) },
         19 => Request::ReportIpChanged { group: name, old: ip(&other), new: ip(&storage) },
-        20 => Request::StoreOne { group: named },
-        21 => Request::StoreAll { group: named },
-        22 => Request::FetchOne { group: name, name: &file },
-        23 => Request::FetchAll { group: name, name: &file },
-        24 => Request::Update { group: name, name: &file },
         25 => Request::DeleteStorage { group: name, id: id(&other) },
         26 => Request::DeleteGroup { group: name },
         27 => Request::SetTrunkServer { group: name, id: event.flag.then(|| id(&other)) },
@@ -95,19 +97,19 @@ fn happen(
         30 => Request::CommitLeader { addr: tracker, port: PORT },
         31 => {
             t.answers(Ticket(event.number % 20), event.flag.then_some(event.number));
-            return None;
+            return false;
         }
         32 => {
             *seconds += event.number % 90;
             t.until(*seconds);
-            return None;
+            return false;
         }
         _ => {
             t.closes(tracker_core::ConnId(event.conn));
-            return None;
+            return false;
         }
     };
-    Some(t.start(tracker_core::ConnId(event.conn), &storage, ask))
+    t.start(tracker_core::ConnId(event.conn), &storage, ask).is_none()
 }
 
 proptest! {
@@ -119,11 +121,8 @@ proptest! {
         let mut seconds = 0;
         for event in &events {
             let waits = matches!(event.what, 27);
-            match happen(&mut t, &mut seconds, event) {
-                Some(None) => prop_assert!(waits, "a request without reply: {event:?}"),
-                Some(Some(Ok(reply))) => prop_assert!(places_are_serving(&mut t, &reply), "{event:?}: {reply:?}"),
-                Some(Some(Err(_))) | None => {}
-            }
+            let left_open = happen(&mut t, &mut seconds, event);
+            prop_assert!(waits || !left_open, "a request without reply: {event:?}");
             t.actions.retain(|action| !matches!(action, Action::Note(_) | Action::Persist { .. }));
             let view = t.cluster.view();
             prop_assert!(view.groups().count() <= GROUPS_MAX);
@@ -148,23 +147,29 @@ proptest! {
     }
 }
 
+/// Where a client is sent.
+fn sent_to(
+    view: &View,
+    now: Now,
+    event: &Happening,
+    name: GroupName,
+    file: &FileName,
+) -> Result<Vec<Server>, Refusal> {
+    let named = event.number.is_multiple_of(3).then_some(name);
+    match event.what {
+        20 => view.store_one(named, ip(CLIENT)).map(|got| vec![got.server]),
+        21 => view.store_all(named, ip(CLIENT)).map(|got| got.servers),
+        22 => view.fetch_one(now, name, file, ip(CLIENT)).map(|got| vec![got.server]),
+        23 => view.fetch_all(now, name, file, ip(CLIENT)).map(|got| got.servers),
+        _ => view.update(name, file, ip(CLIENT)).map(|got| vec![got.server]),
+    }
+}
+
 /// Whether every storage that a client was sent to serves.
-fn places_are_serving(t: &mut Script, reply: &Reply) -> bool {
-    let servers = match reply {
-        Reply::StoreOne(got) => vec![got.server],
-        Reply::FetchOne(got) => vec![got.server],
-        Reply::StoreAll(got) => got.servers.clone(),
-        Reply::FetchAll(got) => got.servers.clone(),
-        _ => return true,
+fn serve(view: &View, servers: &[Server]) -> bool {
+    let is_active = |server: &Server| {
+        let mut members = view.groups().flat_map(|group| group.members.values());
+        members.any(|member| member.is_active() && Some(member.addrs.first()) == server.ip.ip())
     };
-    !servers.is_empty()
-        && servers.iter().all(|server| {
-            let view = t.cluster.view();
-            view.groups().any(|group| {
-                group
-                    .members
-                    .values()
-                    .any(|member| member.is_active() && Some(member.addrs.first()) == server.ip.ip())
-            })
-        })
+    !servers.is_empty() && servers.iter().all(is_active)
 }

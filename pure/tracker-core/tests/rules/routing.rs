@@ -1,9 +1,9 @@
 //! Where files are read and changed.
 
-use crate::testing::{START, Script, appender_of, file_of, group, ids};
+use crate::testing::{CLIENT, START, Script, appender_of, file_of, group, ids, ip};
 use fdfs_conf::tracker::DownloadServer;
 use fdfs_fileid::{ExtName, FileName, SlavePrefix, slave_name};
-use tracker_core::{Refusal, Request};
+use tracker_core::Refusal;
 
 const NEW: i64 = START - 10;
 const OLD: i64 = START - 86_401;
@@ -110,10 +110,8 @@ fn without_a_readable_storage_nothing_can_be_fetched() {
     assert_eq!(t.fetch(&name), Err(Refusal::NothingReadable));
     assert_eq!(t.fetch_all(&name), Err(Refusal::NothingReadable));
     assert_eq!(t.update(&name), Err(Refusal::NothingWritable));
-    assert_eq!(
-        t.client(Request::FetchOne { group: group("group9"), name: &name }),
-        Err(Refusal::UnknownGroup)
-    );
+    let elsewhere = t.cluster.view().fetch_one(t.now, group("group9"), &name, ip(CLIENT));
+    assert_eq!(elsewhere, Err(Refusal::UnknownGroup));
 }
 
 #[test]
@@ -153,11 +151,8 @@ fn a_name_with_an_id_finds_its_source_by_id_whatever_its_address() {
         t.disks("10.0.0.1", &[(1000, 500)]);
     }
     let name = file_of("8", NEW);
-    let asked = t.client(Request::FetchOne { group: group("group1"), name: &name });
-    match asked.unwrap() {
-        tracker_core::Reply::FetchOne(got) => assert_eq!(got.server.port, 23001),
-        other => panic!("{other:?}"),
-    }
+    let got = t.cluster.view().fetch_one(t.now, group("group1"), &name, ip(CLIENT)).unwrap();
+    assert_eq!(got.server.port, 23001);
 }
 
 #[test]

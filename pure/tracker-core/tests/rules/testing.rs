@@ -18,11 +18,13 @@ use fdfs_proto::tracker::{change_list, join};
 use fdfs_proto::{Brief, Host, IpText, StatBlock, StorageId, StorageStatus, Version};
 use tracker_core::{
     Action, Caller, Cluster, ClusterConfig, ConnId, Event, Group, Member, Mono, Naming, Note, Now,
-    PlacementConfig, Refusal, Reply, Request, Saved, Section, Ticket, TrunkLoading,
+    PlacementConfig, Refusal, Reply, Request, Saved, Section, Ticket, TrunkLoading, View,
 };
 
 /// Where every script's tracker is.
 pub(crate) const TRACKER: &str = "10.0.0.254";
+/// Where every script's clients are.
+pub(crate) const CLIENT: &str = "10.9.9.9";
 /// The port every script's tracker listens on.
 pub(crate) const PORT: u16 = 22122;
 /// Unix seconds at which every script begins.
@@ -198,7 +200,7 @@ impl Script {
     /// A question of a client on a connection of its own.
     pub(crate) fn client(&mut self, ask: Request<'_>) -> Result<Reply, Refusal> {
         let conn = self.connect();
-        self.ask(conn, "10.9.9.9", ask)
+        self.ask(conn, CLIENT, ask)
     }
 
     pub(crate) fn try_join(&mut self, storage: &str, ask: &join::Ask) -> Result<join::Got, Refusal> {
@@ -333,31 +335,22 @@ impl Script {
     }
 
     pub(crate) fn store_in(&mut self, named: Option<&str>) -> Result<String, Refusal> {
-        match self.client(Request::StoreOne { group: named.map(group) })? {
-            Reply::StoreOne(got) => Ok(format!("{} {} {}", got.group, got.server.ip, got.path)),
-            other => panic!("not a place for an upload: {other:?}"),
-        }
+        place_in(&self.cluster.view(), named)
     }
 
     pub(crate) fn fetch(&mut self, name: &FileName) -> Result<String, Refusal> {
-        match self.client(Request::FetchOne { group: group("group1"), name })? {
-            Reply::FetchOne(got) => Ok(got.server.ip.to_string()),
-            other => panic!("not a place for a download: {other:?}"),
-        }
+        let got = self.cluster.view().fetch_one(self.now, group("group1"), name, ip(CLIENT))?;
+        Ok(got.server.ip.to_string())
     }
 
     pub(crate) fn fetch_all(&mut self, name: &FileName) -> Result<Vec<String>, Refusal> {
-        match self.client(Request::FetchAll { group: group("group1"), name })? {
-            Reply::FetchAll(got) => Ok(got.servers.iter().map(|server| server.ip.to_string()).collect()),
-            other => panic!("not places for a download: {other:?}"),
-        }
+        let got = self.cluster.view().fetch_all(self.now, group("group1"), name, ip(CLIENT))?;
+        Ok(got.servers.iter().map(|server| server.ip.to_string()).collect())
     }
 
     pub(crate) fn update(&mut self, name: &FileName) -> Result<String, Refusal> {
-        match self.client(Request::Update { group: group("group1"), name })? {
-            Reply::FetchOne(got) => Ok(got.server.ip.to_string()),
-            other => panic!("not a place for a change: {other:?}"),
-        }
+        let got = self.cluster.view().update(group("group1"), name, ip(CLIENT))?;
+        Ok(got.server.ip.to_string())
     }
 
     /// The sections that were to be saved since this was last asked.
@@ -384,6 +377,12 @@ impl Script {
         }
         notes
     }
+}
+
+/// Where an upload would go by a view: `group storage path`.
+pub(crate) fn place_in(view: &View, named: Option<&str>) -> Result<String, Refusal> {
+    let got = view.store_one(named.map(group), ip(CLIENT))?;
+    Ok(format!("{} {} {}", got.group, got.server.ip, got.path))
 }
 
 pub(crate) fn brief(about: &str, status: StorageStatus) -> Brief {

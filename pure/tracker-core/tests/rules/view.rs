@@ -1,13 +1,11 @@
 //! What monitors are shown.
 
-use crate::testing::{START, Script, group, id, ids, ip};
+use crate::testing::{CLIENT, START, Script, group, id, ids, ip};
 use fdfs_conf::tracker::ReservedSpace;
 use fdfs_proto::StorageStatus::{Active, Offline};
 use fdfs_proto::tracker::{storage_cluster_stat, storage_volume_stat};
 use fdfs_proto::{RwMode, StatBlock};
 use tracker_core::{Refusal, Request};
-
-const CLIENT: &str = "10.9.9.9";
 
 #[test]
 fn a_groups_figures_are_those_of_its_smallest_disk_and_its_members() {

@@ -21,7 +21,7 @@ pub(super) async fn join(shell: &Arc<Shell>, from: Caller, asked: &join::Ask) ->
                     "an IPv6 address may not fit into narrow replies, set response_ip_addr_size"
                 );
             }
-            Ok(encode(&reply, width))
+            Ok(encode(&reply))
         }
         Err(refusal) => {
             tracing::warn!(peer = %from.peer, %group, %refusal, "a storage may not join");

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use fdfs_fileid::GroupName;
 use fdfs_proto::tracker::Request as Asked;
-use fdfs_proto::{AddrWidth, GroupField, Status, TrackerCommand};
+use fdfs_proto::{GroupField, Status, TrackerCommand};
 use tracker_core::{Caller, Refusal, Reply, Request};
 
 use crate::shell::Shell;
@@ -80,13 +80,13 @@ async fn dispatch(shell: &Arc<Shell>, from: Caller, asked: Asked<'_>) -> Outcome
         Asked::ReportIpChanged(ask) => identity::ip_changed(shell, from, ask).await,
         Asked::GetChangelog(ask) => identity::changelog(shell, from, ask).await,
 
-        Asked::QueryStoreOne(_) => placing::store_one(shell, from, None).await,
-        Asked::QueryStoreGroupOne(ask) => placing::store_one(shell, from, Some(ask.group)).await,
-        Asked::QueryStoreAll(_) => placing::store_all(shell, from, None).await,
-        Asked::QueryStoreGroupAll(ask) => placing::store_all(shell, from, Some(ask.group)).await,
-        Asked::QueryFetchOne(ask) => placing::fetch_one(shell, from, ask).await,
-        Asked::QueryFetchAll(ask) => placing::fetch_all(shell, from, ask).await,
-        Asked::QueryUpdate(ask) => placing::update(shell, from, ask).await,
+        Asked::QueryStoreOne(_) => placing::store_one(shell, from, None),
+        Asked::QueryStoreGroupOne(ask) => placing::store_one(shell, from, Some(ask.group)),
+        Asked::QueryStoreAll(_) => placing::store_all(shell, from, None),
+        Asked::QueryStoreGroupAll(ask) => placing::store_all(shell, from, Some(ask.group)),
+        Asked::QueryFetchOne(ask) => placing::fetch_one(shell, from, ask),
+        Asked::QueryFetchAll(ask) => placing::fetch_all(shell, from, ask),
+        Asked::QueryUpdate(ask) => placing::update(shell, from, ask),
 
         Asked::ListOneGroup(ask) => listing::one_group(shell, ask.group),
         Asked::ListAllGroups(_) => listing::all_groups(shell),
@@ -121,15 +121,17 @@ async fn dispatch(shell: &Arc<Shell>, from: Caller, asked: Asked<'_>) -> Outcome
 /// Asks the machine and encodes what it answers.
 async fn ask(shell: &Arc<Shell>, from: Caller, ask: Request<'_>) -> Answer {
     match shell.ask(from, ask).await {
-        Ok(reply) => Ok(encode(&reply, shell.answers.width)),
-        Err(refusal) => {
-            tracing::debug!(peer = %from.peer, %refusal, "refused");
-            Err(refusal.into())
-        }
+        Ok(reply) => Ok(encode(&reply)),
+        Err(refusal) => Err(refused(from, refusal)),
     }
 }
 
-fn encode(reply: &Reply, width: AddrWidth) -> Vec<u8> {
+fn refused(from: Caller, refusal: Refusal) -> Status {
+    tracing::debug!(peer = %from.peer, %refusal, "refused");
+    refusal.into()
+}
+
+fn encode(reply: &Reply) -> Vec<u8> {
     let mut body = Vec::new();
     match reply {
         Reply::Done => {}
@@ -138,10 +140,6 @@ fn encode(reply: &Reply, width: AddrWidth) -> Vec<u8> {
         Reply::Source(got) => got.encode(&mut body),
         Reply::TrunkFileId(got) => got.encode(&mut body),
         Reply::Changelog(text) => body.extend_from_slice(text),
-        Reply::StoreOne(got) => got.encode(width, &mut body),
-        Reply::StoreAll(got) => got.encode(width, &mut body),
-        Reply::FetchOne(got) => got.encode(width, &mut body),
-        Reply::FetchAll(got) => got.encode(width, &mut body),
         Reply::TrunkServer(got) => got.encode(&mut body),
         Reply::TrunkServers(got) => got.encode(&mut body),
     }
