@@ -8,6 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::dice::Dice;
+use super::faults::Faults;
 use super::platter::{Image, Platter};
 use super::world::{Change, Files, World, apply, delete, folder, packs_dir, put};
 use crate::pack::Disk;
@@ -34,6 +35,7 @@ struct Recorder {
     _folder: tempfile::TempDir,
     base: Image,
     world: World,
+    faults: Faults,
     steps: Arc<Mutex<Vec<Step>>>,
     acknowledged: Vec<Acknowledged>,
     files: Files,
@@ -46,8 +48,10 @@ impl Recorder {
         drop(World::open(folder.path(), PACK_LEN, Disk::default()).unwrap());
         let base = Image::of(&packs_dir(folder.path()));
         let steps = Arc::new(Mutex::new(Vec::new()));
-        let world = World::open(folder.path(), PACK_LEN, recording(&steps)).unwrap();
-        Self { _folder: folder, base, world, steps, acknowledged: Vec::new(), files: Files::new() }
+        let faults = Faults::default();
+        let disk = Disk { fault: faults.disk().fault, ..recording(&steps) };
+        let world = World::open(folder.path(), PACK_LEN, disk).unwrap();
+        Self { _folder: folder, base, world, faults, steps, acknowledged: Vec::new(), files: Files::new() }
     }
 
     fn batch(&mut self, changes: &[Change]) {
@@ -299,6 +303,22 @@ fn rewriting_neighbours_into_one_survives_a_power_cut_at_every_step() {
     recorder.world.close();
     recorder.world.rewrite(&[1, 4, 5]);
     assert!(recorder.cut_everywhere(4, EVERY) > 100);
+}
+
+#[test]
+fn neighbours_made_one_without_a_hint_survive_a_power_cut_at_every_step() {
+    let mut recorder = Recorder::new();
+    recorder.fill(4);
+    recorder.world.seal_all();
+    let going: Vec<_> = recorder.names_of(2).iter().map(|name| delete(name)).collect();
+    recorder.batch(&going);
+    recorder
+        .faults
+        .set(|_, step| matches!(step, Step::Create(path) if path.extension().is_some_and(|is| is == "hint")));
+    recorder.world.rewrite(&[1, 2, 3]);
+    assert!(recorder.faults.clear());
+    recorder.batch(&[put("z", "new")]);
+    assert!(recorder.cut_everywhere(6, EVERY) > 40);
 }
 
 #[test]

@@ -64,11 +64,11 @@ impl World {
     pub(super) fn commit(&mut self, changes: &[Change], joined: bool) -> Result<(), StoreError> {
         let mark = self.head.mark();
         for (name, content) in changes {
-            let new = match content {
-                Some(content) => New::File { content },
-                None => New::Gone,
+            let (op, new) = match content {
+                Some(content) => (b'C', New::File { content }),
+                None => (b'D', New::Gone),
             };
-            if let Err(error) = self.head.add(name, b'C', 7, new) {
+            if let Err(error) = self.head.add(name, op, 7, new) {
                 self.head.take_back(mark);
                 return Err(error);
             }
