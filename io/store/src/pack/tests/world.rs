@@ -47,8 +47,13 @@ pub(super) fn delete(name: &str) -> Change {
 
 impl World {
     pub(super) fn open(root: &Path, pack_len: u64, disk: Disk) -> Result<Self, StoreError> {
+        Self::open_with(root, pack_len, disk, true)
+    }
+
+    /// With or without a sync of every batch.
+    pub(super) fn open_with(root: &Path, pack_len: u64, disk: Disk, sync: bool) -> Result<Self, StoreError> {
         let binlog = Arc::new(Binlog::open(&root.join("sync"))?);
-        let loaded = load(PackSettings { dir: packs_dir(root), pack_len, sync: true, disk })?;
+        let loaded = load(PackSettings { dir: packs_dir(root), pack_len, sync, disk })?;
         let (work, waiting) = channel();
         let packs = Arc::clone(&loaded.packs);
         let head = loaded.finish(&binlog, work)?;
