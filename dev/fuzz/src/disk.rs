@@ -2,6 +2,7 @@
 
 use fdfs_format::binlog::Record;
 use fdfs_format::journal::{BatchHeader, Entry, SegmentHeader};
+use fdfs_format::pack;
 use fdfs_format::{
     BinlogIndex, InitFlag, LineReader, Mark, Metadata, PathMark, SlotHeader, StatFile, complete_len, tracker,
 };
@@ -94,5 +95,41 @@ pub fn journal(bytes: &[u8]) {
         let mut out = Vec::new();
         entry.encode(&mut out);
         assert_eq!(Entry::decode(&mut &out[..]), Ok(entry));
+    }
+}
+
+/// A pack, a hint, or records.
+pub fn pack(bytes: &[u8]) {
+    if let Ok(header) = pack::PackHeader::decode(bytes) {
+        assert_eq!(pack::PackHeader::decode(&header.encode()), Ok(header));
+    }
+    if let Ok(header) = pack::HintHeader::decode(bytes) {
+        assert_eq!(pack::HintHeader::decode(&header.encode()), Ok(header));
+    }
+    let mut out = Vec::new();
+    if let Ok(file) = pack::HintFile::decode(bytes) {
+        file.encode(&mut out);
+        assert_eq!(pack::HintFile::decode(&out), Ok(file));
+    }
+    out.clear();
+    if let Ok(gone) = pack::HintGone::decode(bytes) {
+        gone.encode(&mut out);
+        assert_eq!(pack::HintGone::decode(&out), Ok(gone));
+    }
+    // Chance makes no checksum: what looks like a record is given a right one.
+    let mut made = bytes.to_vec();
+    let _ = pack::Record::join(&mut made, false, true);
+    let mut rest = &made[..];
+    while let Ok(record) = pack::Record::decode(rest) {
+        let (header, content, name) = (record.header, record.content, record.name);
+        assert_eq!(record.victim().is_some(), header.kind == pack::Kind::Gone);
+        out.clear();
+        pack::Record::encode(header.sequence, header.kind, header.op, header.mtime, content, name, &mut out)
+            .expect("what was read is not too long");
+        pack::Record::join(&mut out, header.with_before, header.with_next).expect("it was just written");
+        // Bytes that say nothing may differ, and the checksum with them.
+        let again = pack::Record::decode(&out).expect("it was just written");
+        assert_eq!((again.content, again.name), (content, name));
+        rest = rest.get(header.padded_len()..).unwrap_or_default();
     }
 }

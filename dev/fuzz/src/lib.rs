@@ -9,6 +9,6 @@ mod names;
 mod wire;
 
 pub use conf::{conf, ini, storage_ids};
-pub use disk::{binlog, journal, metadata, state_files};
+pub use disk::{binlog, journal, metadata, pack, state_files};
 pub use names::file_id;
 pub use wire::{WIRE_PREFIX_LEN, storage_reply, storage_request, tracker_reply, tracker_request};

@@ -197,7 +197,7 @@ pub(crate) fn scan(
     let most = first.map_or(u64::MAX, |first| first.saturating_add(u32::MAX.into()));
     while at + RECORD_HEADER_LEN as u64 <= len {
         let in_order = |header: &RecordHeader| (least..=most).contains(&header.sequence);
-        let header = window.record(at)?.ok().map(|record| record.header).filter(in_order);
+        let header = RecordHeader::decode(window.part(at, RECORD_HEADER_LEN)?).ok().filter(in_order);
         let counts = match &header {
             Some(header) => {
                 (!header.with_before || before == Some((at, header.sequence)))
@@ -215,9 +215,14 @@ pub(crate) fn scan(
                 visit(at, &record)?;
                 record.header.padded_len()
             }
-            _ => {
+            // Its content is not looked at for records.
+            Ok(_) => {
                 bad_since.get_or_insert(at);
                 header.map_or(ALIGN, |header| header.padded_len())
+            }
+            Err(_) => {
+                bad_since.get_or_insert(at);
+                ALIGN
             }
         };
         at += taken as u64;

@@ -180,10 +180,11 @@ impl Survey {
 /// Behind everything that a pack knows of. The highest number may be on no record any more: what a pack was rewritten
 /// without must not be taken for what is gone later.
 fn next_sequence(header: &PackHeader, listing: &Listing) -> u64 {
-    let file = |file: &HintFile| header.first_sequence + u64::from(file.sequence) + 1;
+    let file =
+        |file: &HintFile| header.first_sequence.saturating_add(u64::from(file.sequence)).saturating_add(1);
     let files = listing.files.iter().map(file).max().unwrap_or(0);
-    let gone = listing.gone.iter().map(|gone| gone.sequence + 1).max().unwrap_or(0);
-    files.max(gone).max(header.first_sequence).max(header.rewritten + 1)
+    let gone = listing.gone.iter().map(|gone| gone.sequence.saturating_add(1)).max().unwrap_or(0);
+    files.max(gone).max(header.first_sequence).max(header.rewritten.saturating_add(1))
 }
 
 /// Puts the files of a pack into the index, but for those that are gone. Of two of one name the later one counts: packs
@@ -280,7 +281,7 @@ fn headers(settings: &PackSettings) -> Result<Found, StoreError> {
         settings.disk.sync_dir(&settings.dir)?;
     }
     let covered = found.iter().map(|(header, _)| header.covers);
-    let next_number = covered.chain(numbers).max().map_or(1, |number| number + 1);
+    let next_number = covered.chain(numbers).max().map_or(1, |number| number.saturating_add(1));
     Ok(Found { packs: found, unreadable, next_number })
 }
 

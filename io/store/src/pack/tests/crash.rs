@@ -8,6 +8,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::dice::Dice;
+use super::faults::Faults;
 use super::platter::{Image, Platter};
 use super::world::{Change, Files, World, apply, delete, folder, packs_dir, put};
 use crate::pack::Disk;
@@ -34,6 +35,7 @@ struct Recorder {
     _folder: tempfile::TempDir,
     base: Image,
     world: World,
+    faults: Faults,
     steps: Arc<Mutex<Vec<Step>>>,
     acknowledged: Vec<Acknowledged>,
     files: Files,
@@ -46,8 +48,10 @@ impl Recorder {
         drop(World::open(folder.path(), PACK_LEN, Disk::default()).unwrap());
         let base = Image::of(&packs_dir(folder.path()));
         let steps = Arc::new(Mutex::new(Vec::new()));
-        let world = World::open(folder.path(), PACK_LEN, recording(&steps)).unwrap();
-        Self { _folder: folder, base, world, steps, acknowledged: Vec::new(), files: Files::new() }
+        let faults = Faults::default();
+        let disk = Disk { fault: faults.disk().fault, ..recording(&steps) };
+        let world = World::open(folder.path(), PACK_LEN, disk).unwrap();
+        Self { _folder: folder, base, world, faults, steps, acknowledged: Vec::new(), files: Files::new() }
     }
 
     fn batch(&mut self, changes: &[Change]) {
@@ -302,6 +306,22 @@ fn rewriting_neighbours_into_one_survives_a_power_cut_at_every_step() {
 }
 
 #[test]
+fn neighbours_made_one_without_a_hint_survive_a_power_cut_at_every_step() {
+    let mut recorder = Recorder::new();
+    recorder.fill(4);
+    recorder.world.seal_all();
+    let going: Vec<_> = recorder.names_of(2).iter().map(|name| delete(name)).collect();
+    recorder.batch(&going);
+    recorder
+        .faults
+        .set(|_, step| matches!(step, Step::Create(path) if path.extension().is_some_and(|is| is == "hint")));
+    recorder.world.rewrite(&[1, 2, 3]);
+    assert!(recorder.faults.clear());
+    recorder.batch(&[put("z", "new")]);
+    assert!(recorder.cut_everywhere(6, EVERY) > 40);
+}
+
+#[test]
 fn packs_of_which_all_is_gone_survive_a_power_cut_at_every_step() {
     let mut recorder = Recorder::new();
     recorder.fill(4);
@@ -320,6 +340,33 @@ fn packs_of_which_all_is_gone_survive_a_power_cut_at_every_step() {
     recorder.world.rewrite_all();
     assert_eq!(recorder.world.packs.usage().files, 0);
     assert!(recorder.cut_everywhere(5, EVERY) > 60);
+}
+
+#[test]
+fn without_syncs_rewriting_does_not_lose_what_was_durable_before() {
+    let folder = folder();
+    let open = |root: &Path, disk| World::open_with(root, PACK_LEN, disk, false).unwrap();
+    let mut world = open(folder.path(), Disk::default());
+    world.batch(&[put("a", "one"), put("b", "two")]).unwrap();
+    world.close();
+    drop(world);
+    let base = Image::of(&packs_dir(folder.path()));
+    let steps = Arc::new(Mutex::new(Vec::new()));
+    let mut world = open(folder.path(), recording(&steps));
+    // Not synced: this may be lost, but then "a" is as it was.
+    world.batch(&[put("a", "other")]).unwrap();
+    world.rewrite(&[1]);
+    let (mut platter, mut dice) = (Platter::new(&base), Dice(8));
+    for step in steps.lock().iter() {
+        platter.step(step);
+        for image in platter.images(&mut dice, EVERY) {
+            let folder = super::world::folder();
+            image.write(&packs_dir(folder.path()));
+            let found = open(folder.path(), Disk::default()).files(&["a".to_owned(), "b".to_owned()]);
+            assert!(found.get("a").is_some_and(|a| a == b"one" || a == b"other"), "after {}", brief(step));
+            assert_eq!(found["b"], b"two", "after {}", brief(step));
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod crash;
 mod dice;
 mod faults;
+mod format;
 mod platter;
 mod random;
 mod rewriting;

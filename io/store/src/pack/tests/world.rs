@@ -47,8 +47,13 @@ pub(super) fn delete(name: &str) -> Change {
 
 impl World {
     pub(super) fn open(root: &Path, pack_len: u64, disk: Disk) -> Result<Self, StoreError> {
+        Self::open_with(root, pack_len, disk, true)
+    }
+
+    /// With or without a sync of every batch.
+    pub(super) fn open_with(root: &Path, pack_len: u64, disk: Disk, sync: bool) -> Result<Self, StoreError> {
         let binlog = Arc::new(Binlog::open(&root.join("sync"))?);
-        let loaded = load(PackSettings { dir: packs_dir(root), pack_len, sync: true, disk })?;
+        let loaded = load(PackSettings { dir: packs_dir(root), pack_len, sync, disk })?;
         let (work, waiting) = sync_channel(64);
         let packs = Arc::clone(&loaded.packs);
         let head = loaded.finish(&binlog, work)?;
@@ -64,11 +69,11 @@ impl World {
     pub(super) fn commit(&mut self, changes: &[Change], joined: bool) -> Result<(), StoreError> {
         let mark = self.head.mark();
         for (name, content) in changes {
-            let new = match content {
-                Some(content) => New::File { content },
-                None => New::Gone,
+            let (op, new) = match content {
+                Some(content) => (b'C', New::File { content }),
+                None => (b'D', New::Gone),
             };
-            if let Err(error) = self.head.add(name, b'C', 7, new) {
+            if let Err(error) = self.head.add(name, op, 7, new) {
                 self.head.take_back(mark);
                 return Err(error);
             }
