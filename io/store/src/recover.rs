@@ -121,36 +121,59 @@ fn taken_back(journal: &Replay) -> io::Result<HashSet<usize>> {
 /// Adds the lines that the binlog lacks, in the order of their times; of equal times, those of journals in the order of
 /// store paths, then of entries, and then those of packs likewise.
 fn complete_binlog(journals: &[Replay], packs: &[Loaded], binlog: &Binlog) -> io::Result<()> {
-    let of_journals = journals.iter().filter(|j| !j.is_empty()).filter_map(Replay::binlog_from);
-    let of_packs = packs.iter().filter_map(|packs| packs.binlog_from);
-    let Some(from) = of_journals.chain(of_packs).min() else { return Ok(()) };
-    let mut there: HashMap<Vec<u8>, u32> = HashMap::new();
-    binlog.lines_from(from, |line| *there.entry(line.to_vec()).or_default() += 1)?;
     let mut missing: Vec<(u64, Vec<u8>)> = Vec::new();
-    let mut expect = |line: &[u8]| match there.get_mut(line) {
-        Some(count) if *count > 0 => *count -= 1,
-        _ => missing.push((time_of(line), line.to_vec())),
-    };
-    for journal in journals {
+    for journal in journals.iter().filter(|journal| !journal.is_empty()) {
+        let Some(from) = journal.binlog_from() else { continue };
+        let mut there = Lines::from(binlog, from)?;
         let taken_back = taken_back(journal)?;
         journal.for_each(|index, entry| {
             if !taken_back.contains(&index) {
-                entry.line.split_inclusive(|&byte| byte == b'\n').for_each(&mut expect);
+                let lines = entry.line.split_inclusive(|&byte| byte == b'\n');
+                missing.extend(
+                    lines.filter(|line| !there.take(line)).map(|line| (time_of(line), line.to_vec())),
+                );
             }
             Ok(())
         })?;
     }
     for (index, packs) in packs.iter().enumerate() {
+        let Some(from) = packs.binlog_from else { continue };
+        let mut there = Lines::from(binlog, from)?;
         for RecordLine { time, op, name } in &packs.lines {
             let mut line = format!("{time} {} M{index:02X}/", char::from(*op)).into_bytes();
             line.extend_from_slice(name);
             line.push(b'\n');
-            expect(&line);
+            if !there.take(&line) {
+                missing.push((u64::from(*time), line));
+            }
         }
     }
     missing.sort_by_key(|(time, _)| *time);
     missing.iter().for_each(|(_, line)| binlog.append(line));
     binlog.flush()
+}
+
+/// Lines of the binlog from a place on, and how many of each. Everybody who expects lines has a place of their own: the
+/// same change may have been made before, in the same second, and its line must not pass for a later one.
+struct Lines(HashMap<Vec<u8>, u32>);
+
+impl Lines {
+    fn from(binlog: &Binlog, place: (u32, u64)) -> io::Result<Self> {
+        let mut lines: HashMap<Vec<u8>, u32> = HashMap::new();
+        binlog.lines_from(place, |line| *lines.entry(line.to_vec()).or_default() += 1)?;
+        Ok(Self(lines))
+    }
+
+    /// Takes one such line away; whether there was one.
+    fn take(&mut self, line: &[u8]) -> bool {
+        match self.0.get_mut(line) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// The time that a binlog line begins with.

@@ -174,6 +174,38 @@ async fn lines_that_the_binlog_lost_come_back_from_the_packs_in_order() {
 }
 
 #[tokio::test]
+async fn a_line_is_not_taken_for_an_equal_one_of_a_sealed_pack() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    // Something for the journal, which goes back to the beginning of the binlog.
+    put(&store, &appender(1), b"plain").await;
+    put(&store, &name(1), b"packed").await;
+    let set = |text: &'static [u8]| store.set_metadata(name(1), NOW, Box::new(|_| Some(text.to_vec())));
+    set(b"one").await.unwrap();
+    set(b"two").await.unwrap();
+    // So much that the first pack is sealed.
+    for number in 2..80 {
+        put(&store, &name(number), &[0; MAX]).await;
+    }
+    let hint = dir.path().join("data/.cairn/packs/000000000001.hint");
+    let started = std::time::Instant::now();
+    while !hint.exists() {
+        assert!(started.elapsed() < Duration::from_secs(60));
+        tokio::task::yield_now().await;
+    }
+    set(b"three").await.unwrap();
+    store.binlog().flush().unwrap();
+    drop(store);
+    let before = binlog(&dir);
+    let lost = before.lines().last().unwrap();
+    assert_eq!(lost, format!("{NOW} U {}", name(1).metadata_name()));
+    assert_eq!(before.lines().filter(|line| line == &lost).count(), 2);
+    fs::write(dir.path().join("data/sync/binlog.000"), &before[..before.len() - lost.len() - 1]).unwrap();
+    drop(open(&dir));
+    assert_eq!(binlog(&dir), before);
+}
+
+#[tokio::test]
 async fn with_packing_off_packed_files_are_served_and_deleted_and_no_more_are_made() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
