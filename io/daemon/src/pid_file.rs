@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -16,6 +17,13 @@ use crate::process::Process;
 
 /// How often taking the file is tried anew when somebody removes it under our hands.
 const ATTEMPTS: usize = 10;
+
+/// How long a killed server may take to be gone altogether: its lock may outlive what others see of it, as long as one of
+/// its threads is at the disk.
+const ENDING: Duration = Duration::from_secs(10);
+
+/// How often that is looked at.
+const ENDING_STEP: Duration = Duration::from_millis(10);
 
 /// Longest pid file that makes sense: a number.
 const LONGEST_BYTES: u64 = 32;
@@ -52,19 +60,26 @@ impl PidFile {
     /// Takes `path` for this process.
     pub fn take(path: &Path, program: &str) -> Result<Self, PidFileError> {
         let failed = |source| PidFileError::Io { path: path.to_owned(), source };
-        for _ in 0..ATTEMPTS {
+        let gone_by = Instant::now() + ENDING;
+        let mut attempts = 0;
+        while attempts < ATTEMPTS {
             let mut file = open(path).map_err(failed)?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
                 Err(rustix::io::Errno::WOULDBLOCK) => {
-                    let pid = read_number(&mut file).unwrap_or(0);
-                    return Err(PidFileError::Running { program: program.to_owned(), pid });
+                    let pid = read_number(&mut file);
+                    if pid.is_some_and(|pid| Process::find(pid).is_none()) && Instant::now() < gone_by {
+                        std::thread::sleep(ENDING_STEP);
+                        continue;
+                    }
+                    return Err(PidFileError::Running { program: program.to_owned(), pid: pid.unwrap_or(0) });
                 }
                 Err(error) => return Err(failed(error.into())),
             }
             // Whoever held the lock before may have removed the file between our open and our lock:
             // then we hold a file nobody else can see.
             if !is_still_at(&file, path).map_err(failed)? {
+                attempts += 1;
                 continue;
             }
             if let Some(process) = read_number(&mut file).and_then(Process::find)
@@ -162,6 +177,26 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), std::process::id().to_string());
         drop(taken);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_killed_server_is_waited_for_that_still_holds_the_lock() {
+        let (_folder, path) = folder();
+        let mut gone = std::process::Command::new("true").spawn().unwrap();
+        gone.wait().unwrap();
+        fs::write(&path, gone.id().to_string()).unwrap();
+        let held = File::open(&path).unwrap();
+        flock(&held, FlockOperation::NonBlockingLockExclusive).unwrap();
+        let next = std::thread::spawn({
+            let path = path.clone();
+            move || PidFile::take(&path, PROGRAM)
+        });
+        // As long as it is held, nobody gets it.
+        assert_eq!(fs::read_to_string(&path).unwrap(), gone.id().to_string());
+        assert!(!next.is_finished());
+        drop(held);
+        let taken = next.join().unwrap().unwrap();
+        assert_eq!(fs::read_to_string(taken.path()).unwrap(), std::process::id().to_string());
     }
 
     #[test]
