@@ -206,6 +206,17 @@ async fn a_line_is_not_taken_for_an_equal_one_of_a_sealed_pack() {
 }
 
 #[tokio::test]
+async fn a_change_waits_for_company_as_long_as_it_is_told_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let commit_wait = Duration::from_millis(100);
+    let store = Store::open(&StoreSettings { commit_wait, ..settings(dir.path()) }).unwrap().0;
+    let started = std::time::Instant::now();
+    put(&store, &name(1), b"alone").await;
+    assert!(started.elapsed() >= commit_wait);
+    assert_eq!(get(&store, &name(1)).await.unwrap(), b"alone");
+}
+
+#[tokio::test]
 async fn with_packing_off_packed_files_are_served_and_deleted_and_no_more_are_made() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
