@@ -10,7 +10,7 @@
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use super::disk::Writable;
 use super::head::seal;
 use super::index::Fingerprint;
 use super::listing::{hint_path, pack_path, read_file, write_hint};
-use super::{Listing, Location, Pack, Packs, Spare, scan};
+use super::{Listing, Location, Pack, Packs, scan};
 use crate::binlog::Binlog;
 
 /// How long to wait between looks for something to rewrite.
@@ -44,9 +44,6 @@ pub(super) const QUEUE_LEN: usize = 16;
 /// Name of a pack that is being rewritten; one found at a start is removed.
 pub(crate) const REWRITE_EXTENSION: &str = "rewrite";
 
-/// Name of a file that is prepared for a pack; one found at a start is removed.
-pub(super) const SPARE_EXTENSION: &str = "spare";
-
 /// When packs are rewritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CompactSettings {
@@ -60,8 +57,6 @@ pub(crate) struct CompactSettings {
 pub(crate) enum Work {
     /// A pack that takes no more records.
     Seal { pack: Arc<Pack>, to: Writable, listing: Listing },
-    /// A file of so many zeros for a pack to come.
-    Prepare { len: u64 },
 }
 
 /// The thread of a store path.
@@ -105,13 +100,11 @@ pub(super) struct Run {
     packs: Arc<Packs>,
     binlog: Arc<Binlog>,
     settings: CompactSettings,
-    /// How many files were prepared.
-    prepared: AtomicU64,
 }
 
 impl Run {
     pub(super) fn new(packs: Arc<Packs>, binlog: Arc<Binlog>, settings: CompactSettings) -> Self {
-        Self { packs, binlog, settings, prepared: AtomicU64::new(0) }
+        Self { packs, binlog, settings }
     }
 
     fn run(&self, waiting: &Receiver<Work>) {
@@ -130,12 +123,6 @@ impl Run {
             Work::Seal { pack, to, listing } => {
                 if let Err(error) = seal(&self.packs, &self.binlog, &pack, &to, &listing) {
                     tracing::error!(%error, pack = pack.header.number, "a full pack could not be closed, the next start reads all of it");
-                }
-            }
-            Work::Prepare { len } => {
-                match prepare(&self.packs, self.prepared.fetch_add(1, Ordering::Relaxed), len) {
-                    Ok(spare) => *self.packs.spare.lock() = Spare::Ready(spare),
-                    Err(error) => tracing::info!(%error, "no file could be prepared for the next pack"),
                 }
             }
         }
@@ -164,29 +151,6 @@ impl Run {
             }
         }
     }
-}
-
-/// Makes a file of zeros that are on disk, for the next pack. `number` was not used since the start: the head may be
-/// about to take the file that was made before.
-pub(super) fn prepare(packs: &Packs, number: u64, len: u64) -> io::Result<Writable> {
-    let settings = &packs.settings;
-    let path = settings.dir.join(format!("{number}.{SPARE_EXTENSION}"));
-    let to = settings.disk.create(path.clone())?;
-    let zeros = vec![0; 1 << 20];
-    let write = || {
-        let mut at = 0;
-        while at < len {
-            let step = zeros.len().min(usize::try_from(len - at).unwrap_or(usize::MAX));
-            settings.disk.write(&to, at, zeros.get(..step).unwrap_or_default())?;
-            at += step as u64;
-        }
-        settings.disk.sync(&to)
-    };
-    if let Err(error) = write() {
-        settings.disk.remove(&path)?;
-        return Err(error);
-    }
-    Ok(to)
 }
 
 /// Packs that may be made one, as long as they are neighbours in the same list: the new one stands for every number

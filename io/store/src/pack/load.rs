@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fdfs_format::pack::{HintFile, PackHeader, RecordHeader, Victim};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 
-use super::compact::{REWRITE_EXTENSION, SPARE_EXTENSION, Work};
+use super::compact::{REWRITE_EXTENSION, Work};
 use super::disk::Writable;
 use super::head::seal;
 use super::index::{Fingerprint, Index};
@@ -89,7 +89,6 @@ pub(crate) fn load(settings: PackSettings) -> Result<Loaded, StoreError> {
         index: Index::with_capacity(files),
         table: RwLock::new(Vec::new()),
         applied: AtomicU64::new(survey.next_sequence.saturating_sub(1)),
-        spare: Mutex::default(),
         unreadable,
     };
     let (mut unsealed, mut losers) = (Vec::new(), Vec::new());
@@ -321,16 +320,12 @@ pub(crate) fn is_blank(file: &File) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Removes what rewriting left behind when it was interrupted, and files that were prepared for packs; whether there was
-/// something.
+/// Removes what rewriting left behind when it was interrupted; whether there was something.
 fn remove_unfinished(settings: &PackSettings) -> io::Result<bool> {
     let mut removed = false;
     for entry in fs::read_dir(&settings.dir)? {
         let path = entry?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == REWRITE_EXTENSION || extension == SPARE_EXTENSION)
-        {
+        if path.extension().is_some_and(|extension| extension == REWRITE_EXTENSION) {
             settings.disk.remove(&path)?;
             removed = true;
         }

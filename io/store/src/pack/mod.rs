@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use fdfs_format::pack::{Kind, PACK_HEADER_LEN, PackHeader, Record};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 
 pub(crate) use compact::{CompactSettings, Compactor, REWRITE_EXTENSION};
 pub(crate) use disk::Disk;
@@ -57,20 +57,8 @@ pub(crate) struct Packs {
     table: RwLock<Vec<Option<Arc<Pack>>>>,
     /// Everything up to this sequence number shows in the index.
     applied: AtomicU64,
-    spare: Mutex<Spare>,
     /// Numbers of packs of which nothing can be read: nobody knows what is in them, so no other pack stands for them.
     unreadable: Vec<u64>,
-}
-
-/// A file for the next pack that was filled with zeros in advance: a sync of what is written over them has only that to
-/// write, where a file that grows needs a change of the file system as well (ext4: 0.5 of the syncs a second).
-#[derive(Default)]
-enum Spare {
-    #[default]
-    None,
-    /// The background has been asked for it; it may have failed.
-    Asked,
-    Ready(disk::Writable),
 }
 
 /// One pack.

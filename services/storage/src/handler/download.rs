@@ -12,9 +12,9 @@ use crate::answer;
 use crate::connection::{Done, count, malformed};
 use crate::server::Server;
 
-/// Up to this length header and content go out together through one buffer; measured against `sendfile`,
-/// which wins beyond it.
-const SMALL_LEN: u64 = 32 * 1024;
+/// Up to this length header and content go out together through one buffer; measured against `sendfile`, which wins
+/// beyond it. (At this length it is as fast for plain files and a tenth slower for packed ones, which do not begin on a page.)
+const SMALL_LEN: u64 = 64 * 1024;
 
 /// What is brought into the page cache at a time before it is sent.
 const WARM_STEP: u64 = 1 << 20;

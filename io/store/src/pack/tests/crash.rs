@@ -401,3 +401,21 @@ fn chance_sequences_survive_power_cuts() {
         recorder.cut_everywhere(seed, 3);
     }
 }
+
+#[test]
+fn with_syncs_most_records_go_where_zeros_were_written_before() {
+    let (folder, steps) = (folder(), Arc::default());
+    let mut world = World::open(folder.path(), 1 << 20, recording(&steps)).unwrap();
+    for number in 0..800 {
+        world.batch(&[put(&format!("some/{number}"), &"x".repeat(1000))]).unwrap();
+    }
+    let (mut written, mut grown, mut records) = (0, 0, 0);
+    for step in steps.lock().iter() {
+        let Step::Write(_, at, bytes) = step else { continue };
+        let end = at + bytes.len() as u64;
+        records += usize::from(*at > 0);
+        grown += usize::from(*at > 0 && end > written);
+        written = written.max(end);
+    }
+    assert_eq!((records, grown), (800, 4));
+}

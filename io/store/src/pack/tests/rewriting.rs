@@ -29,13 +29,6 @@ fn fill(world: &mut World, files: &mut Files, upto: u64) {
     }
 }
 
-fn fill_one(world: &mut World, files: &mut Files) {
-    let number = files.len();
-    let changes = [put(&format!("one/{number}"), &format!("{number} {}", "x".repeat(90)))];
-    world.batch(&changes).unwrap();
-    apply(files, &changes);
-}
-
 fn names(files: &Files) -> BTreeSet<String> {
     files.keys().cloned().collect()
 }
@@ -216,39 +209,4 @@ fn a_pack_that_is_full_while_others_are_rewritten_is_sealed_in_between() {
     assert_eq!(sealed(), [true, true, false]);
     drop(head);
     assert!(run.interrupted(&waiting));
-}
-
-#[test]
-fn a_file_that_was_prepared_becomes_the_next_pack_and_one_that_was_not_used_is_removed() {
-    let folder = folder();
-    let (mut world, mut files) = (open(&folder), Files::new());
-    let run = Run::new(
-        Arc::clone(&world.packs),
-        Arc::clone(&world.binlog),
-        CompactSettings { dead_percent: 50, rate: 0 },
-    );
-    let lengths = || -> Vec<u64> {
-        let packs = [1, 2].map(|number| std::fs::metadata(pack_path(&packs_dir(folder.path()), number)));
-        packs.into_iter().flatten().map(|metadata| metadata.len()).collect()
-    };
-    let spares = || {
-        let entries = std::fs::read_dir(packs_dir(folder.path())).unwrap();
-        entries
-            .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "spare"))
-            .count()
-    };
-    while world.packs.packs().len() < 2 {
-        fill_one(&mut world, &mut files);
-        run.interrupted(&world.waiting);
-    }
-    assert!(lengths()[1] > lengths()[0] + (8 << 20), "{:?}", lengths());
-    assert_eq!(world.files(files.keys()), files);
-    while spares() == 0 {
-        fill_one(&mut world, &mut files);
-        run.interrupted(&world.waiting);
-    }
-    drop(world);
-    let world = open(&folder);
-    assert_eq!(world.files(files.keys()), files);
-    assert_eq!(spares(), 0);
 }
