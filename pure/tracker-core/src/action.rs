@@ -155,6 +155,8 @@ pub enum Note {
         /// Whether it is this tracker.
         me: bool,
     },
+    /// The state of another tracker is in force instead of this one's, the changelog included.
+    StateTaken,
     /// A tracker was learnt from a storage.
     TrackerLearnt {
         /// Its addresses.

@@ -7,6 +7,7 @@ mod peers;
 mod report;
 mod save;
 mod source;
+mod takeover;
 mod trunk;
 mod trunk_server;
 
@@ -24,6 +25,7 @@ use crate::{
     Turn, View,
 };
 use save::SaveTimes;
+pub use takeover::StateWanted;
 use trunk_server::Choice;
 
 /// A tracker's knowledge of its cluster, and every decision made from it.
@@ -52,6 +54,8 @@ pub struct Cluster {
     started: Mono,
     /// Unix seconds of the last sign of life of the run before this one.
     last_check: Option<i64>,
+    /// The state of other trackers was looked for, or need not be.
+    state_sought: bool,
     silence_check_at: Mono,
     save: SaveTimes,
     view: Option<Arc<View>>,
@@ -115,6 +119,7 @@ impl Cluster {
             tickets: 0,
             started: now.mono,
             last_check: saved.last_check,
+            state_sought: false,
             save: SaveTimes::new(now),
             view: None,
         }
@@ -127,6 +132,7 @@ impl Cluster {
             Event::Closed { conn } => self.closed(now, conn, out),
             Event::StorageAnswered { ticket, answer } => self.storage_answered(now, ticket, answer, out),
             Event::TrackerAnswered { ticket, answer } => self.tracker_answered(now, ticket, &answer, out),
+            Event::StateSought { found } => self.state_sought(now, found, out),
             Event::Wake { chance } => self.wake(now, chance, out),
         }
     }

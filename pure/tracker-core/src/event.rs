@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::Saved;
 use fdfs_fileid::GroupName;
 use fdfs_proto::tracker::disk_usage::PathSpace;
 use fdfs_proto::tracker::join;
@@ -58,6 +59,11 @@ pub enum Event<'a> {
         ticket: Ticket,
         /// What it said.
         answer: TrackerAnswer,
+    },
+    /// The state of other trackers was looked for, as [`crate::Cluster::state_wanted`] said.
+    StateSought {
+        /// The state to take over; none when there is no better one.
+        found: Option<Box<Saved>>,
     },
     /// The time announced by [`crate::Cluster::deadline`] has come.
     Wake {

@@ -43,7 +43,7 @@ mod view;
 
 pub use action::{Action, Note, Reply, Section, StorageAsk, TrackerAsk};
 pub use address::ServerAddrs;
-pub use cluster::{Cluster, Saved};
+pub use cluster::{Cluster, Saved, StateWanted};
 pub use config::{ClusterConfig, Naming, PlacementConfig, TrunkLoading};
 pub use event::{Caller, ConnId, Event, Request, Ticket, TrackerAnswer};
 pub use group::{Group, GroupPort};

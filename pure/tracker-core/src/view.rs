@@ -16,7 +16,7 @@ use fdfs_proto::tracker::{
 use fdfs_proto::{Brief, Host, HostText, IpText, StorageId};
 
 use crate::group::GroupPort;
-use crate::leader::{PING_FRESH_MS, RunningFigures, Tracker, Trackers};
+use crate::leader::{ElectionTimes, PING_FRESH_MS, RunningFigures, Tracker, Trackers};
 use crate::placement::leaves_room;
 use crate::{ClusterConfig, Group, Member, Now, PathSpace, Refusal, Turn};
 
@@ -56,6 +56,11 @@ impl View {
     /// A group.
     pub fn group(&self, name: GroupName) -> Result<&Group, Refusal> {
         self.groups.get(&name).map(Arc::as_ref).ok_or(Refusal::UnknownGroup)
+    }
+
+    /// How long everything around an election takes.
+    pub fn election_times(&self) -> ElectionTimes {
+        self.config.election
     }
 
     /// The trackers.

@@ -18,8 +18,8 @@ use std::net::IpAddr;
 use fdfs_proto::tracker::leader::{self, Connections};
 use fdfs_proto::{Host, Status, Version};
 
-use super::trackers::{Leader, Learnt, PING_FRESH_MS, Tracker, Trackers};
 use super::RunningFigures;
+use super::trackers::{Leader, Learnt, PING_FRESH_MS, Tracker, Trackers};
 use crate::{Action, Mono, Now, Refusal, Ticket, TrackerAnswer, TrackerAsk};
 
 /// Pings that fail in a row before a leader counts as lost (wire protocol: election).
@@ -263,7 +263,8 @@ impl Election {
                     server_port: self.trackers.port(),
                 };
                 let asked = self.ask(vec![leader], |_| TrackerAsk::Ping(join), out);
-                if let (Stage::Following { ping, .. }, Some(ticket)) = (&mut self.stage, asked.keys().next()) {
+                if let (Stage::Following { ping, .. }, Some(ticket)) = (&mut self.stage, asked.keys().next())
+                {
                     *ping = Ping::UnderWay(*ticket);
                 }
             }
@@ -430,7 +431,8 @@ impl Election {
 
     /// All other trackers that are `wanted`.
     fn others(&self, wanted: impl Fn(&Tracker) -> bool) -> Vec<usize> {
-        let others = self.trackers.iter().enumerate().filter(|(_, (tracker, is_me))| !is_me && wanted(tracker));
+        let others =
+            self.trackers.iter().enumerate().filter(|(_, (tracker, is_me))| !is_me && wanted(tracker));
         others.map(|(index, _)| index).collect()
     }
 

@@ -114,9 +114,8 @@ impl Trackers {
         hosts: &[Host],
     ) -> Result<Learnt, Refusal> {
         let port = self.port;
-        let of_another = |addr: &IpAddr| {
-            self.iter().any(|(tracker, is_me)| !is_me && tracker.is_at(*addr, port))
-        };
+        let of_another =
+            |addr: &IpAddr| self.iter().any(|(tracker, is_me)| !is_me && tracker.is_at(*addr, port));
         let claimed = claimed.filter(|addr| !of_another(addr));
         for addr in reached.into_iter().chain(claimed) {
             let addr = addr.to_canonical();
