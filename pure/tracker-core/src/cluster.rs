@@ -114,7 +114,8 @@ impl Cluster {
             changelog: Changelog::new(saved.changelog),
             sessions: BTreeMap::new(),
             sys_files: None,
-            trunk_changes: 0,
+            // Not 0, what followers have seen: those of the last run count, too.
+            trunk_changes: 1,
             choices: BTreeMap::new(),
             tickets: 0,
             started: now.mono,
