@@ -230,7 +230,7 @@ fn without_the_word_of_more_than_half_it_waits_half_a_minute() {
     let gone = TrackerAnswer::NotRunning;
     let table: [(&[TrackerAnswer], bool, &str); 7] = [
         (&[TrackerAnswer::Silent], false, "one of two: the other may well be there"),
-        (&[gone.clone()], true, "one of two, and the other is gone for sure"),
+        (std::slice::from_ref(&gone), true, "one of two, and the other is gone for sure"),
         (&[equal(), TrackerAnswer::Silent], true, "two of three"),
         (&[gone.clone(), TrackerAnswer::Silent], true, "one, one gone, of three"),
         (&[TrackerAnswer::Silent, TrackerAnswer::Silent], false, "one of three"),

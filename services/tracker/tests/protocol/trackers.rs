@@ -37,10 +37,13 @@ fn a_tracker_of_several_follows_honestly() {
     let port = mute.local_addr().unwrap().port();
     let server = Server::new("");
     let mut storage = server.peer("127.0.0.3");
+    // Alone at first: with nothing of its own it would wait for the other one's state.
     let mut ask = storage.first_join("group1", 23000);
+    storage.get(&Request::Join(ask.clone()));
     ask.trackers.push(Host::new("127.0.0.99".parse().unwrap(), port));
     storage.get(&Request::Join(ask));
     let mut client = server.client();
+    client.get(&Request::ReselectLeader(Empty));
     assert_eq!(client.refused(&Request::GetLeader(Empty)), Status::ENOENT);
     let stat = Request::TrackerClusterStat(tracker_cluster_stat::Ask::default());
     assert_eq!(client.refused(&stat), Status::EOPNOTSUPP);
