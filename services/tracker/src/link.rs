@@ -195,3 +195,6 @@ impl LeaderLink {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
