@@ -15,6 +15,7 @@
 pub mod directories;
 pub mod membership;
 pub mod naming;
+pub mod replication;
 pub mod space;
 pub mod stats;
 pub mod time;
