@@ -129,7 +129,7 @@ impl Wire {
     }
 }
 
-async fn open(address: SocketAddr, bind: &[IpAddr]) -> io::Result<TcpStream> {
+pub(crate) async fn open(address: SocketAddr, bind: &[IpAddr]) -> io::Result<TcpStream> {
     let (socket, any) = if address.is_ipv4() {
         (TcpSocket::new_v4()?, IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     } else {
