@@ -3,7 +3,7 @@
 //! A storage reads its own binlog and sends every change to every peer (storage internals: replication). Small
 //! machines, one for each question: which records a peer needs and where to begin ([`need`]), what may travel at the
 //! same time and how far everything has arrived ([`window`]), what is sent for a record and what its answer means
-//! ([`steps`]), what a peer's status allows ([`life`]), how long to wait after a failure ([`backoff`]).
+//! ([`steps`], [`stale`]), what a peer's status allows ([`life`]), how long to wait after a failure ([`backoff`]).
 //!
 //! **Invariants**
 //! - Two records that name one file never travel at the same time, and travel in the order of the log.
@@ -13,6 +13,7 @@
 pub mod backoff;
 pub mod life;
 pub mod need;
+pub mod stale;
 pub mod steps;
 pub mod window;
 

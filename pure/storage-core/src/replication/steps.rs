@@ -1,9 +1,10 @@
 //! What is sent for a record, and what follows from the answer (storage internals: sender behaviour per record).
 //!
 //! Nothing is replayed: what is sent is the content of *now*. So each record may be sent again at any time, and a record
-//! whose file is gone needs nothing, as the deletion follows in the log.
+//! whose file is gone needs nothing, as the deletion follows in the log. Or its new name does, and then the peer
+//! gives that to a file that lacks the change, for which the original has no remedy: see [`super::stale`].
 
-use fdfs_format::binlog::{Change, Origin, Record};
+use fdfs_format::binlog::{Change, Record};
 use fdfs_proto::Status;
 
 use super::need::Need;
@@ -56,6 +57,8 @@ pub enum Step {
     },
     /// SYNC_DELETE_FILE 17.
     Delete,
+    /// The same, for the old name of a file that went away under its new one.
+    DeleteOld,
     /// SYNC_RENAME_FILE 40.
     Rename,
 }
@@ -82,6 +85,15 @@ pub enum Done {
     Existed,
     /// There was nothing to send.
     Nothing,
+    /// There was nothing to send, as the file is gone.
+    Missing,
+}
+
+impl Done {
+    /// Whether the peer has shown that it takes changes.
+    pub fn is_proof(self) -> bool {
+        matches!(self, Self::Taken | Self::Existed)
+    }
 }
 
 /// The peer's answer to a step.
@@ -98,38 +110,45 @@ pub fn first(record: &Record, local: Local, need: Need) -> Next {
     let Local::There { size } = local else {
         return match record.change {
             Change::Delete { .. } => Next::Send(Step::Delete),
-            _ => Next::Done(Done::Nothing),
+            // Nothing else tells the peer that the old name is gone.
+            Change::Rename { .. } => Next::Send(Step::DeleteOld),
+            _ => Next::Done(Done::Missing),
         };
     };
-    let reaches = |start: u64, len: u64| start.checked_add(len).is_some_and(|end| end <= size);
+    // If it was cut later on, the record of that follows; what is left of the part must be right.
+    let left = |start: u64, len: u64| size.checked_sub(start).map(|left| left.min(len));
     Next::Send(match record.change {
         Change::Create { .. } if need == Need::Perhaps => Step::Ask,
         Change::Create { .. } => Step::Copy { update: false },
         Change::Update { .. } => Step::Copy { update: true },
-        // It was cut later on: the record of that follows.
-        Change::Append { offset, len, .. } | Change::Modify { offset, len, .. } if !reaches(offset, len) => {
-            return Next::Done(Done::Nothing);
-        }
-        Change::Append { offset, len, .. } => Step::Append { start: offset, len },
-        Change::Modify { offset, len, .. } => Step::Modify { start: offset, len },
+        Change::Append { offset: start, len, .. } => match left(start, len) {
+            Some(0) if len > 0 => return Next::Done(Done::Nothing),
+            Some(len) => Step::Append { start, len },
+            None => return Next::Done(Done::Nothing),
+        },
+        Change::Modify { offset: start, len, .. } => match left(start, len) {
+            Some(0) if len > 0 => return Next::Done(Done::Nothing),
+            Some(len) => Step::Modify { start, len },
+            None => return Next::Done(Done::Nothing),
+        },
         Change::Truncate { old_size, new_size, .. } => Step::Truncate { old: old_size, new: new_size },
         // It was made again since.
         Change::Delete { .. } => return Next::Done(Done::Nothing),
         // The peer may lack what the link leads to, and then would never get the link: it gets the content.
         Change::Link { .. } => Step::Copy { update: false },
-        Change::Rename { .. } if record.origin == Origin::Client => Step::Rename,
-        Change::Rename { .. } => Step::Copy { update: false },
+        Change::Rename { .. } => Step::Rename,
     })
 }
 
-/// What follows from the answer to `step`; `local` is looked at again.
-pub fn after(step: Step, record: &Record, answer: Answer, local: Local) -> Next {
+/// What follows from the answer to `step`; `local` is looked at again. `stale` tells of a rename that the peer's file may
+/// lack changes made under the old name.
+pub fn after(step: Step, record: &Record, answer: Answer, local: Local, stale: bool) -> Next {
     let Local::There { size } = local else {
         // Gone meanwhile: the deletion follows. That of a deletion is what was to be.
         return match (step, answer.status) {
-            (Step::Delete, Status::OK | Status::ENOENT) => Next::Done(Done::Taken),
-            (Step::Delete, status) => refusal(status),
-            _ => Next::Done(Done::Nothing),
+            (Step::Delete | Step::DeleteOld, Status::OK | Status::ENOENT) => Next::Done(Done::Taken),
+            (Step::Delete | Step::DeleteOld, status) => refusal(status),
+            _ => Next::Done(Done::Missing),
         };
     };
     match (step, answer.status) {
@@ -146,6 +165,8 @@ pub fn after(step: Step, record: &Record, answer: Answer, local: Local) -> Next 
             Next::Send(Step::Copy { update })
         }
         (Step::Confirm, Status::OK | Status::EEXIST) => Next::Done(Done::Existed),
+        // After a break the new name may be there from the last attempt, without the content that was to follow.
+        (Step::Rename, Status::OK | Status::EEXIST) if stale => Next::Send(Step::Copy { update: true }),
         (Step::Copy { .. } | Step::Rename, Status::EEXIST) => Next::Done(Done::Existed),
         (Step::Append { .. } | Step::Modify { .. }, Status::EEXIST) => Next::Done(Done::Taken),
         (Step::Append { .. } | Step::Modify { .. } | Step::Truncate { .. }, Status::ENOENT) => {
@@ -155,7 +176,7 @@ pub fn after(step: Step, record: &Record, answer: Answer, local: Local) -> Next 
         // was not sent because the file had been cut here, which the original never notices.
         (Step::Truncate { .. }, Status::EEXIST) => Next::Send(Step::Ask),
         (Step::Rename, Status::ENOENT) => Next::Send(Step::Copy { update: false }),
-        (Step::Delete, Status::ENOENT) | (_, Status::OK) => Next::Done(Done::Taken),
+        (Step::Delete | Step::DeleteOld, Status::ENOENT) | (_, Status::OK) => Next::Done(Done::Taken),
         (_, status) => refusal(status),
     }
 }
@@ -191,6 +212,11 @@ mod tests {
         format!(" {NAME}x")
     }
 
+    /// What follows when the peer's file lacks nothing.
+    fn after(step: Step, record: &Record, answer: Answer, local: Local) -> Next {
+        super::after(step, record, answer, local, false)
+    }
+
     fn copy(update: bool) -> Next {
         Next::Send(Step::Copy { update })
     }
@@ -209,16 +235,18 @@ mod tests {
         assert_eq!(begin('T', " 500 100"), Next::Send(Step::Truncate { old: 500, new: 100 }));
         assert_eq!(begin('L', &other()), copy(false));
         assert_eq!(begin('R', &other()), Next::Send(Step::Rename));
-        assert_eq!(begin('r', &other()), copy(false));
+        assert_eq!(begin('r', &other()), Next::Send(Step::Rename));
     }
 
     #[test]
     fn of_a_missing_file_only_the_deletion_is_sent() {
         for (op, extra) in [('C', ""), ('c', ""), ('U', ""), ('A', " 0 1"), ('M', " 0 1"), ('T', " 1 0")] {
-            assert_eq!(first(&record(op, extra), Missing, Need::Yes), Next::Done(Done::Nothing), "{op}");
+            assert_eq!(first(&record(op, extra), Missing, Need::Yes), Next::Done(Done::Missing), "{op}");
         }
-        for op in ['L', 'R', 'r'] {
-            assert_eq!(first(&record(op, &other()), Missing, Need::Yes), Next::Done(Done::Nothing), "{op}");
+        assert_eq!(first(&record('L', &other()), Missing, Need::Yes), Next::Done(Done::Missing));
+        for op in ['R', 'r'] {
+            let next = first(&record(op, &other()), Missing, Need::Yes);
+            assert_eq!(next, Next::Send(Step::DeleteOld), "the old name goes");
         }
         for op in ['D', 'd'] {
             assert_eq!(first(&record(op, ""), Missing, Need::Yes), Next::Send(Step::Delete));
@@ -227,15 +255,28 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_the_file_does_not_reach_any_more_is_left_to_the_truncation_that_follows() {
-        for extra in [" 60 41", " 101 0", " 18446744073709551615 1"] {
-            assert_eq!(first(&record('A', extra), THERE, Need::Yes), Next::Done(Done::Nothing), "{extra}");
-            assert_eq!(first(&record('M', extra), THERE, Need::Yes), Next::Done(Done::Nothing), "{extra}");
+    fn of_a_part_that_was_cut_later_what_is_left_is_sent_and_the_rest_left_to_the_truncation_that_follows() {
+        let rows =
+            [(" 60 40", Some((60, 40))), (" 60 41", Some((60, 40))), (" 100 1", None), (" 101 0", None)];
+        let far = [(" 18446744073709551615 1", None), (" 100 0", Some((100, 0)))];
+        for (extra, expected) in rows.into_iter().chain(far) {
+            let append = expected.map(|(start, len)| Next::Send(Step::Append { start, len }));
+            let modify = expected.map(|(start, len)| Next::Send(Step::Modify { start, len }));
+            let nothing = Next::Done(Done::Nothing);
+            assert_eq!(first(&record('A', extra), THERE, Need::Yes), append.unwrap_or(nothing), "{extra}");
+            assert_eq!(first(&record('M', extra), THERE, Need::Yes), modify.unwrap_or(nothing), "{extra}");
         }
-        assert_eq!(
-            first(&record('A', " 100 0"), THERE, Need::Yes),
-            Next::Send(Step::Append { start: 100, len: 0 })
-        );
+    }
+
+    #[test]
+    fn a_new_name_is_followed_by_the_content_when_the_peers_file_may_lack_changes() {
+        let rename = record('R', &other());
+        for status in [Status::OK, Status::EEXIST] {
+            let answer = Answer { status, size: None };
+            assert_eq!(super::after(Step::Rename, &rename, answer, THERE, true), copy(true));
+        }
+        let missing = Answer { status: Status::ENOENT, size: None };
+        assert_eq!(super::after(Step::Rename, &rename, missing, THERE, true), copy(false));
     }
 
     #[test]
@@ -317,7 +358,7 @@ mod tests {
     fn a_file_that_goes_while_it_is_sent_needs_nothing_more() {
         let answer = Answer { status: Status::ENOENT, size: None };
         let next = after(Step::Append { start: 0, len: 9 }, &record('A', " 0 9"), answer, Missing);
-        assert_eq!(next, Next::Done(Done::Nothing));
+        assert_eq!(next, Next::Done(Done::Missing));
     }
 
     #[test]

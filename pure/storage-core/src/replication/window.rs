@@ -250,8 +250,12 @@ impl Window {
             // Only the first of a line ever travels.
             line.pop_front();
             match line.front().copied() {
-                None => drop(self.lines.remove(&key)),
-                Some(next) if self.leads_everywhere(next) => drop(self.ready.insert(next)),
+                None => {
+                    self.lines.remove(&key);
+                }
+                Some(next) if self.leads_everywhere(next) => {
+                    self.ready.insert(next);
+                }
                 Some(_) => {}
             }
         }
@@ -273,7 +277,7 @@ impl Window {
 }
 
 /// What no two records that travel may share: the files that a change names, each once, whose metadata is theirs.
-fn keys(change: &Change) -> impl Iterator<Item = Box<str>> {
+pub(super) fn keys(change: &Change) -> impl Iterator<Item = Box<str>> {
     let one = key(change.name());
     let two = match change {
         Change::Link { source: other, .. } | Change::Rename { old: other, .. } => Some(key(other)),
@@ -284,7 +288,7 @@ fn keys(change: &Change) -> impl Iterator<Item = Box<str>> {
 }
 
 /// One text for a file, however its name is written.
-fn key(name: &FileName) -> Box<str> {
+pub(super) fn key(name: &FileName) -> Box<str> {
     let file = name.metadata_master();
     let file = file.as_ref().unwrap_or(name);
     format!("{}/{}", file.path_index(), file.true_name()).into()

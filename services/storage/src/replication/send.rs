@@ -51,10 +51,16 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// Sends what a record needs.
-pub(super) async fn push(server: &Server, group: GroupField, link: &mut Link, entry: &Entry) -> Outcome {
+/// Sends what a record needs; `stale` tells of a rename that the peer's file may lack changes.
+pub(super) async fn push(
+    server: &Server,
+    group: GroupField,
+    link: &mut Link,
+    entry: &Entry,
+    stale: bool,
+) -> Outcome {
     let mut sent = 0;
-    let outcome = match steps_of(server, group, link, entry, &mut sent).await {
+    let outcome = match steps_of(server, group, link, (entry, stale), &mut sent).await {
         Ok(outcome) => outcome,
         Err(Failure::Own(reason)) => Outcome::Failed(reason),
         Err(Failure::Link(error)) if error.is_about_record() => Outcome::Unanswered(error.to_string()),
@@ -76,7 +82,7 @@ async fn steps_of(
     server: &Server,
     group: GroupField,
     link: &mut Link,
-    entry: &Entry,
+    (entry, stale): (&Entry, bool),
     sent: &mut u64,
 ) -> Result<Outcome, Failure> {
     let record = &entry.record;
@@ -98,7 +104,7 @@ async fn steps_of(
         };
         let answer = carry_out(group, link, record, step, file, sent).await?;
         file = find(server, name).await?;
-        next = steps::after(step, record, answer, local(file.as_ref()));
+        next = steps::after(step, record, answer, local(file.as_ref()), stale);
     }
     match next {
         Next::Done(done) => Ok(Outcome::Done(done)),
@@ -134,7 +140,7 @@ async fn carry_out(
     let (start, len) = match step {
         Step::Copy { .. } => (0, size),
         Step::Append { start, len } | Step::Modify { start, len } => (start, len),
-        Step::Ask | Step::Confirm | Step::Truncate { .. } | Step::Delete | Step::Rename => (0, 0),
+        _ => (0, 0),
     };
     match step {
         Step::Ask => {
@@ -160,13 +166,20 @@ async fn carry_out(
         Step::Delete => frame::request(&mut out, C::SyncDelete, |out| {
             sync_delete::Ask { timestamp, group, name: raw }.encode(out);
         }),
-        Step::Rename => {
+        Step::Rename | Step::DeleteOld => {
             let Change::Rename { old, .. } = &record.change else {
                 return Err(Failure::Own("it renames nothing".to_owned()));
             };
-            frame::request(&mut out, C::SyncRename, |out| {
-                sync_pair::Ask { timestamp, group, dest: raw, source: RawName::from(old) }.encode(out);
-            });
+            let old = RawName::from(old);
+            if step == Step::Rename {
+                frame::request(&mut out, C::SyncRename, |out| {
+                    sync_pair::Ask { timestamp, group, dest: raw, source: old }.encode(out);
+                });
+            } else {
+                frame::request(&mut out, C::SyncDelete, |out| {
+                    sync_delete::Ask { timestamp, group, name: old }.encode(out);
+                });
+            }
         }
     }
     let written = match &file {

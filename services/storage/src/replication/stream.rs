@@ -10,7 +10,7 @@ use storage_core::replication::LogPosition;
 use storage_core::replication::backoff::Backoff;
 use storage_core::replication::life::{Duty, duty};
 use storage_core::replication::need::{Need, need};
-use storage_core::replication::steps::Done;
+use storage_core::replication::stale::Stale;
 use storage_core::replication::window::{Entry, Ticket, Verdict, Window};
 use storage_core::time::Mono;
 use store::binlog::{LogLine, LogReader, Read};
@@ -43,6 +43,11 @@ pub(super) enum End {
     Over,
 }
 
+fn log_end(task: &PeerTask) -> LogPosition {
+    let (file, offset) = task.shared.server.store.binlog().position();
+    LogPosition { file, offset }
+}
+
 /// What a task brings back from one record.
 struct Back {
     ticket: Ticket,
@@ -59,6 +64,7 @@ pub(super) struct Stream<'a> {
     group: GroupField,
     me: StorageId,
     window: Window,
+    stale: Stale,
     /// Lines that were read and have not entered the window.
     lines: VecDeque<LogLine>,
     reader: Option<LogReader>,
@@ -90,6 +96,7 @@ impl<'a> Stream<'a> {
         me: StorageId,
     ) -> Self {
         let from = position(mark);
+        let stale = Stale::new(log_end(task));
         Self {
             task,
             mark,
@@ -97,6 +104,7 @@ impl<'a> Stream<'a> {
             group,
             me,
             window: Window::new(from),
+            stale,
             lines: VecDeque::new(),
             reader: None,
             at_end: false,
@@ -202,6 +210,7 @@ impl<'a> Stream<'a> {
         self.links.clear();
         self.note_place();
         self.window = Window::new(self.window.acknowledged());
+        self.stale = Stale::new(log_end(self.task));
         self.counted_before = self.mark.sync_row_count;
         self.saved.1 = 0;
         self.lines.clear();
@@ -261,6 +270,7 @@ impl<'a> Stream<'a> {
             let link = self.links.pop().map(|(link, _)| link).filter(Link::is_usable);
             let addresses = if link.is_none() { self.task.addresses() } else { Vec::new() };
             let (shared, group, me) = (Arc::clone(&self.task.shared), self.group, self.me);
+            let stale = self.stale.is(&job.entry);
             self.jobs.spawn(async move {
                 let link = match link {
                     Some(link) => Ok(link),
@@ -268,7 +278,7 @@ impl<'a> Stream<'a> {
                 };
                 let (link, outcome) = match link {
                     Ok(mut link) => {
-                        let outcome = push(&shared.server, group, &mut link, &job.entry).await;
+                        let outcome = push(&shared.server, group, &mut link, &job.entry, stale).await;
                         (Some(link), outcome)
                     }
                     Err(error) => (None, Outcome::Peer(error.to_string())),
@@ -290,11 +300,12 @@ impl<'a> Stream<'a> {
         }
         match back.outcome {
             Outcome::Done(done) => {
-                if done != Done::Nothing && self.backoff.failures() > 0 {
+                self.stale.note(&back.entry, done);
+                if done.is_proof() && self.backoff.failures() > 0 {
                     tracing::info!(peer = %self.task.id, "replication to a peer works again");
                     self.backoff.worked();
                 }
-                self.window.taken(back.ticket, done != Done::Nothing);
+                self.window.taken(back.ticket, done.is_proof());
                 if self.backoff.failures() == 0 && self.window.next_due().is_none() {
                     self.task.progress.send_if_modified(|progress| progress.lag.last_error.take().is_some());
                 }

@@ -201,6 +201,29 @@ fn d4_changes_of_one_appender_arrive_one_by_one_and_in_order() {
 }
 
 #[test]
+fn a_renamed_file_has_at_the_peer_what_was_done_under_its_old_name() {
+    let mut pair = Pair::start(StorageStatus::Active);
+    let mut client = pair.client();
+    let log = appender(&mut client, b"0123456789");
+    let renamed_at_once = appender(&mut client, b"abcdef");
+    pair.peer.wait_for(log.as_str(), b"0123456789");
+    pair.peer.wait_for(renamed_at_once.as_str(), b"abcdef");
+    drop(client);
+    pair.stop();
+    // Nothing is sent until all of it is done.
+    pair.run(StorageStatus::Offline);
+    let mut client = pair.client();
+    modify(&mut client, &log, 0, b"XX");
+    let renamed = client.ask(C::RegenerateName, &[log.as_str().as_bytes()]).name();
+    let gone = client.ask(C::RegenerateName, &[renamed_at_once.as_str().as_bytes()]).name();
+    assert_eq!(client.of_file(C::DeleteFile, &gone).status, Status::OK);
+    pair.say(StorageStatus::Active);
+    pair.caught_up();
+    assert_eq!(pair.peer.content(renamed.as_str()).unwrap(), b"XX23456789");
+    assert_eq!(pair.peer.names(), [renamed.to_string()]);
+}
+
+#[test]
 fn d17_a_record_the_peer_refuses_is_tried_again_while_others_go_on() {
     let pair = Pair::start(StorageStatus::Active);
     let mut client = pair.client();
