@@ -1,5 +1,7 @@
 //! Following the binlog, and the marks of peers.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! The window of replication: order within a file, freedom between files, and the place that may be saved.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use fdfs_format::binlog::Record;

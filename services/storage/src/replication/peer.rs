@@ -167,8 +167,11 @@ impl PeerTask {
 
     /// Asks who fills the peer, and finds out where to begin; false when there is nothing new.
     async fn ask(&mut self, view: &ClusterView, group: GroupField, me: &StorageId) -> Result<bool, String> {
-        let config = &self.shared.config;
-        let source = trackers::source_of(&config.trackers, &config.wire, view, group, self.id).await?;
+        let (config, mut stop) = (&self.shared.config, self.stop.clone());
+        let source = tokio::select! {
+            source = trackers::source_of(&config.trackers, &config.wire, view, group, self.id) => source?,
+            () = stop.wait() => return Err("the server stops".to_owned()),
+        };
         let kept = match &self.mark {
             Some(mark) => Kept::Mark(mark),
             None if self.broken => Kept::Broken,
@@ -185,9 +188,13 @@ impl PeerTask {
     }
 
     async fn report(&self, view: &ClusterView, group: GroupField, peer: Peer, status: StorageStatus) {
-        let config = &self.shared.config;
-        let heard = trackers::report(&config.trackers, &config.wire, view, group, (self.id, peer), status);
-        if let Err(error) = heard.await {
+        let (config, mut stop) = (&self.shared.config, self.stop.clone());
+        let report = trackers::report(&config.trackers, &config.wire, view, group, (self.id, peer), status);
+        let heard = tokio::select! {
+            heard = report => heard,
+            () = stop.wait() => return,
+        };
+        if let Err(error) = heard {
             tracing::warn!(peer = %self.id, ?status, error, "no tracker heard where the copy to a peer stands");
         }
     }
@@ -253,10 +260,12 @@ impl PeerTask {
     /// Says why nothing is sent.
     pub(super) fn trouble(&self, reason: &str) {
         let acknowledged = self.mark.map(position);
+        let bytes = self.shared.server.store.binlog().len_from(acknowledged.unwrap_or_default());
         self.progress.send_if_modified(|progress| {
             let changed = progress.lag.last_error.as_deref() != Some(reason);
             progress.lag.last_error = Some(reason.to_owned());
             progress.acknowledged = acknowledged;
+            progress.lag.bytes = bytes;
             changed
         });
     }

@@ -1,5 +1,7 @@
 //! Sends what a record needs: opens the file, asks `storage-core` for the next step, carries it out.
 
+use std::time::Duration;
+
 use fdfs_fileid::{FileName, Kind};
 use fdfs_format::binlog::{Change, Record};
 use fdfs_proto::limits::NAME_LEN_MAX;
@@ -10,12 +12,16 @@ use storage_core::replication::steps::{self, Answer, Done, Local, Next, Step};
 use storage_core::replication::window::Entry;
 use storage_core::stats::Counter;
 use store::{StoreError, StoredFile};
+use tokio::time::timeout;
 
 use super::link::{Link, LinkError};
 use crate::server::Server;
 
 /// Content is read and sent in pieces of this size, bytes.
 const PIECE: usize = 256 * 1024;
+
+/// How long the own disk may take for one piece.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// No record needs more messages.
 const STEPS_MAX: usize = 4;
@@ -113,11 +119,16 @@ async fn steps_of(
 }
 
 async fn find(server: &Server, name: &FileName) -> Result<Option<StoredFile>, Failure> {
-    match server.store.open_file(name).await {
+    match in_time(server.store.open_file(name)).await? {
         Ok(file) => Ok(Some(file)),
         Err(StoreError::NotFound) => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+async fn in_time<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let late = |_| Failure::Own("the own disk does not answer".to_owned());
+    timeout(PATIENCE, work).await.map_err(late)
 }
 
 fn local(file: Option<&StoredFile>) -> Local {
@@ -229,7 +240,7 @@ async fn content(
         let take = PIECE.min(usize::try_from(len - done).unwrap_or(PIECE));
         let mut piece = vec![0; take];
         if !file.read_cached(&mut piece, start + done) {
-            piece = file.read(start + done, take).await?;
+            piece = in_time(file.read(start + done, take)).await??;
         }
         done += take as u64;
         if let Some(expected) = crc32 {

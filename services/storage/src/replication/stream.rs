@@ -26,6 +26,9 @@ use super::send::{Outcome, push};
 /// How long a mark that changed may stay unsaved while nothing else asks for it.
 const SAVE_AFTER: Duration = Duration::from_secs(5);
 
+/// How often the log is read before everything else gets its turn.
+const READS: usize = 16;
+
 /// How often everything is looked at, whatever happens or not.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -134,14 +137,19 @@ impl<'a> Stream<'a> {
                 appended.borrow_and_update();
                 self.at_end = false;
             }
-            self.read().await;
+            let more = self.read().await;
             if self.filled() {
                 break End::Filled;
             }
             self.dispatch();
             self.keep();
             self.publish();
-            self.wait(&mut appended).await;
+            if more {
+                self.take_in_all();
+                tokio::task::yield_now().await;
+            } else {
+                self.wait(&mut appended).await;
+            }
         };
         // What travels is given up: the peer keeps nothing of what is incomplete, and the rest it will say it has.
         self.jobs.shutdown().await;
@@ -165,16 +173,18 @@ impl<'a> Stream<'a> {
         (!may || !self.task.is_time()).then_some(End::Over)
     }
 
-    /// Fills the window from the log.
-    async fn read(&mut self) {
+    /// Fills the window from the log; whether it has room for what there is left to read.
+    async fn read(&mut self) -> bool {
+        let mut reads = 0;
         while self.window.has_room() && self.paused.is_none() {
             if let Some(line) = self.lines.pop_front() {
                 self.enter(line);
                 continue;
             }
-            if self.at_end {
-                return;
+            if self.at_end || reads == READS {
+                return !self.at_end;
             }
+            reads += 1;
             let (server, reader) = (Arc::clone(&self.task.shared.server), self.reader.take());
             let from = self.window.acknowledged();
             let read = move || {
@@ -200,6 +210,7 @@ impl<'a> Stream<'a> {
                 Err(error) => self.log_unreadable(&error.to_string()),
             }
         }
+        false
     }
 
     /// The reader is lost with its place: everything that has not been acknowledged is read again.
@@ -414,15 +425,19 @@ impl<'a> Stream<'a> {
         tokio::select! {
             Some(back) = self.jobs.join_next() => {
                 self.take_in(back);
-                // All that are back already, before the next look.
-                while let Some(back) = self.jobs.try_join_next() {
-                    self.take_in(back);
-                }
+                self.take_in_all();
             }
             _ = appended.changed(), if lines_wanted => self.at_end = false,
             () = changed(&mut self.task.cluster) => {}
             () = self.task.stop.wait() => {}
             () = sleep(pause) => {}
+        }
+    }
+
+    /// All that are back already.
+    fn take_in_all(&mut self) {
+        while let Some(back) = self.jobs.try_join_next() {
+            self.take_in(back);
         }
     }
 

@@ -271,14 +271,22 @@ fn apply(files: &mut BTreeMap<String, Vec<u8>>, request: &Request<'_>, content: 
 /// A tracker that answers 86 and remembers what 76 told it.
 pub(super) struct FakeTracker {
     pub(super) address: SocketAddr,
-    desk: Arc<Mutex<(Option<SyncSource>, Vec<StorageStatus>, usize)>>,
+    desk: Arc<Mutex<Told>>,
+}
+
+/// Who fills the peer, what was reported about it, and how often the first was asked.
+#[derive(Default)]
+struct Told {
+    source: Option<SyncSource>,
+    reports: Vec<StorageStatus>,
+    asked: usize,
 }
 
 impl FakeTracker {
     pub(super) fn start(source: Option<SyncSource>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let desk = Arc::new(Mutex::new((source, Vec::new(), 0)));
+        let desk = Arc::new(Mutex::new(Told { source, ..Told::default() }));
         let serving = Arc::clone(&desk);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -290,16 +298,16 @@ impl FakeTracker {
     }
 
     pub(super) fn reports(&self) -> Vec<StorageStatus> {
-        self.desk.lock().1.clone()
+        self.desk.lock().reports.clone()
     }
 
     /// How often it was asked who fills a peer.
     pub(super) fn asked(&self) -> usize {
-        self.desk.lock().2
+        self.desk.lock().asked
     }
 }
 
-fn answer(mut stream: TcpStream, desk: &Mutex<(Option<SyncSource>, Vec<StorageStatus>, usize)>) {
+fn answer(mut stream: TcpStream, desk: &Mutex<Told>) {
     let mut head = [0; HEADER_LEN];
     while stream.read_exact(&mut head).is_ok() {
         let header = Header::decode(&head).unwrap();
@@ -309,12 +317,12 @@ fn answer(mut stream: TcpStream, desk: &Mutex<(Option<SyncSource>, Vec<StorageSt
         let mut desk = desk.lock();
         match TrackerCommand::from_u8(header.command).unwrap() {
             TrackerCommand::SyncSrcRequest => {
-                desk.2 += 1;
-                let got = Got { source: desk.0 };
+                desk.asked += 1;
+                let got = Got { source: desk.source };
                 frame::reply(&mut out, |out| got.encode(out));
             }
             TrackerCommand::ReportStatus => {
-                desk.1.push(status_report::Report::decode(&body).unwrap().brief.status);
+                desk.reports.push(status_report::Report::decode(&body).unwrap().brief.status);
                 frame::status(&mut out, Status::OK);
             }
             other => panic!("{other} was not expected"),

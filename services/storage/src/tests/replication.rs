@@ -377,7 +377,7 @@ fn a_new_member_is_filled_with_what_others_brought_and_the_trackers_hear_of_it()
     pair.stop();
     let mark = pair.mark();
     assert!(mark.need_sync_old && mark.sync_old_done);
-    assert_eq!(mark.until_timestamp, i64::from(until_second));
+    assert_eq!(mark.until_timestamp, until_second);
 }
 
 #[test]
