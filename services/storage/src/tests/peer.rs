@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use fdfs_proto::{
     TrackerCommand, frame,
 };
 use parking_lot::{Condvar, Mutex};
+use rustix::net;
 
 use super::client::until;
 
@@ -68,13 +70,32 @@ pub(super) struct FakePeer {
     desk: Arc<Desk>,
 }
 
-impl FakePeer {
-    pub(super) fn start() -> Self {
-        Self::listen("127.0.0.1:0".parse().unwrap())
+/// An address that refuses connections until somebody listens.
+pub(super) struct LatePeer {
+    socket: OwnedFd,
+    pub(super) address: SocketAddr,
+}
+
+impl LatePeer {
+    pub(super) fn reserve() -> Self {
+        let socket = net::socket(net::AddressFamily::INET, net::SocketType::STREAM, None).unwrap();
+        net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = net::getsockname(&socket).unwrap().try_into().unwrap();
+        Self { socket, address }
     }
 
-    pub(super) fn listen(address: SocketAddr) -> Self {
-        let listener = TcpListener::bind(address).unwrap();
+    pub(super) fn listen(self) -> FakePeer {
+        net::listen(&self.socket, 16).unwrap();
+        FakePeer::serve(self.socket.into())
+    }
+}
+
+impl FakePeer {
+    pub(super) fn start() -> Self {
+        Self::serve(TcpListener::bind("127.0.0.1:0").unwrap())
+    }
+
+    fn serve(listener: TcpListener) -> Self {
         let address = listener.local_addr().unwrap();
         let desk = Arc::new(Desk::default());
         let serving = Arc::clone(&desk);

@@ -1,7 +1,6 @@
 //! The sending side of replication, against a peer that does as the original does.
 
 use std::fs;
-use std::net::TcpListener;
 use std::sync::Arc;
 
 use fdfs_fileid::FileName;
@@ -13,7 +12,7 @@ use storage_core::stats::Counter;
 use tokio::sync::watch;
 
 use super::client::{Client, TestStorage, group, number, until, view};
-use super::peer::{FakePeer, FakeTracker, Instead};
+use super::peer::{FakePeer, FakeTracker, Instead, LatePeer};
 use crate::replication::PeerProgress;
 use crate::run::launch;
 
@@ -292,19 +291,18 @@ fn a_full_peer_is_waited_for_and_nothing_is_set_aside() {
 
 #[test]
 fn a_peer_that_is_not_there_yet_gets_everything_when_it_comes() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let absent = FakePeer::start();
-    let mut pair = Pair::with(StorageStatus::Offline, None, absent, "");
+    let late = LatePeer::reserve();
+    let mut pair = Pair::start(StorageStatus::Offline);
     let name = upload(&mut pair.client(), b"early");
     until("it is known why nothing is sent", || pair.progress().lag.last_error.is_some());
     // It is said to be there before it listens.
     let mut cluster = ClusterView::clone(&with_peer(&pair.peer, StorageStatus::Active));
-    cluster.peers.get_mut(&id(PEER)).unwrap().port = address.port();
+    cluster.peers.get_mut(&id(PEER)).unwrap().port = late.address.port();
     pair.tell.send_replace(Arc::new(cluster));
     until("connecting failed", || {
         pair.progress().lag.last_error.is_some_and(|error| error.contains("cannot connect"))
     });
-    pair.peer = FakePeer::listen(address);
+    pair.peer = late.listen();
     pair.peer.wait_for(name.as_str(), b"early");
 }
 
