@@ -3,4 +3,6 @@
 mod client;
 mod files;
 mod holes;
+mod peer;
 mod refusals;
+mod replication;
