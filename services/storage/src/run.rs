@@ -29,6 +29,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use crate::access_log::AccessLog;
 use crate::connection;
 use crate::content::Chunks;
+use crate::relay::Relay;
 use crate::replication::{self, Replication};
 use crate::server::{ChangeClock, Server, unix_now};
 use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks, record};
@@ -153,6 +154,7 @@ pub(crate) fn launch(
     std::fs::create_dir_all(&data).map_err(|error| StartError::BasePath { path: data.clone(), error })?;
     check_marks(conf, &data)?;
     let (store, _) = Store::open(&store_settings(conf))?;
+    let relay = Relay::new(conf, store.binlog()).map_err(StoreError::Io)?;
     let runtime = runtime()?;
     let inside = runtime.enter();
     let listeners = listen(conf)?;
@@ -174,6 +176,7 @@ pub(crate) fn launch(
         clock: ChangeClock::default(),
         access_log,
         replication: replication::Board::default(),
+        relay,
     });
     let port = addresses.first().map_or(0, SocketAddr::port);
     join(&data, port, &server, tell, stopping.clone())?;

@@ -5,4 +5,5 @@ mod files;
 mod holes;
 mod peer;
 mod refusals;
+mod relay;
 mod replication;

@@ -15,7 +15,7 @@ mod stream;
 mod trackers;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,6 +23,7 @@ use fdfs_conf::storage::SyncConf;
 use fdfs_conf::{ServerAddr, StorageConf};
 use fdfs_proto::{StorageId, StorageStatus};
 use net::Stop;
+use storage_core::membership::ClusterView;
 use storage_core::time::Mono;
 use tokio::task::JoinSet;
 
@@ -37,7 +38,7 @@ pub(crate) use progress::PeerProgress;
 pub(crate) struct Config {
     sync: SyncConf,
     trackers: Vec<ServerAddr>,
-    wire: wire::Settings,
+    pub(crate) wire: wire::Settings,
 }
 
 impl Config {
@@ -123,8 +124,24 @@ impl Replication {
     }
 }
 
+/// Where a peer is reached: as trackers list it, then every address that its line of the storage ids has.
+pub(crate) fn addresses(view: &ClusterView, id: &StorageId) -> Vec<SocketAddr> {
+    let Some(peer) = view.peers.get(id) else { return Vec::new() };
+    let mut ips: Vec<IpAddr> = peer.ip.ip().into_iter().collect();
+    if let Some(entry) = view.ids.as_ref().and_then(|ids| ids.by_id_text(id.as_str())) {
+        ips.extend(entry.addr.ips());
+    }
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for address in ips.into_iter().map(|ip| SocketAddr::new(ip, peer.port)) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    addresses
+}
+
 /// Waits until the cluster looks different; for ever when nobody watches it any more.
-async fn changed(cluster: &mut tokio::sync::watch::Receiver<Arc<storage_core::membership::ClusterView>>) {
+async fn changed(cluster: &mut tokio::sync::watch::Receiver<Arc<ClusterView>>) {
     if cluster.changed().await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -1,7 +1,7 @@
 //! The life of a peer: waits until its status lets it be sent something, finds out where to begin, sends, and puts its
 //! mark away when it leaves (storage internals: the pusher).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use tokio::time::sleep;
 
 use super::progress::PeerProgress;
 use super::stream::{End, Stream};
-use super::{Shared, changed, trackers};
+use super::{Shared, addresses, changed, trackers};
 
 /// How often a question is asked again that no change of the cluster will answer.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
@@ -240,21 +240,9 @@ impl PeerTask {
         in_window(sync.start_time, sync.end_time, now)
     }
 
-    /// Where the peer is reached: as trackers list it, then every address that its line of the storage ids has.
+    /// Where the peer is reached.
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
-        let view = self.cluster.borrow();
-        let Some(peer) = view.peers.get(&self.id) else { return Vec::new() };
-        let mut ips: Vec<IpAddr> = peer.ip.ip().into_iter().collect();
-        if let Some(entry) = view.ids.as_ref().and_then(|ids| ids.by_id_text(self.id.as_str())) {
-            ips.extend(entry.addr.ips());
-        }
-        let mut addresses: Vec<SocketAddr> = Vec::new();
-        for address in ips.into_iter().map(|ip| SocketAddr::new(ip, peer.port)) {
-            if !addresses.contains(&address) {
-                addresses.push(address);
-            }
-        }
-        addresses
+        addresses(&self.cluster.borrow(), &self.id)
     }
 
     /// Says why nothing is sent.
