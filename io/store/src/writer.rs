@@ -565,8 +565,7 @@ impl State {
             Some(stat) if is_regular(&stat) || is_link(&stat) => OwnedChange::Delete { name },
             Some(_) => return Err(StoreError::NotRegular),
             None => {
-                let slot = trunk::find(&plain, &name)?.ok_or(StoreError::NotFound)?;
-                if !trunk::is_wipeable(&self.files, &name, &slot)? {
+                if !trunk::is_in_slot(&self.files, &name)? {
                     return Err(StoreError::NotFound);
                 }
                 OwnedChange::Empty { name }
@@ -589,8 +588,8 @@ impl State {
     ) -> Result<Checked, StoreError> {
         let is_packed = self.packs.contains(name.true_name());
         if !is_packed {
-            let plain = self.files.plain();
-            if plain.stat(name.true_name())?.is_none() && trunk::find(&plain, &name)?.is_none() {
+            let is_plain = self.files.plain().stat(name.true_name())?.is_some();
+            if !is_plain && !trunk::is_in_slot(&self.files, &name)? {
                 return Err(StoreError::NotFound);
             }
         }

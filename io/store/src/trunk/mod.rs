@@ -22,7 +22,7 @@ mod write;
 
 pub(crate) use claims::Claims;
 pub use freed::{FreedSlot, FreedSlots};
-pub(crate) use read::{Opened, Slot, find, is_wipeable, open};
+pub(crate) use read::{Opened, Slot, find, is_in_slot, open};
 pub(crate) use write::{SlotContent, empty, fill, is_free, suits};
 
 use fdfs_fileid::{FileName, TrunkPart};

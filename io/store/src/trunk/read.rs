@@ -84,9 +84,10 @@ pub(crate) fn open(files: &Files, name: &FileName) -> Result<Opened, StoreError>
     Ok(Opened::Slot(slot))
 }
 
-/// Whether a slot may be wiped: its content is what its header says or, should it be damaged, the slot is one of those
-/// that one comes by going through the trunk file from slot to slot. Blocks.
-pub(crate) fn is_wipeable(files: &Files, name: &FileName, slot: &Slot) -> io::Result<bool> {
+/// Whether a file is in its slot, so that the slot may be wiped: its content is what its header says or, should it be
+/// damaged, the slot is one of those that one comes by going through the trunk file from slot to slot. Blocks.
+pub(crate) fn is_in_slot(files: &Files, name: &FileName) -> io::Result<bool> {
+    let Some(slot) = find(&files.plain(), name)? else { return Ok(false) };
     if files.trunk.verified.knows(name.true_name()) || slot.is_whole()? {
         return Ok(true);
     }
