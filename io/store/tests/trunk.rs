@@ -353,7 +353,8 @@ async fn after_a_power_cut_a_slot_is_whole_or_free() {
     let goes = filled(&names[1], b"goes");
     // What the disk may have kept of it: nothing, all headers without content, content without headers, half a header,
     // half of the deletion.
-    let ways: [&dyn Fn(&mut Vec<u8>); 6] = [
+    type TakeAway<'a> = &'a dyn Fn(&mut Vec<u8>);
+    let ways: [TakeAway<'_>; 6] = [
         &|bytes| bytes.clear(),
         &|bytes| bytes.fill(0),
         &|bytes| bytes[24..256].fill(0),

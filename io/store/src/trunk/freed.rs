@@ -28,7 +28,14 @@ pub struct FreedSlots {
 }
 
 /// The freed slots of one store path.
-pub(crate) struct Freed(Mutex<(Vec<((u8, u8), TrunkPart)>, u64)>);
+pub(crate) struct Freed(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    /// Directories and place.
+    slots: Vec<((u8, u8), TrunkPart)>,
+    forgotten: u64,
+}
 
 impl Freed {
     pub(crate) fn new() -> Self {
@@ -38,7 +45,7 @@ impl Freed {
     /// Takes note of the slot of a file that was deleted here.
     pub(crate) fn add(&self, name: &FileName) {
         let Some(part) = name.trunk_part() else { return };
-        let (slots, forgotten) = &mut *self.0.lock();
+        let Kept { slots, forgotten } = &mut *self.0.lock();
         if slots.len() < FREED_MAX {
             slots.push((name.dirs(), part));
         } else {
@@ -48,7 +55,7 @@ impl Freed {
 
     /// Takes all out.
     pub(crate) fn take(&self, path: StorePathIndex, into: &mut FreedSlots) {
-        let (slots, forgotten) = std::mem::take(&mut *self.0.lock());
+        let Kept { slots, forgotten } = std::mem::take(&mut *self.0.lock());
         into.slots.extend(slots.into_iter().map(|(dirs, part)| FreedSlot { path, dirs, part }));
         into.forgotten += forgotten;
     }
