@@ -3,7 +3,8 @@
 //! Small machines and pure functions, each with its own owner in the service above: what a new file is
 //! called ([`naming`]), where it goes ([`directories`], [`space`]), what is counted ([`stats`]), what is
 //! known about the cluster ([`membership`]), how a storage talks with each of its trackers
-//! ([`tracker_link`]), and what it pushes to the other members of its group ([`replication`]).
+//! ([`tracker_link`]), what it pushes to the other members of its group ([`replication`]), and which slots of trunk
+//! files are free ([`trunk`]).
 //!
 //! **Never knows**: sockets, files, clocks, threads, randomness. Time and random bits are arguments.
 //!
@@ -20,3 +21,4 @@ pub mod space;
 pub mod stats;
 pub mod time;
 pub mod tracker_link;
+pub mod trunk;
