@@ -74,7 +74,7 @@ fn redo(path: &Files, journal: &Replay) -> io::Result<usize> {
                 current_since.insert(from.to_vec(), index);
                 current_since.insert(to.to_vec(), index);
             }
-            Change::Write { .. } | Change::Splice { .. } | Change::Truncate { .. } => {}
+            Change::Write { .. } | Change::Splice { .. } | Change::Truncate { .. } | Change::Note { .. } => {}
         }
         Ok(())
     })?;
@@ -99,6 +99,7 @@ fn name_of<'a>(change: &Change<'a>) -> &'a [u8] {
         | Change::Splice { name, .. }
         | Change::Truncate { name, .. }
         | Change::Delete { name }
+        | Change::Note { name }
         | Change::Move { from: name, .. } => name,
     }
 }

@@ -9,7 +9,7 @@ use fdfs_format::pack::{Kind, RECORD_HEADER_LEN, RecordHeader};
 use rustix::io::{ReadWriteFlags, preadv2};
 
 use crate::StoreError;
-use crate::mutation::Seen;
+use crate::mutation::{Found, Seen};
 use crate::pack::{Location, Pack, damaged};
 use crate::path::StorePath;
 use crate::plain::{is_regular, seen};
@@ -92,6 +92,14 @@ impl StoredFile {
         match self.kept {
             Kept::Plain { seen, .. } => Some(seen),
             Kept::Packed { .. } => None,
+        }
+    }
+
+    /// What this is, to be recognised by.
+    pub(crate) fn found(&self) -> Found {
+        match &self.kept {
+            Kept::Plain { seen, .. } => Found::Plain(*seen),
+            Kept::Packed { pack, location } => Found::Packed(pack.sequence(location)),
         }
     }
 

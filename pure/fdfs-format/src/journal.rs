@@ -176,7 +176,7 @@ pub enum Change<'a> {
         /// The number of the temporary file.
         temp: u64,
     },
-    /// A file (metadata) gets this content, whether it was there or not.
+    /// A file gets this content, whether it was there or not.
     Replace {
         /// Its name.
         name: &'a [u8],
@@ -220,6 +220,11 @@ pub enum Change<'a> {
         /// The new one.
         to: &'a [u8],
     },
+    /// A file stays as it is: there is only something to be noted of it in the binlog.
+    Note {
+        /// Its name.
+        name: &'a [u8],
+    },
 }
 
 /// A change, its time, and the binlog lines that tell peers of it.
@@ -245,6 +250,7 @@ impl<'a> Entry<'a> {
             Change::Truncate { name, size } => (6, name, &[], size, 0, &[]),
             Change::Delete { name } => (7, name, &[], 0, 0, &[]),
             Change::Move { from, to } => (8, from, to, 0, 0, &[]),
+            Change::Note { name } => (9, name, &[], 0, 0, &[]),
         };
         debug_assert!(name.len() <= NAME_MAX && to.len() <= NAME_MAX && self.line.len() <= LINE_MAX);
         out.push(kind);
@@ -294,6 +300,7 @@ impl<'a> Entry<'a> {
             6 => Change::Truncate { name, size: a },
             7 => Change::Delete { name },
             8 => Change::Move { from: name, to },
+            9 => Change::Note { name },
             _ => return Err(JournalFormatError::Kind),
         };
         *bytes = at.bytes;
@@ -354,6 +361,7 @@ mod tests {
             Change::Truncate { name: b"00/00/a", size: 3 },
             Change::Delete { name: b"00/00/a" },
             Change::Move { from: b"00/00/b", to: b"00/00/c" },
+            Change::Note { name: b"00/00/c" },
         ];
         changes.map(|change| Entry { change, mtime: 9, line: b"9 C M00/00/00/a\n" }).to_vec()
     }
