@@ -30,14 +30,15 @@ impl State {
     pub(super) fn packs_new(&self, name: &FileName, len: usize, origin: Origin) -> Result<bool, StoreError> {
         let grows =
             name.kind() == Kind::Appender || name.stamp().is_some_and(|stamp| stamp.size.is_appender());
-        if let Some(master) = name.metadata_master() {
+        let received = matches!(origin, Origin::Peer(_));
+        if received && let Some(master) = name.metadata_master() {
             return Ok(self.packs.contains(master.true_name()) && len <= CONTENT_MAX);
         }
         if grows || self.pack_max.is_none_or(|max| len > max) {
             return Ok(false);
         }
-        let may_have_metadata = matches!(origin, Origin::Peer(_));
-        Ok(!may_have_metadata || self.files.plain().stat(name.metadata_name().true_name())?.is_none())
+        // The metadata of a file made here comes after it.
+        Ok(!received || self.files.plain().stat(name.metadata_name().true_name())?.is_none())
     }
 
     /// A whole file, over whatever is there. It is kept as what was there before it.
