@@ -24,6 +24,19 @@ pub enum StoreError {
     /// The offset lies beyond the end of the file.
     #[error("offset beyond the end of the file")]
     Offset,
+    /// The file has another size than whoever changes it believes.
+    #[error("the file has another size")]
+    Differs,
+    /// The content is not what the checksum in its name says.
+    #[error("{len} bytes with the CRC-32 {crc32:08x} are not what the name {name} says")]
+    Corrupt {
+        /// The name.
+        name: Box<str>,
+        /// Length of the content, bytes.
+        len: u64,
+        /// Its checksum.
+        crc32: u32,
+    },
     /// No unused name was found.
     #[error("no unused name was found")]
     NoName,

@@ -39,26 +39,84 @@ impl Content {
             Self::Staged(staged) => staged.len(),
         }
     }
+
+    pub(crate) fn crc32(&self) -> u32 {
+        match self {
+            Self::Bytes(bytes) => crc32fast::hash(bytes),
+            Self::Staged(staged) => staged.crc32(),
+        }
+    }
 }
 
 /// A change of metadata: what there is now in, what shall be there out; `None` is no metadata file.
 pub type MetadataUpdate = Box<dyn FnOnce(Option<&[u8]>) -> Option<Vec<u8>> + Send>;
 
-/// Something to be done to the files of one store path. Times are unix seconds.
+/// Who made a change, and the Unix second when: what letter and time of its binlog line say (storage internals:
+/// replication log).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A client of this storage; peers are to be told.
+    Here(u32),
+    /// A client of another member, which tells all others itself.
+    Peer(u32),
+}
+
+impl Origin {
+    pub(crate) fn time(self) -> u32 {
+        match self {
+            Self::Here(time) | Self::Peer(time) => time,
+        }
+    }
+
+    /// The letter of the binlog line, of the upper-case one that stands for the change.
+    pub(crate) fn letter(self, upper: char) -> char {
+        match self {
+            Self::Here(_) => upper,
+            Self::Peer(_) => upper.to_ascii_lowercase(),
+        }
+    }
+}
+
+/// Where bytes go in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum At {
+    /// To its end, wherever that is.
+    End,
+    /// To its end, which is here: as another member has it.
+    EndAt(u64),
+    /// Here, which is not behind its end.
+    Offset(u64),
+}
+
+/// Something to be done to the files of one store path.
 pub(crate) enum Mutation {
-    /// A new file.
-    Create { name: NewName, content: Content, mtime: u32 },
-    /// Bytes into an appender: at an offset, or at the end.
-    Write { name: FileName, offset: Option<u64>, content: Content, now: u32 },
-    /// Another size for an appender.
-    Truncate { name: FileName, size: u64, now: u32 },
-    /// Another name for an appender of which size and modification time (with nanoseconds) were these when
-    /// its content was looked at.
-    Move { name: FileName, new: NewName, seen: Seen, now: u32 },
+    /// A new file; one more name for what `link_to` names when there is that.
+    Create { name: NewName, content: Content, link_to: Option<FileName>, origin: Origin },
+    /// A whole file as a peer has it, over whatever is there. Without content, or when there still is what was `same` as
+    /// the content, only the line is written. `op` is the letter of the line, upper-case.
+    Copy { name: FileName, content: Option<Content>, same: Option<Found>, op: char, origin: Origin },
+    /// A packed file goes, and its metadata: a plain one of its name has taken its place, which the binlog knows.
+    Uncover { name: FileName, origin: Origin },
+    /// Bytes into an appender.
+    Write { name: FileName, at: At, content: Content, origin: Origin },
+    /// Another size for an appender, which has the size `old` if that is given.
+    Truncate { name: FileName, size: u64, old: Option<u64>, origin: Origin },
+    /// Another name for an appender; when `seen` is given, only if size and modification time are still these.
+    Move { name: FileName, new: NewName, seen: Option<Seen>, origin: Origin },
     /// A file and its metadata go.
-    Delete { name: FileName, now: u32 },
+    Delete { name: FileName, origin: Origin },
     /// Other metadata for a file.
-    Metadata { name: FileName, update: MetadataUpdate, now: u32 },
+    Metadata { name: FileName, update: MetadataUpdate, origin: Origin },
+}
+
+/// What stands under a name: equal values mean that it is still the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Plain(Seen),
+    /// In a pack; the sequence number of its record.
+    Packed(u64),
+    /// In a slot of a trunk file, whose header is what the name says.
+    Slot,
 }
 
 /// What tells whether a file has changed since it was looked at.
@@ -77,6 +135,10 @@ pub(crate) enum Outcome {
     At(u64),
     /// It is done, or there was nothing to do.
     Done,
+    /// The file was there already.
+    Had,
+    /// A plain file is there, behind a packed one of the same name.
+    Covered,
     /// The file has changed since it was looked at; look again.
     Changed,
 }
@@ -125,7 +187,7 @@ pub(crate) struct PackedChange {
     pub(crate) name: FileName,
     /// All of its content from now on; `None` when it goes.
     pub(crate) content: Option<Bytes>,
-    /// Letter of the binlog line.
+    /// Letter of the binlog line; NUL for none.
     pub(crate) op: char,
     /// Time of the binlog line, and of the file, Unix seconds.
     pub(crate) time: u32,
@@ -151,6 +213,7 @@ pub(crate) enum OwnedChange {
     Fill { name: FileName, file_len: u32, content: Bytes },
     FillStaged { name: FileName, file_len: u32, temp: u64 },
     Empty { name: FileName },
+    Note { name: FileName },
 }
 
 impl OwnedEntry {
@@ -177,6 +240,7 @@ impl OwnedEntry {
                 Change::FillStaged { name: bytes(name), file_len: *file_len, temp: *temp }
             }
             OwnedChange::Empty { name } => Change::Empty { name: bytes(name) },
+            OwnedChange::Note { name } => Change::Note { name: bytes(name) },
         };
         Entry { change, mtime: self.mtime, line: self.lines.as_bytes() }
     }

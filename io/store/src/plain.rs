@@ -73,7 +73,7 @@ impl Plain<'_> {
         let result = match *change {
             Change::Create { name, content } => self.create(text(name)?, content, mtime, mode),
             Change::Adopt { name, temp } => self.adopt(text(name)?, temp, mode),
-            Change::Replace { name, content } => self.replace(text(name)?, content, mode),
+            Change::Replace { name, content } => self.replace(text(name)?, content, mtime, mode),
             Change::Write { name, offset, content } => self.write(text(name)?, offset, content, mtime),
             Change::Splice { name, offset, temp } => self.splice(text(name)?, offset, temp, mtime),
             Change::Truncate { name, size } => self.truncate(text(name)?, size, mtime),
@@ -89,6 +89,7 @@ impl Plain<'_> {
             Change::FillStaged { name, file_len, temp } => File::open(temp_path(self.temp_dir, temp))
                 .and_then(|staged| trunk::fill(self, name, file_len, &SlotContent::Staged(staged), mode)),
             Change::Empty { name } => trunk::empty(self, name, mode),
+            Change::Note { .. } => Ok(()),
         };
         match result {
             // Its file was deleted or moved by a later change, or it is done already.
@@ -173,13 +174,18 @@ impl Plain<'_> {
         Ok((there == content).then_some(file))
     }
 
-    fn replace(&self, name: &str, content: &[u8], mode: Turn) -> io::Result<()> {
-        if mode == Turn::Again && self.holds(name, content)?.is_some() {
-            return Ok(());
+    fn replace(&self, name: &str, content: &[u8], mtime: u32, mode: Turn) -> io::Result<()> {
+        if mode == Turn::Again
+            && let Some(file) = self.holds(name, content)?
+        {
+            return set_mtime(&file, mtime);
         }
-        // Only metadata is replaced, one change at a time for each name, so the name is free for this.
+        // There is one change at a time for each name, so the name is free for this.
         let temp = self.temp_dir.join(format!("replace-{}", name.replace('/', "-")));
-        let written = std::fs::write(&temp, content);
+        let written = File::create(&temp).and_then(|file| {
+            file.write_all_at(content, 0)?;
+            set_mtime(&file, mtime)
+        });
         if let Err(error) = written {
             let _ = std::fs::remove_file(&temp);
             return Err(error);

@@ -77,7 +77,7 @@ fn redo(path: &Files, journal: &Replay) -> io::Result<usize> {
                 current_since.insert(from.to_vec(), index);
                 current_since.insert(to.to_vec(), index);
             }
-            Change::Write { .. } | Change::Splice { .. } | Change::Truncate { .. } => {}
+            Change::Write { .. } | Change::Splice { .. } | Change::Truncate { .. } | Change::Note { .. } => {}
         }
         Ok(())
     })?;
@@ -105,6 +105,7 @@ fn name_of<'a>(change: &Change<'a>) -> &'a [u8] {
         | Change::Fill { name, .. }
         | Change::FillStaged { name, .. }
         | Change::Empty { name }
+        | Change::Note { name }
         | Change::Move { from: name, .. } => name,
     }
 }

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::binlog::Binlog;
 use crate::journal::{Journal, JournalSettings};
-use crate::mutation::{Content, MetadataUpdate, Mutation, NewName, Outcome};
+use crate::mutation::{At, Content, MetadataUpdate, Mutation, NewName, Origin, Outcome};
 use crate::pack::{self, CompactSettings, Compactor, PackSettings, PackUsage, Packs};
 use crate::path::{Files, StorePath, Usage};
 use crate::recover::recover;
@@ -254,7 +254,7 @@ impl Store {
         Ok(&self.home(name.path_index())?.path)
     }
 
-    async fn ask(&self, path: StorePathIndex, mutation: Mutation) -> Result<Outcome, StoreError> {
+    pub(crate) async fn ask(&self, path: StorePathIndex, mutation: Mutation) -> Result<Outcome, StoreError> {
         let writer = self.home(path)?.writer.lock().clone().ok_or(StoreError::Closed)?;
         writer.ask(mutation).await
     }
@@ -268,7 +268,7 @@ impl Store {
     }
 
     /// Staged content must be on the right disk, and durable before a change that speaks of it.
-    async fn ready(&self, path: StorePathIndex, content: &Content) -> Result<(), StoreError> {
+    pub(crate) async fn ready(&self, path: StorePathIndex, content: &Content) -> Result<(), StoreError> {
         if let Content::Staged(staged) = content {
             debug_assert!(staged.is_on(&self.home(path)?.path));
             if self.durability == Durability::Disk {
@@ -291,7 +291,8 @@ impl Store {
         mtime: u32,
     ) -> Result<FileName, StoreError> {
         self.ready(path, &content).await?;
-        match self.ask(path, Mutation::Create { name, content, mtime }).await? {
+        let mutation = Mutation::Create { name, content, link_to: None, origin: Origin::Here(mtime) };
+        match self.ask(path, mutation).await? {
             Outcome::Named(name) => Ok(name),
             _ => Err(StoreError::Closed),
         }
@@ -302,7 +303,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::NotRegular`] for what is neither file nor link.
     pub async fn delete(&self, name: FileName, now: u32) -> Result<(), StoreError> {
-        self.ask(name.path_index(), Mutation::Delete { name, now }).await.map(|_| ())
+        self.ask(name.path_index(), Mutation::Delete { name, origin: Origin::Here(now) }).await.map(|_| ())
     }
 
     /// Appends to an appender file and tells where the content begins.
@@ -310,7 +311,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; the file is as it was.
     pub async fn append(&self, name: FileName, content: Content, now: u32) -> Result<u64, StoreError> {
-        self.write(name, None, content, now).await
+        self.write(name, At::End, content, Origin::Here(now)).await
     }
 
     /// Overwrites part of an appender file from `offset`, growing it when the content reaches further.
@@ -324,19 +325,19 @@ impl Store {
         content: Content,
         now: u32,
     ) -> Result<(), StoreError> {
-        self.write(name, Some(offset), content, now).await.map(|_| ())
+        self.write(name, At::Offset(offset), content, Origin::Here(now)).await.map(|_| ())
     }
 
-    async fn write(
+    pub(crate) async fn write(
         &self,
         name: FileName,
-        offset: Option<u64>,
+        at: At,
         content: Content,
-        now: u32,
+        origin: Origin,
     ) -> Result<u64, StoreError> {
         let path = name.path_index();
         self.ready(path, &content).await?;
-        match self.ask(path, Mutation::Write { name, offset, content, now }).await? {
+        match self.ask(path, Mutation::Write { name, at, content, origin }).await? {
             Outcome::At(offset) => Ok(offset),
             _ => Err(StoreError::Closed),
         }
@@ -347,7 +348,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; the file is as it was.
     pub async fn truncate(&self, name: FileName, size: u64, now: u32) -> Result<u64, StoreError> {
-        match self.ask(name.path_index(), Mutation::Truncate { name, size, now }).await? {
+        let mutation = Mutation::Truncate { name: name.clone(), size, old: None, origin: Origin::Here(now) };
+        match self.ask(name.path_index(), mutation).await? {
             Outcome::At(old) => Ok(old),
             _ => Err(StoreError::Closed),
         }
@@ -372,7 +374,8 @@ impl Store {
             let (size, crc32, make) = (stored.len, stored.crc32().await?, make.clone());
             let new = NewName::fresh(move |attempt| make(size, crc32, attempt));
             let seen = stored.seen().ok_or(StoreError::NotAppender)?;
-            let mutation = Mutation::Move { name: name.clone(), new, seen, now };
+            let origin = Origin::Here(now);
+            let mutation = Mutation::Move { name: name.clone(), new, seen: Some(seen), origin };
             match self.ask(name.path_index(), mutation).await? {
                 Outcome::Named(new) => return Ok(new),
                 _ => continue,
@@ -391,7 +394,8 @@ impl Store {
         now: u32,
         update: MetadataUpdate,
     ) -> Result<(), StoreError> {
-        self.ask(name.path_index(), Mutation::Metadata { name, update, now }).await.map(|_| ())
+        let mutation = Mutation::Metadata { name: name.clone(), update, origin: Origin::Here(now) };
+        self.ask(name.path_index(), mutation).await.map(|_| ())
     }
 
     /// The metadata of a file as stored; `None` when it has none.

@@ -10,7 +10,7 @@ use fdfs_format::{SLOT_HEADER_LEN, SlotHeader};
 use rustix::io::{ReadWriteFlags, preadv2};
 
 use crate::StoreError;
-use crate::mutation::Seen;
+use crate::mutation::{Found, Seen};
 use crate::pack::{Location, Pack, damaged};
 use crate::path::StorePath;
 use crate::plain::{is_regular, seen};
@@ -114,6 +114,15 @@ impl StoredFile {
         match self.kept {
             Kept::Plain { seen, .. } => Some(seen),
             Kept::Packed { .. } | Kept::Slot { .. } => None,
+        }
+    }
+
+    /// What this is, to be recognised by.
+    pub(crate) fn found(&self) -> Found {
+        match &self.kept {
+            Kept::Plain { seen, .. } => Found::Plain(*seen),
+            Kept::Packed { pack, location } => Found::Packed(pack.sequence(location)),
+            Kept::Slot { .. } => Found::Slot,
         }
     }
 

@@ -5,6 +5,8 @@
 //! done, and answered. Since nobody else changes files, what was checked still holds when it is done, without
 //! locks.
 
+mod received;
+
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -18,7 +20,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::binlog::Binlog;
 use crate::journal::Journal;
 use crate::mutation::{
-    Checked, Content, Job, Mutation, NewName, Outcome, OwnedChange, OwnedEntry, PackedChange, Prepared,
+    At, Checked, Content, Job, Mutation, NewName, Origin, Outcome, OwnedChange, OwnedEntry, PackedChange,
+    Prepared,
 };
 use crate::pack::{Head, New, Packs};
 use crate::path::Files;
@@ -151,7 +154,7 @@ impl State {
         let mut left = None;
         let due = (!self.commit_wait.is_zero()).then(|| Instant::now() + self.commit_wait);
         while let Some(job) = next.take() {
-            if touches(&job.mutation).is_some_and(|name| touched.contains(name)) {
+            if touches(&job.mutation).iter().flatten().any(|name| touched.contains(name.true_name())) {
                 left = Some(job);
                 break;
             }
@@ -231,7 +234,7 @@ impl State {
         for Prepared { checked, reply } in batch {
             drop(reply.send(match &committed {
                 Ok(()) => {
-                    for change in &checked.packed {
+                    for change in checked.packed.iter().filter(|change| change.op != '\0') {
                         let line = line(change.time, change.op, &change.name, format_args!(""));
                         self.binlog.append(line.as_bytes());
                     }
@@ -314,15 +317,20 @@ impl State {
     /// may leave of it.
     fn take_back(&mut self, entry: &OwnedEntry) {
         let change = match &entry.change {
-            OwnedChange::Create { name, .. } | OwnedChange::Adopt { name, .. } => {
-                OwnedChange::Delete { name: name.clone() }
-            }
             OwnedChange::Fill { name, .. } | OwnedChange::FillStaged { name, .. } => {
                 OwnedChange::Empty { name: name.clone() }
             }
-            OwnedChange::Write { name, .. }
-            | OwnedChange::Splice { name, .. }
+            OwnedChange::Create { name, .. }
+            | OwnedChange::Adopt { name, .. }
             | OwnedChange::Replace { name, .. } => {
+                let stat = self.files.plain().stat(name.true_name()).ok().flatten();
+                match stat {
+                    // What was to be replaced.
+                    Some(_) => OwnedChange::Note { name: name.clone() },
+                    None => OwnedChange::Delete { name: name.clone() },
+                }
+            }
+            OwnedChange::Write { name, .. } | OwnedChange::Splice { name, .. } => {
                 let stat = self.files.plain().stat(name.true_name()).ok().flatten();
                 match stat {
                     Some(stat) => {
@@ -334,7 +342,8 @@ impl State {
             OwnedChange::Truncate { .. }
             | OwnedChange::Delete { .. }
             | OwnedChange::Move { .. }
-            | OwnedChange::Empty { .. } => return,
+            | OwnedChange::Empty { .. }
+            | OwnedChange::Note { .. } => return,
         };
         self.regrets.push(OwnedEntry { change, mtime: 0, lines: String::new() });
     }
@@ -360,18 +369,25 @@ impl State {
 impl State {
     fn prepare(&self, mutation: Mutation, touched: &BTreeSet<String>) -> Result<Checked, StoreError> {
         match mutation {
-            Mutation::Create { name, content, mtime } => self.create(name, content, mtime, touched),
-            Mutation::Write { name, offset, content, now } => self.write(name, offset, content, now),
-            Mutation::Truncate { name, size, now } => self.truncate(name, size, now),
-            Mutation::Move { name, new, seen: before, now } => {
-                let stat = self.appender(&name)?;
-                if seen(&stat) != before {
+            Mutation::Create { name, content, link_to, origin } => {
+                let must_be_slot = matches!(name, NewName::Slot(_));
+                let name = self.unused(name, touched)?;
+                self.create(name, must_be_slot, content, link_to, origin)
+            }
+            Mutation::Copy { name, content, same, op, origin } => self.copy(name, content, same, op, origin),
+            Mutation::Uncover { name, origin } => Ok(self.uncover(name, origin)),
+            Mutation::Write { name, at, content, origin } => self.write(name, at, content, origin),
+            Mutation::Truncate { name, size, old, origin } => self.truncate(name, size, old, origin),
+            Mutation::Move { name, new, seen: before, origin } => {
+                let new = self.unused(new, touched)?;
+                let stat = self.changeable(&name, origin)?;
+                if before.is_some_and(|before| seen(&stat) != before) {
                     return Ok(Checked::nothing(Outcome::Changed));
                 }
-                self.rename(name, new, now, touched)
+                self.rename(name, new, origin)
             }
-            Mutation::Delete { name, now } => self.delete(name, now),
-            Mutation::Metadata { name, update, now } => self.metadata(name, update, now),
+            Mutation::Delete { name, origin } => self.delete(name, origin),
+            Mutation::Metadata { name, update, origin } => self.metadata(name, update, origin),
         }
     }
 
@@ -405,41 +421,35 @@ impl State {
 
     fn create(
         &self,
-        name: NewName,
+        name: FileName,
+        must_be_slot: bool,
         content: Content,
-        mtime: u32,
-        touched: &BTreeSet<String>,
+        link_to: Option<FileName>,
+        origin: Origin,
     ) -> Result<Checked, StoreError> {
-        let must_be_slot = matches!(name, NewName::Slot(_));
-        let name = self.unused(name, touched)?;
+        let (mtime, op) = (origin.time(), origin.letter(if link_to.is_some() { 'L' } else { 'C' }));
         let outcome = Outcome::Named(name.clone());
         if let Some(file_len) = self.slot_for(&name, &content)? {
-            let lines = line(mtime, 'C', &name, format_args!(""));
-            let (change, staged) = match content {
-                Content::Bytes(content) => (OwnedChange::Fill { name, file_len, content }, None),
-                Content::Staged(staged) => {
-                    (OwnedChange::FillStaged { name, file_len, temp: staged.number() }, Some(staged))
-                }
-            };
-            return Ok(Checked {
-                staged,
-                ..Checked::plain(vec![OwnedEntry { change, mtime, lines }], outcome)
-            });
+            let lines = line(mtime, op, &name, format_args!(""));
+            return Ok(in_slot(name, file_len, content, mtime, lines, outcome));
         }
         if must_be_slot {
             return Err(StoreError::Exists);
         }
         let content = match content {
-            // What will be changed later is better off in a file of its own.
+            // A record has no room for a second name.
             Content::Bytes(content)
-                if self.pack_max.is_some_and(|max| content.len() <= max) && name.kind() != Kind::Appender =>
+                if link_to.is_none() && self.packs_new(&name, content.len(), origin)? =>
             {
-                let change = PackedChange { name, content: Some(content), op: 'C', time: mtime };
+                let change = PackedChange { name, content: Some(content), op, time: mtime };
                 return Ok(Checked::packed(vec![change], outcome));
             }
             content => content,
         };
-        let lines = line(mtime, 'C', &name, format_args!(""));
+        let lines = match link_to {
+            Some(to) => link_line(origin, &name, &to),
+            None => line(mtime, op, &name, format_args!("")),
+        };
         let (change, staged) = match content {
             Content::Bytes(content) => (OwnedChange::Create { name, content }, None),
             Content::Staged(staged) => {
@@ -470,32 +480,29 @@ impl State {
         Ok(Some(file_len))
     }
 
-    fn appender(&self, name: &FileName) -> Result<rustix::fs::Stat, StoreError> {
-        if self.packs.contains(name.true_name()) {
+    /// A plain file that may be changed: for a client, that is an appender; peers have looked at that.
+    fn changeable(&self, name: &FileName, origin: Origin) -> Result<rustix::fs::Stat, StoreError> {
+        let here = matches!(origin, Origin::Here(_));
+        if here && self.packs.contains(name.true_name()) {
             return Err(StoreError::NotAppender);
         }
         let stat = self.files.plain().stat(name.true_name())?.ok_or(StoreError::NotFound)?;
         if !is_regular(&stat) {
             return Err(StoreError::NotRegular);
         }
-        if name.kind() == Kind::Appender { Ok(stat) } else { Err(StoreError::NotAppender) }
+        if here && name.kind() != Kind::Appender { Err(StoreError::NotAppender) } else { Ok(stat) }
     }
 
-    fn write(
-        &self,
-        name: FileName,
-        offset: Option<u64>,
-        content: Content,
-        now: u32,
-    ) -> Result<Checked, StoreError> {
-        let size = self.appender(&name)?.st_size.unsigned_abs();
-        if offset.is_some_and(|offset| offset > size) {
-            return Err(StoreError::Offset);
+    fn write(&self, name: FileName, at: At, content: Content, origin: Origin) -> Result<Checked, StoreError> {
+        if matches!(origin, Origin::Peer(_)) && self.packs.contains(name.true_name()) {
+            return self.write_packed(name, at, content, origin);
         }
-        let op = if offset.is_some() { 'M' } else { 'A' };
-        let offset = offset.unwrap_or(size);
+        let size = self.changeable(&name, origin)?.st_size.unsigned_abs();
+        let offset = offset_of(at, size, content.len())?;
+        let now = origin.time();
+        let op = origin.letter(if matches!(at, At::Offset(_)) { 'M' } else { 'A' });
         let outcome = Outcome::At(offset);
-        if content.len() == 0 {
+        if content.len() == 0 && matches!(origin, Origin::Here(_)) {
             return Ok(Checked::nothing(outcome));
         }
         let lines = line(now, op, &name, format_args!(" {offset} {}", content.len()));
@@ -508,31 +515,38 @@ impl State {
         Ok(Checked { staged, ..Checked::plain(vec![OwnedEntry { change, mtime: now, lines }], outcome) })
     }
 
-    fn truncate(&self, name: FileName, size: u64, now: u32) -> Result<Checked, StoreError> {
-        let old = self.appender(&name)?.st_size.unsigned_abs();
-        if old == size {
+    fn truncate(
+        &self,
+        name: FileName,
+        size: u64,
+        wanted: Option<u64>,
+        origin: Origin,
+    ) -> Result<Checked, StoreError> {
+        if matches!(origin, Origin::Peer(_)) && self.packs.contains(name.true_name()) {
+            return self.truncate_packed(name, size, wanted, origin);
+        }
+        let old = self.changeable(&name, origin)?.st_size.unsigned_abs();
+        if wanted.is_some_and(|wanted| wanted != old) {
+            return Err(StoreError::Differs);
+        }
+        if old == size && matches!(origin, Origin::Here(_)) {
             return Ok(Checked::nothing(Outcome::At(old)));
         }
-        let lines = line(now, 'T', &name, format_args!(" {old} {size}"));
+        let now = origin.time();
+        let lines = line(now, origin.letter('T'), &name, format_args!(" {old} {size}"));
         let change = OwnedChange::Truncate { name, size };
         Ok(Checked::plain(vec![OwnedEntry { change, mtime: now, lines }], Outcome::At(old)))
     }
 
-    fn rename(
-        &self,
-        name: FileName,
-        new: NewName,
-        now: u32,
-        touched: &BTreeSet<String>,
-    ) -> Result<Checked, StoreError> {
-        let new = self.unused(new, touched)?;
+    fn rename(&self, name: FileName, new: FileName, origin: Origin) -> Result<Checked, StoreError> {
+        let now = origin.time();
         if self.durability == Durability::Disk {
             // What was written under the old name must not depend on entries that speak of that name.
             self.files.plain().sync(name.true_name())?;
         }
         let (old_meta, new_meta) = (name.metadata_name(), new.metadata_name());
         let mut entries = vec![OwnedEntry {
-            lines: line(now, 'R', &new, format_args!(" {name}")),
+            lines: line(now, origin.letter('R'), &new, format_args!(" {name}")),
             change: OwnedChange::Move { from: name, to: new.clone() },
             mtime: 0,
         }];
@@ -540,18 +554,19 @@ impl State {
             if self.durability == Durability::Disk {
                 self.files.plain().sync(old_meta.true_name())?;
             }
-            let lines =
-                line(now, 'C', &new_meta, format_args!("")) + &line(now, 'D', &old_meta, format_args!(""));
+            let lines = line(now, origin.letter('C'), &new_meta, format_args!(""))
+                + &line(now, origin.letter('D'), &old_meta, format_args!(""));
             let change = OwnedChange::Move { from: old_meta, to: new_meta };
             entries.push(OwnedEntry { change, mtime: 0, lines });
         }
         Ok(Checked::plain(entries, Outcome::Named(new)))
     }
 
-    fn delete(&self, name: FileName, now: u32) -> Result<Checked, StoreError> {
+    fn delete(&self, name: FileName, origin: Origin) -> Result<Checked, StoreError> {
+        let (now, op) = (origin.time(), origin.letter('D'));
         if self.packs.contains(name.true_name()) {
             let metadata = name.metadata_name();
-            let going = |name| PackedChange { name, content: None, op: 'D', time: now };
+            let going = |name| PackedChange { name, content: None, op, time: now };
             let mut packed = vec![going(name)];
             if self.packs.contains(metadata.true_name()) {
                 packed.push(going(metadata));
@@ -560,7 +575,8 @@ impl State {
         }
         let plain = self.files.plain();
         let metadata = name.metadata_name();
-        let lines = line(now, 'D', &name, format_args!(""));
+        let mut entries = Vec::with_capacity(2);
+        let lines = line(now, op, &name, format_args!(""));
         let change = match plain.stat(name.true_name())? {
             Some(stat) if is_regular(&stat) || is_link(&stat) => OwnedChange::Delete { name },
             Some(_) => return Err(StoreError::NotRegular),
@@ -571,10 +587,9 @@ impl State {
                 OwnedChange::Empty { name }
             }
         };
-        let mut entries = Vec::with_capacity(2);
         entries.push(OwnedEntry { change, mtime: 0, lines });
         if plain.stat(metadata.true_name())?.is_some() {
-            let lines = line(now, 'D', &metadata, format_args!(""));
+            let lines = line(now, op, &metadata, format_args!(""));
             entries.push(OwnedEntry { change: OwnedChange::Delete { name: metadata }, mtime: 0, lines });
         }
         Ok(Checked::plain(entries, Outcome::Done))
@@ -584,7 +599,7 @@ impl State {
         &self,
         name: FileName,
         update: crate::mutation::MetadataUpdate,
-        now: u32,
+        origin: Origin,
     ) -> Result<Checked, StoreError> {
         let is_packed = self.packs.contains(name.true_name());
         if !is_packed {
@@ -603,6 +618,7 @@ impl State {
             (Some(_), Some(content)) => ('U', Some(content)),
             (None, Some(content)) => ('C', Some(content)),
         };
+        let (now, op) = (origin.time(), origin.letter(op));
         if is_packed {
             let change = PackedChange { name, content: new.map(Into::into), op, time: now };
             return Ok(Checked::packed(vec![change], Outcome::Done));
@@ -630,16 +646,37 @@ impl State {
     }
 }
 
-/// The file that a mutation is about, unless it is one that nobody knows yet.
-fn touches(mutation: &Mutation) -> Option<&str> {
+/// A new file in its slot.
+fn in_slot(
+    name: FileName,
+    file_len: u32,
+    content: Content,
+    mtime: u32,
+    lines: String,
+    outcome: Outcome,
+) -> Checked {
+    let (change, staged) = match content {
+        Content::Bytes(content) => (OwnedChange::Fill { name, file_len, content }, None),
+        Content::Staged(staged) => {
+            (OwnedChange::FillStaged { name, file_len, temp: staged.number() }, Some(staged))
+        }
+    };
+    Checked { staged, ..Checked::plain(vec![OwnedEntry { change, mtime, lines }], outcome) }
+}
+
+/// The files that a mutation is about, but for those that nobody knows yet. A metadata name stands for its file.
+fn touches(mutation: &Mutation) -> [Option<FileName>; 2] {
     match mutation {
-        Mutation::Create { name: NewName::Fresh(_), .. } => None,
+        Mutation::Create { name: NewName::Fresh(_), .. } => [None, None],
+        Mutation::Move { name, new: NewName::Fixed(new), .. } => [Some(file_of(name)), Some(file_of(new))],
         Mutation::Create { name: NewName::Fixed(name) | NewName::Slot(name), .. }
+        | Mutation::Copy { name, .. }
+        | Mutation::Uncover { name, .. }
         | Mutation::Write { name, .. }
         | Mutation::Truncate { name, .. }
         | Mutation::Move { name, .. }
         | Mutation::Delete { name, .. }
-        | Mutation::Metadata { name, .. } => Some(name.true_name()),
+        | Mutation::Metadata { name, .. } => [Some(file_of(name)), None],
     }
 }
 
@@ -654,6 +691,7 @@ impl OwnedEntry {
             | OwnedChange::Write { name, .. }
             | OwnedChange::Splice { name, .. }
             | OwnedChange::Truncate { name, .. }
+            | OwnedChange::Note { name }
             | OwnedChange::Delete { name }
             | OwnedChange::Fill { name, .. }
             | OwnedChange::FillStaged { name, .. }
@@ -694,6 +732,30 @@ fn company(jobs: &mut mpsc::Receiver<Job>, due: Option<Instant>) -> Option<Job> 
         }
     }
     None
+}
+
+/// Where bytes go in a file of `size` bytes.
+fn offset_of(at: At, size: u64, len: u64) -> Result<u64, StoreError> {
+    match at {
+        At::End => Ok(size),
+        At::EndAt(start) if start == size => Ok(start),
+        At::EndAt(start) if start.checked_add(len).is_some_and(|end| size >= end) => Err(StoreError::Exists),
+        At::EndAt(_) => Err(StoreError::NotFound),
+        At::Offset(offset) if offset <= size => Ok(offset),
+        At::Offset(_) => Err(StoreError::Offset),
+    }
+}
+
+/// Longest column of names in a binlog line that the original reads; a longer one would hold up its readers for ever
+/// (storage internals: holes, D5).
+const COLUMN_LEN_MAX: usize = 127;
+
+/// The line of one more name for a file; with names too long for one line, it is that of a new file, which it is here.
+fn link_line(origin: Origin, name: &FileName, to: &FileName) -> String {
+    if name.as_str().len() + 1 + to.as_str().len() > COLUMN_LEN_MAX {
+        return line(origin.time(), origin.letter('C'), name, format_args!(""));
+    }
+    line(origin.time(), origin.letter('L'), name, format_args!(" {to}"))
 }
 
 /// A binlog line (storage internals: replication log).

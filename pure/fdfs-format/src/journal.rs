@@ -176,7 +176,7 @@ pub enum Change<'a> {
         /// The number of the temporary file.
         temp: u64,
     },
-    /// A file (metadata) gets this content, whether it was there or not.
+    /// A file gets this content, whether it was there or not.
     Replace {
         /// Its name.
         name: &'a [u8],
@@ -219,6 +219,11 @@ pub enum Change<'a> {
         from: &'a [u8],
         /// The new one.
         to: &'a [u8],
+    },
+    /// A file stays as it is: there is only something to be noted of it in the binlog.
+    Note {
+        /// Its name.
+        name: &'a [u8],
     },
     /// A new file in the slot of a trunk file that its name speaks of.
     Fill {
@@ -271,6 +276,7 @@ impl<'a> Entry<'a> {
             Change::Fill { name, file_len, content } => (16, name, &[], file_len.into(), 0, content),
             Change::FillStaged { name, file_len, temp } => (17, name, &[], file_len.into(), temp, &[]),
             Change::Empty { name } => (18, name, &[], 0, 0, &[]),
+            Change::Note { name } => (9, name, &[], 0, 0, &[]),
         };
         debug_assert!(name.len() <= NAME_MAX && to.len() <= NAME_MAX && self.line.len() <= LINE_MAX);
         out.push(kind);
@@ -323,6 +329,7 @@ impl<'a> Entry<'a> {
             16 => Change::Fill { name, file_len: slot_file_len(a)?, content },
             17 => Change::FillStaged { name, file_len: slot_file_len(a)?, temp: b },
             18 => Change::Empty { name },
+            9 => Change::Note { name },
             _ => return Err(JournalFormatError::Kind),
         };
         *bytes = at.bytes;
@@ -391,6 +398,7 @@ mod tests {
             Change::Fill { name: b"00/00/s", file_len: 64 << 20, content: b"hello" },
             Change::FillStaged { name: b"00/00/t", file_len: u32::MAX, temp: 9 },
             Change::Empty { name: b"00/00/s" },
+            Change::Note { name: b"00/00/c" },
         ];
         changes.map(|change| Entry { change, mtime: 9, line: b"9 C M00/00/00/a\n" }).to_vec()
     }

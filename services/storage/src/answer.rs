@@ -8,7 +8,7 @@ use store::StoreError;
 pub(crate) fn status(error: &StoreError) -> Status {
     match error {
         StoreError::NotFound => Status::ENOENT,
-        StoreError::Exists => Status::EEXIST,
+        StoreError::Exists | StoreError::Differs => Status::EEXIST,
         StoreError::NoSuchPath | StoreError::NotAppender | StoreError::Offset => Status::EINVAL,
         StoreError::NotRegular => Status::EISDIR,
         StoreError::NoName | StoreError::Busy => Status::EBUSY,
@@ -19,6 +19,7 @@ pub(crate) fn status(error: &StoreError) -> Status {
         StoreError::BinlogStuck
         | StoreError::JournalFailed
         | StoreError::Closed
+        | StoreError::Corrupt { .. }
         | StoreError::Io(_)
         | StoreError::Unusable { .. } => {
             tracing::error!(%error, "the store failed");

@@ -147,6 +147,7 @@ fn touched(path: StorePathIndex, change: &Change<'_>) -> impl Iterator<Item = u6
         | Change::Write { name, .. }
         | Change::Splice { name, .. }
         | Change::Truncate { name, .. }
+        | Change::Note { name }
         | Change::Delete { name }
         | Change::Fill { name, .. }
         | Change::FillStaged { name, .. }

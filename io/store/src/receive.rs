@@ -1,0 +1,204 @@
+//! What other members of the group bring: changes that were made there, done here with their own time and noted in the
+//! binlog with a lower-case letter, so that they are not passed on (storage internals: receiver behaviour).
+//!
+//! Conditions on the file as it is now are checked by the writer, which makes one change of a file at a time.
+
+use fdfs_fileid::{FileName, Kind};
+
+use crate::mutation::{At, Content, Found, Mutation, NewName, Origin, Outcome};
+use crate::{Store, StoreError};
+
+/// What a whole file is a copy of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhichCopy {
+    /// A file that was made; if there is one of the same content, that stays.
+    Created,
+    /// A file that was replaced (metadata), or that this storage turned out not to have as its peer has it.
+    Updated,
+}
+
+impl WhichCopy {
+    fn op(self) -> char {
+        match self {
+            Self::Created => 'C',
+            Self::Updated => 'U',
+        }
+    }
+}
+
+/// What became of a copy. Either way the binlog has its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// It is here now.
+    Stored,
+    /// It was here already.
+    Had,
+}
+
+/// Length, bytes, and CRC-32 of the content that a name speaks of; `None` for names that say nothing of it: those of
+/// appenders, slaves, and metadata.
+pub fn named_content(name: &FileName) -> Option<(u64, u32)> {
+    if !matches!(name.kind(), Kind::Normal | Kind::Trunk) {
+        return None;
+    }
+    let stamp = name.stamp()?;
+    Some((stamp.size.size()?, stamp.crc32))
+}
+
+impl Store {
+    /// Takes a whole file, over whatever has its name.
+    ///
+    /// A created file is here already when one of this size is and, where the name speaks of the content, its checksum
+    /// is right: the file here is then read once, which is cheaper than writing it again, and a rotten one is replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] for content that is not what its name says; what was there stays.
+    pub async fn receive_copy(
+        &self,
+        name: FileName,
+        content: Content,
+        which: WhichCopy,
+        time: u32,
+    ) -> Result<Received, StoreError> {
+        let (len, crc32) = (content.len(), content.crc32());
+        if named_content(&name).is_some_and(|named| named != (len, crc32)) {
+            return Err(StoreError::Corrupt { name: name.as_str().into(), len, crc32 });
+        }
+        self.ready(name.path_index(), &content).await?;
+        let same = match which {
+            WhichCopy::Created => self.same(&name, len).await?,
+            WhichCopy::Updated => None,
+        };
+        let origin = Origin::Peer(time);
+        let copy =
+            Mutation::Copy { name: name.clone(), content: Some(content), same, op: which.op(), origin };
+        match self.ask(name.path_index(), copy).await? {
+            Outcome::Had => Ok(Received::Had),
+            Outcome::Covered => {
+                // A crash before this leaves the packed one, which is whole: the peer was not told and sends again.
+                self.ask(name.path_index(), Mutation::Uncover { name, origin }).await?;
+                Ok(Received::Stored)
+            }
+            _ => Ok(Received::Stored),
+        }
+    }
+
+    /// Notes a file that a peer has seen to be here. It is not read: whatever the answer, the peer would not send it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn receive_claim(&self, name: FileName, which: WhichCopy, time: u32) -> Result<(), StoreError> {
+        let (path, origin) = (name.path_index(), Origin::Peer(time));
+        let copy = Mutation::Copy { name, content: None, same: None, op: which.op(), origin };
+        self.ask(path, copy).await.map(drop)
+    }
+
+    /// The file of this name, if it has as many bytes and nothing speaks against it.
+    async fn same(&self, name: &FileName, len: u64) -> Result<Option<Found>, StoreError> {
+        let stored = match self.open_file(name).await {
+            Err(StoreError::NotFound | StoreError::NotRegular) => return Ok(None),
+            stored => stored?,
+        };
+        if stored.len != len {
+            return Ok(None);
+        }
+        if let Some((_, crc32)) = named_content(name) {
+            match stored.crc32().await {
+                Ok(found) if found == crc32 => {}
+                Ok(_) => {
+                    tracing::warn!(%name, "the file here was damaged, a peer's copy takes its place");
+                    return Ok(None);
+                }
+                Err(error) => {
+                    tracing::warn!(%name, %error, "the file here can't be read, a peer's copy takes its place");
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(stored.found()))
+    }
+
+    /// Takes bytes that were appended to a file which ended at `start` then.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the file reaches as far already; [`StoreError::NotFound`] when it is missing or is no
+    /// beginning of what it should be, so that the whole of it is needed; [`StoreError::NotRegular`].
+    pub async fn receive_append(
+        &self,
+        name: FileName,
+        start: u64,
+        content: Content,
+        time: u32,
+    ) -> Result<(), StoreError> {
+        self.write(name, At::EndAt(start), content, Origin::Peer(time)).await.map(drop)
+    }
+
+    /// Takes bytes that were written over part of a file.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::Offset`] when `offset` is behind the end; [`StoreError::NotRegular`].
+    pub async fn receive_modify(
+        &self,
+        name: FileName,
+        offset: u64,
+        content: Content,
+        time: u32,
+    ) -> Result<(), StoreError> {
+        self.write(name, At::Offset(offset), content, Origin::Peer(time)).await.map(drop)
+    }
+
+    /// Gives a file of `old` bytes another size.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; [`StoreError::Differs`] when it has not `old` bytes; [`StoreError::NotRegular`].
+    pub async fn receive_truncate(
+        &self,
+        name: FileName,
+        old: u64,
+        size: u64,
+        time: u32,
+    ) -> Result<(), StoreError> {
+        let path = name.path_index();
+        let truncate = Mutation::Truncate { name, size, old: Some(old), origin: Origin::Peer(time) };
+        self.ask(path, truncate).await.map(drop)
+    }
+
+    /// Deletes a file and its metadata, or a metadata file.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`]; nothing is noted.
+    pub async fn receive_delete(&self, name: FileName, time: u32) -> Result<(), StoreError> {
+        self.ask(name.path_index(), Mutation::Delete { name, origin: Origin::Peer(time) }).await.map(drop)
+    }
+
+    /// Gives a file another name on the same store path. Metadata moves along.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the new name is taken, [`StoreError::NotFound`] when there is no such file.
+    pub async fn receive_rename(&self, from: FileName, to: FileName, time: u32) -> Result<(), StoreError> {
+        let path = from.path_index();
+        if to.path_index() != path {
+            return Err(StoreError::NotFound);
+        }
+        let new = NewName::Fixed(to);
+        let rename = Mutation::Move { name: from, new, seen: None, origin: Origin::Peer(time) };
+        self.ask(path, rename).await.map(drop)
+    }
+
+    /// Makes one more name for a file, whose content has been copied for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] when the name is taken.
+    pub async fn receive_link(
+        &self,
+        link: FileName,
+        to: FileName,
+        content: Content,
+        time: u32,
+    ) -> Result<(), StoreError> {
+        let path = link.path_index();
+        self.ready(path, &content).await?;
+        let (name, origin) = (NewName::Fixed(link), Origin::Peer(time));
+        self.ask(path, Mutation::Create { name, content, link_to: Some(to), origin }).await.map(drop)
+    }
+}
