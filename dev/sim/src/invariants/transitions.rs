@@ -1,0 +1,38 @@
+//! A storage goes through the statuses in the order of its life, at every tracker, and none has it as serving before its
+//! source has sent all old files.
+
+use fdfs_proto::StorageStatus::{self, Active, Deleted, Init, IpChanged, Offline, Online, Recovery, Syncing, WaitSync};
+
+use crate::scenario::World;
+
+/// Written out here, not taken from the code under test (storage internals: status values; wire protocol: who moves a
+/// storage, and when).
+const LEGAL: [(StorageStatus, &[StorageStatus]); 9] = [
+    (Init, &[WaitSync, Online]),
+    // Reports of its source may overtake each other, and a tracker that was away hears of the end only.
+    (WaitSync, &[Syncing, Offline, Online]),
+    (Syncing, &[Offline, Online]),
+    (Offline, &[Online, Active, Recovery]),
+    (Online, &[Active, Offline, Recovery, WaitSync]),
+    (Active, &[Offline, Recovery]),
+    (Recovery, &[Online, Offline, Active]),
+    (Deleted, &[Init]),
+    (IpChanged, &[Init]),
+];
+
+pub(super) fn legal(world: &mut World) -> Result<(), String> {
+    for moved in std::mem::take(&mut world.env.history.moved) {
+        let what = format!(
+            "{} of {} went from {:?} to {:?} at tracker {}",
+            moved.id, moved.group, moved.old, moved.new, world.env.ips[moved.tracker]
+        );
+        let row = LEGAL.iter().find(|(from, _)| *from == moved.old);
+        if !row.is_some_and(|(_, to)| to.contains(&moved.new)) {
+            return Err(what);
+        }
+        if moved.new == Active && moved.copy_under_way {
+            return Err(format!("{what} before it has its old files"));
+        }
+    }
+    Ok(())
+}
