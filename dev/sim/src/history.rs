@@ -31,6 +31,8 @@ pub(crate) struct Moved {
     pub(crate) id: StorageId,
     pub(crate) old: StorageStatus,
     pub(crate) new: StorageStatus,
+    /// The tracker leads.
+    pub(crate) leads: bool,
     /// The storage has a source of old files that has not sent all of them yet.
     pub(crate) copy_under_way: bool,
 }
@@ -44,8 +46,6 @@ pub(crate) struct History {
     pub(crate) moved: Vec<Moved>,
     /// What a client downloaded, when it was not what the file's name says.
     pub(crate) wrong_downloads: Vec<String>,
-    /// Acknowledged with too few copies on disk.
-    pub(crate) too_few_copies: Vec<String>,
     /// Storages that were given a source of old files, and have not got all of them.
     pub(crate) copies_due: BTreeSet<StorageId>,
     /// Storages that have got all old files from their source.

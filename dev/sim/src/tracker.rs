@@ -20,6 +20,7 @@ use tracker_core::{
 };
 
 use crate::Fault;
+use crate::history::Moved;
 use crate::wire::{answer, parts, request};
 use crate::world::{Conn, Env, Happening, NodeId};
 
@@ -139,8 +140,9 @@ impl Tracker {
     fn noted(&mut self, env: &mut Env, note: &Note) {
         if let Note::StatusChanged { group, id, old, new } = *note {
             let copy_under_way = env.history.copies_due.contains(&id);
+            let leads = self.view().is_some_and(|view| view.trackers().leads());
             let tracker = self.me;
-            env.history.moved.push(crate::history::Moved { tracker, group, id, old, new, copy_under_way });
+            env.history.moved.push(Moved { tracker, group, id, old, new, leads, copy_under_way });
         }
         env.note(self.me, || format!("{note:?}"));
     }

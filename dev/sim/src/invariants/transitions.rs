@@ -13,12 +13,17 @@ const LEGAL: [(StorageStatus, &[StorageStatus]); 9] = [
     (WaitSync, &[Syncing, Offline, Online]),
     (Syncing, &[Offline, Online]),
     (Offline, &[Online, Active, Recovery]),
-    (Online, &[Active, Offline, Recovery, WaitSync]),
+    (Online, &[Active, Offline, Recovery]),
     (Active, &[Offline, Recovery]),
     (Recovery, &[Online, Offline, Active]),
     (Deleted, &[Init]),
     (IpChanged, &[Init]),
 ];
+
+/// A follower may be told what the leader last said, which can be an earlier stage of the copy (CHANGE_STATUS 59).
+fn told_by_leader(moved: &crate::history::Moved) -> bool {
+    !moved.leads && matches!(moved.new, WaitSync | Syncing)
+}
 
 pub(super) fn legal(world: &mut World) -> Result<(), String> {
     for moved in std::mem::take(&mut world.env.history.moved) {
@@ -27,7 +32,7 @@ pub(super) fn legal(world: &mut World) -> Result<(), String> {
             moved.id, moved.group, moved.old, moved.new, world.env.ips[moved.tracker]
         );
         let row = LEGAL.iter().find(|(from, _)| *from == moved.old);
-        if !row.is_some_and(|(_, to)| to.contains(&moved.new)) {
+        if !row.is_some_and(|(_, to)| to.contains(&moved.new)) && !told_by_leader(&moved) {
             return Err(what);
         }
         if moved.new == Active && moved.copy_under_way {
