@@ -19,15 +19,25 @@ const CONTENT_MAX: u64 = 200;
 enum Task {
     Upload(Vec<u8>),
     /// `cached`: sent to any storage that has it, as by a client that remembers where it downloaded.
-    Delete { file: FileId, cached: bool },
+    Delete {
+        file: FileId,
+        cached: bool,
+    },
     Download(FileId),
 }
 
 #[derive(Debug)]
 enum State {
-    Idle { until: u64 },
+    Idle {
+        until: u64,
+    },
     /// Asking a tracker, then a storage.
-    Busy { task: Task, conn: Conn, tracker: bool, until: u64 },
+    Busy {
+        task: Task,
+        conn: Conn,
+        tracker: bool,
+        until: u64,
+    },
 }
 
 pub(crate) struct Client {
@@ -46,8 +56,12 @@ impl Client {
     pub(crate) fn happened(&mut self, env: &mut Env, what: Happening) {
         match (what, &self.state) {
             (Happening::Connected(now), State::Busy { conn, .. }) if now == *conn => self.ask(env),
-            (Happening::Message(now, bytes), State::Busy { conn, .. }) if now == *conn => self.answered(env, &bytes),
-            (Happening::ConnectFailed(now) | Happening::Closed(now), State::Busy { conn, .. }) if now == *conn => {
+            (Happening::Message(now, bytes), State::Busy { conn, .. }) if now == *conn => {
+                self.answered(env, &bytes)
+            }
+            (Happening::ConnectFailed(now) | Happening::Closed(now), State::Busy { conn, .. })
+                if now == *conn =>
+            {
                 self.rest(env);
             }
             _ => {}
@@ -74,7 +88,8 @@ impl Client {
     fn begin(&mut self, env: &mut Env) {
         let Some(&tracker) = env.chance.pick(&self.trackers) else { return };
         let kind = env.chance.below(10);
-        let known: Vec<_> = env.history.files.iter().filter(|(_, file)| file.deletion != Deletion::Acknowledged).collect();
+        let known: Vec<_> =
+            env.history.files.iter().filter(|(_, file)| file.deletion != Deletion::Acknowledged).collect();
         let file = known.get(env.chance.below(known.len())).map(|(id, _)| (*id).clone());
         let task = match (kind, file) {
             (0..=2, Some(file)) => Task::Delete { file, cached: env.chance.one_in(3) },
@@ -94,7 +109,8 @@ impl Client {
         let bytes = match (task, tracker) {
             (Task::Upload(_), true) => request(TrackerCommand::QueryStoreOne, 0, &body),
             (Task::Delete { file, .. } | Task::Download(file), true) => {
-                query_fetch::Ask { group: file.group.into(), name: RawName::from(&file.name) }.encode(&mut body);
+                query_fetch::Ask { group: file.group.into(), name: RawName::from(&file.name) }
+                    .encode(&mut body);
                 let command = match task {
                     Task::Delete { cached: false, .. } => TrackerCommand::QueryUpdate,
                     _ => TrackerCommand::QueryFetchOne,
@@ -136,7 +152,9 @@ impl Client {
             Task::Upload(_) => query_store::Got::decode(body).map(|got| got.server),
             _ => query_fetch::Got::decode(body).map(|got| got.server),
         };
-        let Some(storage) = server.ok().and_then(|server| env.node_at(server.ip.ip()?)) else { return self.rest(env) };
+        let Some(storage) = server.ok().and_then(|server| env.node_at(server.ip.ip()?)) else {
+            return self.rest(env);
+        };
         let conn = env.connect(self.me, storage);
         self.state = State::Busy { task, conn, tracker: false, until };
     }

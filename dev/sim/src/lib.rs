@@ -58,7 +58,10 @@ impl Outcome {
         let fault = self.fault.map(|fault| format!(" --fault {fault:?}")).unwrap_or_default();
         let failure = self.failure.as_deref().unwrap_or("all invariants hold");
         let trace = self.trace.join("\n");
-        format!("{trace}\n\nseed {}: {failure}\nreplay: cargo xtask sim --seed {}{fault}", self.seed, self.seed)
+        format!(
+            "{trace}\n\nseed {}: {failure}\nreplay: cargo xtask sim --seed {}{fault}",
+            self.seed, self.seed
+        )
     }
 }
 

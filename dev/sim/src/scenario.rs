@@ -48,6 +48,8 @@ pub(crate) enum Chaos {
     Start(NodeId),
     Kill(NodeId),
     PowerCut(NodeId),
+    /// The power goes in the worst moment: soon after something was written and before it is synced.
+    CutWhenBusy(NodeId),
     Partition(NodeId, NodeId),
     Heal,
     Drop(NodeId, NodeId),
@@ -77,7 +79,9 @@ impl World {
         let tracker_count = if size.one_in(5) { 1 } else { 2 };
         let group_count = size.between(1, 2) as usize;
         let sizes: Vec<usize> = (0..group_count).map(|_| size.between(2, 3) as usize).collect();
-        let durability = *size.pick(&[Durability::Process, Durability::Disk, Durability::Disk, Durability::Copies]).unwrap_or(&Durability::Disk);
+        let durability = *size
+            .pick(&[Durability::Process, Durability::Disk, Durability::Disk, Durability::Copies])
+            .unwrap_or(&Durability::Disk);
         let client_count = size.between(1, 3) as u8;
 
         let mut ips: Vec<IpAddr> = (0..tracker_count).map(|n| IpAddr::from([10, 0, 0, n + 1])).collect();
@@ -126,7 +130,10 @@ impl World {
             let one = *env.chance.pick(&servers).unwrap_or(&0);
             let other = *env.chance.pick(&servers).unwrap_or(&0);
             let storage = *env.chance.pick(&storages).unwrap_or(&0);
-            let (begin, end) = match env.chance.below(10) {
+            let (begin, end) = match env.chance.below(11) {
+                10 if durability != Durability::Process => {
+                    (Chaos::CutWhenBusy(storage), Some(Chaos::Start(storage)))
+                }
                 0 | 1 if durability != Durability::Process => (Chaos::PowerCut(one), Some(Chaos::Start(one))),
                 0..=2 => (Chaos::Kill(one), Some(Chaos::Start(one))),
                 3..=5 if one != other => (Chaos::Partition(one, other), Some(Chaos::Heal)),
@@ -163,8 +170,21 @@ impl World {
         match chaos {
             // Only those that were to start once: chaos may hit a storage that has not joined yet.
             Chaos::Start(node) if self.env.up[node] => return,
-            Chaos::Kill(node) | Chaos::PowerCut(node) if !self.env.up[node] || peace => return,
+            Chaos::Kill(node) | Chaos::PowerCut(node) | Chaos::CutWhenBusy(node)
+                if !self.env.up[node] || peace =>
+            {
+                return;
+            }
             Chaos::Partition(..) | Chaos::Fill(_) | Chaos::Rot(_) if peace => return,
+            Chaos::CutWhenBusy(node) => {
+                let busy =
+                    self.storage(node).is_some_and(|storage| storage.disk.synced < storage.disk.log.len());
+                let (delay, next) = match busy {
+                    true => (self.env.chance.between(0, 30), Chaos::PowerCut(node)),
+                    false => (10, chaos),
+                };
+                return self.env.after(delay, Event::Chaos(next));
+            }
             _ => {}
         }
         self.env.trace.note(self.env.now, "world", || format!("{chaos:?}"));
@@ -172,6 +192,7 @@ impl World {
             Chaos::Start(node) => self.env.start(node),
             Chaos::Kill(node) => self.stop(node, false),
             Chaos::PowerCut(node) => self.stop(node, true),
+            Chaos::CutWhenBusy(_) => {}
             Chaos::Partition(one, other) => self.env.partition(one, other),
             Chaos::Heal => self.env.heal(),
             Chaos::Drop(one, other) => self.env.drop_between(one, other),
@@ -223,7 +244,9 @@ impl World {
         let safe = |name: &&fdfs_fileid::FileName| others.iter().all(|other| self.holds_whole(*other, name));
         let names: Vec<_> = running.store.names().filter(safe).cloned().collect();
         let Some(name) = self.env.chance.pick(&names) else { return };
-        let Some(place) = running.store.place(name).filter(|place| place.end <= storage.disk.synced) else { return };
+        let Some(place) = running.store.place(name).filter(|place| place.end <= storage.disk.synced) else {
+            return;
+        };
         let at = place.start + self.env.chance.below(place.len());
         if let Node::Storage(storage) = &mut self.nodes[node] {
             storage.disk.log[at] ^= 1 << self.env.chance.below(8);

@@ -15,8 +15,8 @@ use fdfs_proto::tracker::{HostBody, Request as Ask, my_ip, query_fetch, tracker_
 use fdfs_proto::{AddrWidth, Status, TrackerCommand, Version};
 use tracker_core::leader::ElectionTimes;
 use tracker_core::{
-    Action, Caller, Cluster, ClusterConfig, ConnId, Event, Mono, Naming, Note, Now, PlacementConfig, Reply, Request,
-    Saved, Section, Tables, Ticket, TrackerAnswer, TrackerAsk, TrunkLoading, View,
+    Action, Caller, Cluster, ClusterConfig, ConnId, Event, Mono, Naming, Note, Now, PlacementConfig, Reply,
+    Request, Saved, Section, Tables, Ticket, TrackerAnswer, TrackerAsk, TrunkLoading, View,
 };
 
 use crate::Fault;
@@ -114,7 +114,9 @@ impl Tracker {
             match action {
                 Action::Reply { reply, .. } => replied = Some(reply.map_err(|refusal| refusal.status())),
                 Action::Persist { section, .. } => self.save(now, section),
-                Action::AskTracker { ticket, addrs, ask, .. } => self.ask_tracker(env, ticket, addrs.first(), ask),
+                Action::AskTracker { ticket, addrs, ask, .. } => {
+                    self.ask_tracker(env, ticket, addrs.first(), ask)
+                }
                 Action::AskStorage { .. } => {}
                 Action::Note(note) => self.noted(env, &note),
             }
@@ -166,7 +168,9 @@ impl Tracker {
     }
 
     fn ask_now(&mut self, env: &mut Env, conn: Conn) {
-        let Some(asking) = self.running.as_ref().and_then(|running| running.asking.get(&conn)) else { return };
+        let Some(asking) = self.running.as_ref().and_then(|running| running.asking.get(&conn)) else {
+            return;
+        };
         let mut body = Vec::new();
         let command = match asking.ask {
             TrackerAsk::Status => TrackerCommand::TrackerStatus,
@@ -353,7 +357,8 @@ impl Tracker {
         let Some(view) = self.view() else { return vec!["not running".into()] };
         let mut out = Vec::new();
         for group in view.groups() {
-            let waiting = group.members.values().filter(|member| member.status != Active && member.status != Init);
+            let waiting =
+                group.members.values().filter(|member| member.status != Active && member.status != Init);
             out.extend(waiting.map(|member| format!("{} is {:?}", member.id, member.status)));
             let unborn = group.members.values().filter(|member| member.status == Init);
             out.extend(unborn.map(|member| format!("{} is INIT", member.id)));

@@ -44,11 +44,24 @@ pub(crate) enum Happening {
 #[derive(Debug)]
 pub(crate) enum Event {
     /// For a node, and only in this run of its process.
-    Node { node: NodeId, run: u64, what: Happening },
+    Node {
+        node: NodeId,
+        run: u64,
+        what: Happening,
+    },
     /// An end of a connection notices that it is gone.
-    Gone { conn: Conn, end: NodeId },
-    Deliver { conn: Conn, to: NodeId, bytes: Vec<u8> },
-    Established { conn: Conn },
+    Gone {
+        conn: Conn,
+        end: NodeId,
+    },
+    Deliver {
+        conn: Conn,
+        to: NodeId,
+        bytes: Vec<u8>,
+    },
+    Established {
+        conn: Conn,
+    },
     Chaos(Chaos),
 }
 
@@ -294,7 +307,8 @@ impl Env {
     }
 
     fn break_conns(&mut self, notice_ms: u64, which: impl Fn([NodeId; 2]) -> bool) {
-        let hit: Vec<_> = self.conns.iter().filter(|(_, it)| which(it.ends)).map(|(conn, it)| (*conn, it.ends)).collect();
+        let hit: Vec<_> =
+            self.conns.iter().filter(|(_, it)| which(it.ends)).map(|(conn, it)| (*conn, it.ends)).collect();
         for (conn, ends) in hit {
             if let Some(it) = self.conns.get_mut(&conn) {
                 it.broken = true;

@@ -1,7 +1,9 @@
 //! A storage goes through the statuses in the order of its life, at every tracker, and none has it as serving before its
 //! source has sent all old files.
 
-use fdfs_proto::StorageStatus::{self, Active, Deleted, Init, IpChanged, Offline, Online, Recovery, Syncing, WaitSync};
+use fdfs_proto::StorageStatus::{
+    self, Active, Deleted, Init, IpChanged, Offline, Online, Recovery, Syncing, WaitSync,
+};
 
 use crate::scenario::World;
 

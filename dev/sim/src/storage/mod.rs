@@ -278,9 +278,8 @@ impl Storage {
             let now = env.mono(me);
             let Some(running) = &mut self.running else { return };
             let version = running.membership.version();
-            let due = |link: &Link| {
-                link.seen != version || link.machine.deadline().is_some_and(|due| due.0 <= now)
-            };
+            let due =
+                |link: &Link| link.seen != version || link.machine.deadline().is_some_and(|due| due.0 <= now);
             let Some(index) = running.links.iter().position(due) else { break };
             running.links[index].seen = version;
             self.feed(env, index, Event::Wake);
@@ -299,7 +298,8 @@ impl Storage {
         }
         let Some(running) = &self.running else { return };
         let links = running.links.iter().filter_map(|link| link.machine.deadline()).map(|due| due.0).min();
-        let other = running.scrub_at.min(running.lazy_sync_at).min(running.replication.due(env.now)).max(env.now);
+        let other =
+            running.scrub_at.min(running.lazy_sync_at).min(running.replication.due(env.now)).max(env.now);
         let other = env.mono(me) + (other - env.now);
         env.wake_at(me, links.unwrap_or(other).min(other));
     }
@@ -343,7 +343,15 @@ impl Storage {
     }
 
     /// Answers once the log is on disk up to `end`; `early` does not wait for that.
-    fn answer_at(&mut self, env: &mut Env, conn: Conn, end: usize, bytes: Vec<u8>, early: bool, copy_of: Option<usize>) {
+    fn answer_at(
+        &mut self,
+        env: &mut Env,
+        conn: Conn,
+        end: usize,
+        bytes: Vec<u8>,
+        early: bool,
+        copy_of: Option<usize>,
+    ) {
         if early {
             env.send(conn, self.place.me, bytes);
         } else if let Some(running) = &mut self.running {
@@ -358,7 +366,9 @@ impl Storage {
 
     /// Looks at every byte; a damaged file is fetched from another member.
     fn scrub(&mut self, env: &mut Env) {
-        let Some(running) = self.running.as_mut().filter(|running| running.scrub_at <= env.now) else { return };
+        let Some(running) = self.running.as_mut().filter(|running| running.scrub_at <= env.now) else {
+            return;
+        };
         running.scrub_at = env.now + SCRUB_MS;
         if env.is(Fault::RotServed) {
             return;

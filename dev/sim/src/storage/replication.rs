@@ -256,7 +256,9 @@ fn advance(storage: &mut Storage, env: &mut Env, pusher: &mut Pusher, id: Storag
         pusher.report_at = 0;
         env.tell(storage.place.me, 1, crate::world::Happening::Wake);
     }
-    let behind = pusher.saved.is_none_or(|saved| mark.next >= saved.next + LINES_PER_SAVE || saved.filled != mark.filled);
+    let behind = pusher
+        .saved
+        .is_none_or(|saved| mark.next >= saved.next + LINES_PER_SAVE || saved.filled != mark.filled);
     if pusher.saved != Some(*mark) && (behind || idle) {
         pusher.saved = Some(*mark);
         storage.disk.small.insert(mark_file(id), mark.encode());
@@ -293,7 +295,9 @@ pub(super) fn connected(storage: &mut Storage, env: &mut Env, conn: Conn) {
             sync_source::AskDest { group: storage.place.group.into(), dest_id: Some(*id) }.encode(&mut body);
             return env.send(conn, me, request(TrackerCommand::SyncSrcRequest, 0, &body));
         }
-        if pusher.lanes.contains_key(&conn) && let Some(id) = id_of(env.ips[me]) {
+        if pusher.lanes.contains_key(&conn)
+            && let Some(id) = id_of(env.ips[me])
+        {
             report_server_id::Ask { id }.encode(&mut body);
             return env.send(conn, me, request(StorageCommand::ReportServerId, 0, &body));
         }
@@ -325,7 +329,9 @@ pub(super) fn answered(storage: &mut Storage, env: &mut Env, conn: Conn, status:
             pusher.asking = None;
             pusher.paused_until = env.now + PAUSE_MS;
             env.hang_up(conn, me);
-            let Some(got) = sync_source::Got::decode(body).ok().filter(|_| status == Status::OK) else { return };
+            let Some(got) = sync_source::Got::decode(body).ok().filter(|_| status == Status::OK) else {
+                return;
+            };
             let source = got.source.filter(|source| source.src_id.is_some());
             let (fills, until) = source.map_or((false, 0), |got| (got.src_id == my_id, got.until_timestamp));
             let mut mark = Mark { next: 0, fills, filled: false, until };

@@ -65,7 +65,11 @@ fn upload(storage: &mut Storage, env: &mut Env, conn: Conn, content: &[u8]) -> D
     // A planted bug: two files of one content and second would then share a name; contents here differ, so it takes
     // the whole stamp from a counter that every start begins anew.
     let reused = env.is(Fault::NameReused);
-    let naming = if reused { Naming { timestamp: running.names_given, crc32: 0, file: NewFile::Normal { size: 1 }, ..naming } } else { naming };
+    let naming = if reused {
+        Naming { timestamp: running.names_given, crc32: 0, file: NewFile::Normal { size: 1 }, ..naming }
+    } else {
+        naming
+    };
     running.names_given += 1;
     let mut names = (0..ATTEMPTS_MAX).map(|attempt| match reused {
         true => naming.name(0, [0, 0]),
@@ -117,7 +121,13 @@ fn give_out(storage: &Storage, ask: &download::Ask<'_>) -> Result<Vec<u8>, Statu
 
 /// SYNC_CREATE_FILE: what was deleted here is not taken again, since no name is given twice; the original has no
 /// memory of deletions and takes it (storage internals, hole D16).
-fn take_copy(storage: &mut Storage, env: &mut Env, conn: Conn, ask: &sync_copy::Ask<'_>, content: &[u8]) -> Done {
+fn take_copy(
+    storage: &mut Storage,
+    env: &mut Env,
+    conn: Conn,
+    ask: &sync_copy::Ask<'_>,
+    content: &[u8],
+) -> Done {
     let running = storage.running.as_mut().ok_or(Status::EAGAIN)?;
     let name = file_name(ask.name)?;
     let gone = running.store.is_gone(&name) && !env.is(Fault::LateCreateTaken);
@@ -128,7 +138,9 @@ fn take_copy(storage: &mut Storage, env: &mut Env, conn: Conn, ask: &sync_copy::
         storage.answer_at(env, conn, end, answer(Err(Status::EEXIST)), early, None);
         return Ok(None);
     }
-    if !crc_fits(&name, content) && !matches!(env.fault, Some(Fault::TornTailKept | Fault::RotServed | Fault::NameReused)) {
+    if !crc_fits(&name, content)
+        && !matches!(env.fault, Some(Fault::TornTailKept | Fault::RotServed | Fault::NameReused))
+    {
         return Err(Status::EIO);
     }
     let record =
@@ -148,8 +160,11 @@ fn take_deletion(storage: &mut Storage, env: &mut Env, conn: Conn, ask: &sync_de
     let end = match known {
         true => storage.disk.log.len(),
         false => {
-            let record =
-                Record { timestamp: ask.timestamp.into(), origin: Origin::Peer, change: Change::Delete { name } };
+            let record = Record {
+                timestamp: ask.timestamp.into(),
+                origin: Origin::Peer,
+                change: Change::Delete { name },
+            };
             running.store.write(&mut storage.disk, record, &[]).map_err(|_| Status::ENOSPC)?
         }
     };

@@ -51,7 +51,9 @@ impl Store {
         }
         let keep_torn = fault == Some(Fault::TornTailKept);
         while let Some((record, content)) = frames.last().filter(|_| !keep_torn) {
-            if !matches!(record.change, Change::Create { .. }) || is_whole(&record.change, &disk.log[content.clone()]) {
+            if !matches!(record.change, Change::Create { .. })
+                || is_whole(&record.change, &disk.log[content.clone()])
+            {
                 break;
             }
             frames.pop();
@@ -84,7 +86,8 @@ impl Store {
     /// Makes a change; safe once the log is synced up to the end that this returns.
     pub(crate) fn write(&mut self, disk: &mut Disk, record: Record, content: &[u8]) -> Result<usize, Full> {
         let line = record.encode().unwrap_or_default();
-        let lens = [(line.len() as u16).to_be_bytes().as_slice(), &(content.len() as u32).to_be_bytes()].concat();
+        let lens =
+            [(line.len() as u16).to_be_bytes().as_slice(), &(content.len() as u32).to_be_bytes()].concat();
         let crc = crc32fast::hash(&[lens.as_slice(), line.as_bytes()].concat());
         let frame = [lens.as_slice(), &crc.to_be_bytes(), line.as_bytes(), content].concat();
         disk.append(&frame)?;
@@ -121,7 +124,9 @@ impl Store {
 
     /// Puts a good copy over a damaged one.
     pub(crate) fn mend(&self, disk: &mut Disk, name: &FileName, good: &[u8]) {
-        if let Some(range) = self.files.get(name).filter(|range| range.len() == good.len() && crc_fits(name, good)) {
+        if let Some(range) =
+            self.files.get(name).filter(|range| range.len() == good.len() && crc_fits(name, good))
+        {
             disk.log[range.clone()].copy_from_slice(good);
         }
     }
