@@ -13,9 +13,10 @@ const LEGAL: [(StorageStatus, &[StorageStatus]); 9] = [
     (Init, &[WaitSync, Online]),
     // Reports of its source may overtake each other, and a tracker that was away hears of the end only.
     (WaitSync, &[Syncing, Offline, Online]),
-    (Syncing, &[Offline, Online]),
+    // Back to WAIT_SYNC: the answer to its question for a source (87) was lost, and it asked again.
+    (Syncing, &[Offline, Online, WaitSync]),
     (Offline, &[Online, Active, Recovery]),
-    (Online, &[Active, Offline, Recovery]),
+    (Online, &[Active, Offline, Recovery, WaitSync]),
     (Active, &[Offline, Recovery]),
     (Recovery, &[Online, Offline, Active]),
     (Deleted, &[Init]),

@@ -50,7 +50,11 @@ impl Store {
             frames.push((record, content));
         }
         let keep_torn = fault == Some(Fault::TornTailKept);
-        while let Some((record, content)) = frames.last().filter(|_| !keep_torn) {
+        // What was synced is whole, or rotten: that is not cut off but mended. The real store tells the two apart by what
+        // stands behind a synced batch.
+        while let Some((record, content)) =
+            frames.last().filter(|(_, content)| !keep_torn && content.end > disk.synced)
+        {
             if !matches!(record.change, Change::Create { .. })
                 || is_whole(&record.change, &disk.log[content.clone()])
             {
