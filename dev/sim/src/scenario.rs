@@ -60,7 +60,7 @@ pub(crate) enum Chaos {
 }
 
 pub(crate) enum Node {
-    Tracker(Tracker),
+    Tracker(Box<Tracker>),
     Storage(Box<Storage>),
     Client(Client),
 }
@@ -86,7 +86,8 @@ impl World {
 
         let mut ips: Vec<IpAddr> = (0..tracker_count).map(|n| IpAddr::from([10, 0, 0, n + 1])).collect();
         let trackers: Vec<NodeId> = (0..ips.len()).collect();
-        let mut nodes: Vec<Node> = trackers.iter().map(|me| Node::Tracker(Tracker::new(*me))).collect();
+        let mut nodes: Vec<Node> =
+            trackers.iter().map(|me| Node::Tracker(Box::new(Tracker::new(*me)))).collect();
         let mut groups = Vec::new();
         for (number, count) in (1..).zip(sizes) {
             let Ok(group) = GroupName::parse(format!("group{number}").as_bytes()) else { continue };

@@ -245,10 +245,10 @@ impl Storage {
             match action {
                 Action::Persist => {
                     self.record = running.membership.record().clone();
-                    if let (Some(id), Some(_)) = (id_of(env.ips[me]), self.record.source) {
-                        if !env.history.copied.contains(&id) {
-                            env.history.copies_due.insert(id);
-                        }
+                    if let (Some(id), Some(_)) = (id_of(env.ips[me]), self.record.source)
+                        && !env.history.copied.contains(&id)
+                    {
+                        env.history.copies_due.insert(id);
                     }
                 }
                 Action::Report(notice) => env.note(me, || format!("{notice:?}")),
@@ -335,9 +335,10 @@ impl Storage {
             let copied = waiting.copy_of.is_none_or(|line| alone || replication.has_copy(line));
             (lazily || waiting.end <= synced) && copied
         };
-        let (go, stay) = std::mem::take(&mut running.waiting).into_iter().partition(ready);
+        let (go, stay): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut running.waiting).into_iter().partition(ready);
         running.waiting = stay;
-        for Waiting { conn, bytes, .. } in VecDeque::from(go) {
+        for Waiting { conn, bytes, .. } in go {
             env.send(conn, self.place.me, bytes);
         }
     }
