@@ -10,6 +10,7 @@ mod fuzz;
 mod gen_docs;
 mod install;
 mod layers;
+mod sim;
 mod steps;
 mod test;
 mod text_rules;
@@ -52,6 +53,12 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
+    /// Play a whole cluster on virtual time: `sim --seed N`, `sim --help`
+    Sim {
+        /// Which seeds, and what is wrong with them
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Measure: `bench store --help`
     Bench {
         /// What to measure and how
@@ -69,6 +76,7 @@ fn main() -> ExitCode {
         Command::Fix => check::fix(&workspace),
         Command::Gen { check } => gen_docs::write(&workspace, check),
         Command::Fuzz { target, seconds } => fuzz::fuzz(&workspace, target.as_deref(), seconds),
+        Command::Sim { arguments } => sim::sim(&workspace, &arguments),
         Command::Bench { arguments } => bench::bench(&workspace, &arguments),
     });
     match done {

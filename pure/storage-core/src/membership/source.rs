@@ -216,10 +216,15 @@ impl Membership {
         self.link(tracker).is_some_and(|link| link.source_unknown)
     }
 
-    /// A tracker answered the notification about the source. Returns what to remember for
-    /// [`Membership::source_duty`].
-    pub(crate) fn source_notified(&mut self, tracker: TrackerIndex, unknown: bool) -> u32 {
-        let has_source = self.record.source.is_some() && self.copy != Copy::Complete;
+    /// What a notification that is sent now tells; [`Membership::source_duty`] is asked with it once it is answered.
+    pub(crate) fn source_epoch(&self) -> u32 {
+        self.source_epoch
+    }
+
+    /// A tracker answered the notification about the source that said `told`. While it was under way the copy may have
+    /// turned out to be complete.
+    pub(crate) fn source_notified(&mut self, tracker: TrackerIndex, told: SyncSource, unknown: bool) {
+        let has_source = told.src_id.is_some();
         if let Some(link) = self.link_mut(tracker) {
             link.source_unknown = unknown;
             link.my_status = match (link.my_status, has_source) {
@@ -232,12 +237,11 @@ impl Membership {
             link.knows_copy |= link.my_status == Some(StorageStatus::WaitSync);
         }
         self.compare_with_leader(tracker);
-        let lost = has_source && self.links.iter().all(|link| link.source_unknown);
+        let lost = has_source && !self.is_complete() && self.links.iter().all(|link| link.source_unknown);
         if lost && self.search == SourceSearch::Idle {
             self.search = SourceSearch::Rechecking(BTreeMap::new());
             self.touch();
         }
-        self.source_epoch
     }
 
     /// A tracker said what it knows; when all have, it is decided how to go on.
@@ -266,5 +270,36 @@ impl Membership {
             (None, _) => self.copy_complete(),
         }
         self.touch();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fdfs_proto::StorageId;
+    use fdfs_proto::tracker::join;
+
+    use super::super::Settings;
+    use super::*;
+
+    /// Found by the simulator: the tracker waited for ever for a copy that was complete.
+    #[test]
+    fn a_tracker_that_was_told_of_a_source_while_the_copy_turned_out_complete_is_told_that_none_is_needed() {
+        let settings =
+            Settings { group: None, port: 23000, server_id: None, local_ips: Vec::new(), tracker_count: 2 };
+        let source = StorageId::new(b"10.1.0.1");
+        let record = JoinRecord { source_settled: true, source, until: 7, ..JoinRecord::first(0) };
+        let mut membership = Membership::new(settings, record);
+        let (follower, leader) = (TrackerIndex(0), TrackerIndex(1));
+        let joined = |status| join::Got { status, src_id: None };
+
+        membership.join_answered(follower, Some(&joined(StorageStatus::WaitSync)));
+        let told = SyncSource { src_id: source, until_timestamp: 7 };
+        assert_eq!(membership.source_duty(follower, None), SourceDuty::Notify(told));
+        let epoch = membership.source_epoch();
+        membership.join_answered(leader, Some(&joined(StorageStatus::Online)));
+        membership.source_notified(follower, told, false);
+
+        let none = SyncSource { src_id: None, until_timestamp: 0 };
+        assert_eq!(membership.source_duty(follower, Some(epoch)), SourceDuty::Notify(none));
     }
 }

@@ -29,7 +29,11 @@ pub(super) enum Question {
     /// 87
     Source,
     /// 88
-    Notify(SyncSource),
+    Notify {
+        told: SyncSource,
+        /// [`Membership::source_epoch`] when it was asked.
+        epoch: u32,
+    },
     /// 71 about this storage itself, while its source is in doubt.
     MyStatus,
     /// 79, with the answer to 71.
@@ -57,7 +61,7 @@ impl Question {
             Self::IpChange => TrackerCommand::ReportIpChanged,
             Self::Join => TrackerCommand::Join,
             Self::Source => TrackerCommand::SyncDestRequest,
-            Self::Notify(_) => TrackerCommand::SyncNotify,
+            Self::Notify { .. } => TrackerCommand::SyncNotify,
             Self::KnownAs | Self::MyStatus => TrackerCommand::GetStorageStatus,
             Self::MySource(_) => TrackerCommand::SyncDestQuery,
             Self::CorrectStatus(_) => TrackerCommand::ChangeStatus,
@@ -147,7 +151,7 @@ impl TrackerLink {
             SourceDuty::Wait => Next::Wait,
             SourceDuty::Notify(source) => {
                 source.encode(body);
-                Next::Ask(Question::Notify(source))
+                Next::Ask(Question::Notify { told: source, epoch: membership.source_epoch() })
             }
             SourceDuty::Recheck if session.recheck.is_some() => {
                 Next::Ask(Question::MySource(session.recheck.take().flatten()))

@@ -37,17 +37,17 @@ impl TrackerLink {
                 let Some(reply) = reply else { return refused };
                 self.joined(now, reply, out);
             }
-            Question::Notify(_) => {
+            Question::Notify { told, epoch } => {
                 if !matches!(status, Status::OK | Status::ENOENT) {
                     return refused;
                 }
                 let in_doubt = membership.source_in_doubt();
-                let told = membership.source_notified(self.index, status == Status::ENOENT);
+                membership.source_notified(self.index, told, status == Status::ENOENT);
                 if membership.source_in_doubt() && !in_doubt {
                     out.push(Action::Report(Notice::SourceLost));
                 }
                 if let Some(session) = &mut self.session {
-                    session.notified = Some(told);
+                    session.notified = Some(epoch);
                 }
             }
             // A tracker that cannot say has nothing to say.

@@ -92,6 +92,7 @@ fn cluster(ip: IpAddr, now: Now) -> Cluster {
         addrs: vec![ip],
         version: Version::new(b"6.16.1").unwrap(),
         up_time: now.wall,
+        election: Default::default(),
     };
     Cluster::new(config, Saved::default(), now)
 }
@@ -407,7 +408,7 @@ impl Town {
             let now = self.now();
             for tracker in &mut self.trackers {
                 if tracker.cluster.deadline().0 <= self.now_ms {
-                    tracker.cluster.step(now, TrackerEvent::Wake, &mut Vec::new());
+                    tracker.cluster.step(now, TrackerEvent::Wake { chance: 0 }, &mut Vec::new());
                 }
             }
         }

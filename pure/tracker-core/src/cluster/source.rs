@@ -60,6 +60,10 @@ impl Cluster {
     }
 
     /// SYNC_SRC_REQ (86): where another storage gets its old data. A source that is gone is forgotten.
+    ///
+    /// A storage that waits to be filled and has not said by whom (it joined just now, or its source is gone) is refused
+    /// like a new one, and the asker comes again. The original says "by nobody": if the source itself asks in that
+    /// moment, it never fills the storage.
     pub(super) fn source_of(
         &mut self,
         now: Now,
@@ -72,7 +76,12 @@ impl Cluster {
         if member.status == StorageStatus::Init || is_tombstone(member.status) {
             return Err(Refusal::UnknownStorage);
         }
-        let Some(source) = member.sync_source else { return Ok(reply(None)) };
+        let Some(source) = member.sync_source else {
+            return match member.status {
+                StorageStatus::WaitSync | StorageStatus::Syncing => Err(Refusal::UnknownStorage),
+                _ => Ok(reply(None)),
+            };
+        };
         let status = group.members.get(&source.source).map(|member| member.status);
         if status.is_some_and(|status| has_data(status) || status == StorageStatus::Recovery) {
             return Ok(reply(Some(source)));

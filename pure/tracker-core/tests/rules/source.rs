@@ -115,6 +115,24 @@ fn nobody_asks_about_the_source_of_who_is_new_or_gone() {
     assert_eq!(t.client(elsewhere), Err(Refusal::UnknownGroup));
 }
 
+/// Found by the simulator: the source asked between JOIN (81) and SYNC_NOTIFY (88), heard that nobody fills the storage, and
+/// never filled it.
+#[test]
+fn who_fills_a_storage_that_claims_to_be_filled_is_not_known_until_it_says_so() {
+    for claimed in [WaitSync, Syncing] {
+        let mut t = Script::new();
+        t.serving("group1", &["10.0.0.1"]);
+        t.join_with("10.0.0.2", |ask| {
+            ask.joiner.init = false;
+            ask.joiner.status = Some(claimed);
+        });
+        assert_eq!(source_of(&mut t, "10.0.0.2"), Err(Refusal::UnknownStorage), "{claimed:?}");
+        let notice = Request::NotifySource { source: Some(id("10.0.0.1")), until: 77 };
+        t.joined_ask("10.0.0.2", notice).unwrap();
+        assert_eq!(source_of(&mut t, "10.0.0.2"), Ok(source("10.0.0.1", 77)), "{claimed:?}");
+    }
+}
+
 #[test]
 fn a_source_that_is_only_away_stays_the_source() {
     let mut t = Script::new();
@@ -135,7 +153,7 @@ fn a_deleted_source_is_forgotten_by_those_it_filled() {
     t.reports("10.0.0.1", "10.0.0.2", Syncing).unwrap();
     t.leaves("10.0.0.1");
     t.client(Request::DeleteStorage { group: group("group1"), id: id("10.0.0.1") }).unwrap();
-    assert_eq!(source_of(&mut t, "10.0.0.2"), Ok(NO_SOURCE));
+    assert_eq!(source_of(&mut t, "10.0.0.2"), Err(Refusal::UnknownStorage), "it has to find another one");
     assert_eq!(t.joined_ask("10.0.0.2", Request::OwnSource), Ok(NO_SOURCE));
 }
 

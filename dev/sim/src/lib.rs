@@ -1,0 +1,71 @@
+//! A seeded simulator: a whole cluster on virtual time, a network that breaks, disks that lose and rot.
+//!
+//! `cargo xtask sim --seed N` plays one world, `--seeds A..B` many. The seed decides everything: how many trackers,
+//! groups and storages there are, what clients do, which messages are late, what crashes when. A seed that fails prints
+//! the promise that was broken, the line that plays it again, and the last things that happened.
+//!
+//! What is real and what is not:
+//!
+//! | real machines and codecs | simulated |
+//! |---|---|
+//! | `tracker_core::Cluster`: joining, statuses, placement, elections | the shells: connections, state files, one clock for each node |
+//! | `storage_core`: `Membership`, `TrackerLink`, naming | the store: a log with an index (`storage/store.rs`) |
+//! | `fdfs_proto`: every message is its real bytes | replication: a model (`storage/replication.rs`) |
+//! | `fdfs_format`: lines of the binlog | |
+//!
+//! **What the cluster promises** stands in `invariants/`, one file for each promise. **What can be wrong** stands in
+//! [`Fault`]: bugs that can be planted (`--fault NAME`), each of which a test wants found.
+//!
+//! **Not simulated yet**: appending to files, removed storages, changed addresses, a disk lost for good, trunk files.
+//!
+//! **Begin reading** at `scenario.rs` (what a seed does), then `world.rs` (time and network), then `tracker.rs`.
+
+mod chance;
+mod client;
+mod disk;
+mod fault;
+mod history;
+mod invariants;
+mod scenario;
+mod storage;
+mod trace;
+mod tracker;
+mod wire;
+mod world;
+
+pub use fault::Fault;
+
+/// How a seed went.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// The planted bug.
+    pub fault: Option<Fault>,
+    /// The invariant that broke, and how.
+    pub failure: Option<String>,
+    /// Acknowledged uploads: a world in which nothing happens proves nothing.
+    pub uploads: u64,
+    /// Acknowledged deletions.
+    pub deletions: u64,
+    /// The last things that happened, or all.
+    pub trace: Vec<String>,
+}
+
+impl Outcome {
+    /// For people: what broke, how to see it again, and what came before.
+    pub fn report(&self) -> String {
+        let fault = self.fault.map(|fault| format!(" --fault {fault:?}")).unwrap_or_default();
+        let failure = self.failure.as_deref().unwrap_or("all invariants hold");
+        let trace = self.trace.join("\n");
+        format!(
+            "{trace}\n\nseed {}: {failure}\nreplay: cargo xtask sim --seed {}{fault}",
+            self.seed, self.seed
+        )
+    }
+}
+
+/// Plays one seed; `trace` keeps everything that happens, not only the last.
+pub fn play(seed: u64, fault: Option<Fault>, trace: bool) -> Outcome {
+    scenario::play(seed, fault, trace)
+}

@@ -1,0 +1,29 @@
+//! Every planted bug is found: an invariant that finds none proves nothing.
+
+use sim::{Fault, play};
+
+/// Seeds within which each is found.
+const SEEDS: u64 = 600;
+
+fn is_found(fault: Fault) -> bool {
+    (0..SEEDS).any(|seed| play(seed, Some(fault), false).failure.is_some())
+}
+
+#[test]
+fn every_planted_bug_is_found() {
+    let missed: Vec<Fault> = Fault::ALL.into_iter().filter(|fault| !is_found(*fault)).collect();
+    assert!(missed.is_empty(), "{missed:?} found by none of {SEEDS} seeds");
+}
+
+#[test]
+fn a_failure_says_how_to_play_it_again() {
+    let found =
+        (0..SEEDS).map(|seed| play(seed, Some(Fault::TwoLeaders), false)).find(|it| it.failure.is_some());
+    let found = found.map(|outcome| (outcome.seed, outcome.report()));
+    let (seed, report) = found.unwrap_or_default();
+    assert!(
+        report.ends_with(&format!("replay: cargo xtask sim --seed {seed} --fault TwoLeaders")),
+        "{report}"
+    );
+    assert!(report.contains("one_leader: "), "{report}");
+}

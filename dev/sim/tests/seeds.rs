@@ -1,0 +1,40 @@
+//! A thousand worlds keep their promises, and the same seed is the same world.
+
+use std::thread;
+
+use sim::{Outcome, play};
+
+const SEEDS: u64 = 1_200;
+
+/// Seeds are played on two threads.
+fn play_all(seeds: u64) -> Vec<Outcome> {
+    let half = |first: u64| (first..seeds).step_by(2).map(|seed| play(seed, None, false)).collect::<Vec<_>>();
+    thread::scope(|scope| {
+        let other = scope.spawn(|| half(1));
+        let mut all = half(0);
+        all.extend(other.join().unwrap_or_default());
+        all
+    })
+}
+
+#[test]
+fn a_thousand_clusters_keep_their_promises_whatever_fails() {
+    let outcomes = play_all(SEEDS);
+    assert_eq!(outcomes.len() as u64, SEEDS);
+    let failed: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.failure.is_some()).collect();
+    let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
+    assert!(failed.is_empty(), "{}\n\nall that failed: {seeds:?}", failed[0].report());
+    // Worlds in which nothing happens would prove nothing.
+    let (uploads, deletions) =
+        outcomes.iter().fold((0, 0), |(up, del), outcome| (up + outcome.uploads, del + outcome.deletions));
+    assert!(uploads > 20 * SEEDS && deletions > 10 * SEEDS, "{uploads} uploads, {deletions} deletions");
+}
+
+#[test]
+fn a_seed_plays_the_same_world_each_time() {
+    for seed in [3, 14, 159] {
+        let (first, again) = (play(seed, None, true), play(seed, None, true));
+        assert!(first.trace.len() > 100, "seed {seed}");
+        assert_eq!(first.trace, again.trace, "seed {seed}");
+    }
+}
