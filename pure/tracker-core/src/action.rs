@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use fdfs_fileid::GroupName;
 use fdfs_proto::tracker::{change_list, join, leader, set_trunk_server, sync_source, trunk};
-use fdfs_proto::{StorageId, StorageStatus};
+use fdfs_proto::{Host, StorageId, StorageStatus};
 
 use crate::{ConnId, Refusal, ServerAddrs, Ticket};
 
@@ -38,8 +38,33 @@ pub enum Action {
         /// What to ask.
         ask: StorageAsk,
     },
+    /// Ask another tracker something; the answer, or its absence, comes back as
+    /// [`crate::Event::TrackerAnswered`] in any case.
+    AskTracker {
+        /// To tell the answer by. These tickets are counted apart from those of storages.
+        ticket: Ticket,
+        /// Where the tracker is.
+        addrs: ServerAddrs,
+        /// Its port.
+        port: u16,
+        /// What to ask.
+        ask: TrackerAsk,
+    },
     /// Something happened that an operator may want to read.
     Note(Note),
+}
+
+/// What a tracker asks another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrackerAsk {
+    /// 64: its running figures.
+    Status,
+    /// 66: that this one shall lead.
+    Notify(Host),
+    /// 67: that this one leads.
+    Commit(Host),
+    /// 65, on the connection of the last ping to the same tracker; on a new one behind a 58 that says this.
+    Ping(leader::Join),
 }
 
 /// What a tracker asks a storage.
@@ -130,6 +155,8 @@ pub enum Note {
         /// Whether it is this tracker.
         me: bool,
     },
+    /// The state of another tracker is in force instead of this one's, the changelog included.
+    StateTaken,
     /// A tracker was learnt from a storage.
     TrackerLearnt {
         /// Its addresses.

@@ -7,6 +7,7 @@ mod peers;
 mod report;
 mod save;
 mod source;
+mod takeover;
 mod trunk;
 mod trunk_server;
 
@@ -17,13 +18,14 @@ use fdfs_fileid::GroupName;
 use fdfs_proto::{StorageId, StorageStatus};
 
 use crate::changelog::Changelog;
-use crate::leader::Trackers;
+use crate::leader::{self, Election, Trackers};
 use crate::status::{self, Cause};
 use crate::{
     Action, Caller, ClusterConfig, ConnId, Event, Group, Member, Mono, Note, Now, Refusal, Request, Section,
     Turn, View,
 };
 use save::SaveTimes;
+pub use takeover::StateWanted;
 use trunk_server::Choice;
 
 /// A tracker's knowledge of its cluster, and every decision made from it.
@@ -39,7 +41,7 @@ pub struct Cluster {
     group_numbers: usize,
     /// The number of the group that is tried first for the next upload that names none.
     group_turn: Turn,
-    trackers: Trackers,
+    election: Election,
     changelog: Changelog,
     sessions: BTreeMap<ConnId, Session>,
     sys_files: Option<SysFilesHold>,
@@ -52,6 +54,8 @@ pub struct Cluster {
     started: Mono,
     /// Unix seconds of the last sign of life of the run before this one.
     last_check: Option<i64>,
+    /// The state of other trackers was looked for, or need not be.
+    state_sought: bool,
     silence_check_at: Mono,
     save: SaveTimes,
     view: Option<Arc<View>>,
@@ -86,7 +90,14 @@ struct SysFilesHold {
 impl Cluster {
     /// A tracker that starts at `now` with the state it saved, or with none.
     pub fn new(config: ClusterConfig, saved: Saved, now: Now) -> Self {
-        let trackers = Trackers::new(config.addrs.iter().copied(), config.port);
+        let election = Election::new(
+            config.addrs.iter().copied(),
+            config.port,
+            config.version,
+            (config.up_time, saved.last_check),
+            config.election,
+            now,
+        );
         let mut group_numbers = 0;
         let numbered = saved.groups.into_iter().map(|group| {
             group_numbers += 1;
@@ -99,15 +110,17 @@ impl Cluster {
             groups,
             group_numbers,
             group_turn: Turn::default(),
-            trackers,
+            election,
             changelog: Changelog::new(saved.changelog),
             sessions: BTreeMap::new(),
             sys_files: None,
-            trunk_changes: 0,
+            // Not 0, what followers have seen: those of the last run count, too.
+            trunk_changes: 1,
             choices: BTreeMap::new(),
             tickets: 0,
             started: now.mono,
             last_check: saved.last_check,
+            state_sought: false,
             save: SaveTimes::new(now),
             view: None,
         }
@@ -119,14 +132,16 @@ impl Cluster {
             Event::Request { from, ask } => self.request(now, from, ask, out),
             Event::Closed { conn } => self.closed(now, conn, out),
             Event::StorageAnswered { ticket, answer } => self.storage_answered(now, ticket, answer, out),
-            Event::Wake => self.wake(now, out),
+            Event::TrackerAnswered { ticket, answer } => self.tracker_answered(now, ticket, &answer, out),
+            Event::StateSought { found } => self.state_sought(now, found, out),
+            Event::Wake { chance } => self.wake(now, chance, out),
         }
     }
 
     /// When to send [`Event::Wake`], unless something else happens before.
     pub fn deadline(&self) -> Mono {
         let sys_files = self.sys_files.map(|hold| hold.until);
-        [Some(self.silence_check_at), sys_files, Some(self.save.deadline())]
+        [Some(self.silence_check_at), sys_files, Some(self.save.deadline()), Some(self.election.deadline())]
             .into_iter()
             .flatten()
             .min()
@@ -136,7 +151,7 @@ impl Cluster {
     /// The state as of now, for questions that change nothing but turns. Cheap: shared with this machine until it
     /// changes.
     pub fn view(&mut self) -> Arc<View> {
-        let (config, groups, trackers) = (&self.config, &self.groups, &self.trackers);
+        let (config, groups, trackers) = (&self.config, &self.groups, self.election.trackers());
         let group_turn = &self.group_turn;
         let view = self.view.get_or_insert_with(|| {
             Arc::new(View {
@@ -215,7 +230,8 @@ impl Cluster {
         self.set_status(now, group, id, next, out);
     }
 
-    fn wake(&mut self, now: Now, out: &mut Vec<Action>) {
+    fn wake(&mut self, now: Now, chance: u32, out: &mut Vec<Action>) {
+        self.elect(now, leader::Event::Wake { chance }, out);
         if self.sys_files.is_some_and(|hold| hold.until <= now.mono) {
             self.sys_files = None;
         }
@@ -251,6 +267,10 @@ impl Cluster {
     fn changing(&mut self) -> &mut BTreeMap<GroupName, Arc<Group>> {
         self.view = None;
         &mut self.groups
+    }
+
+    fn trackers(&self) -> &Trackers {
+        self.election.trackers()
     }
 
     fn group(&self, name: GroupName) -> Result<&Group, Refusal> {

@@ -7,6 +7,8 @@ use fdfs_conf::StorageIds;
 use fdfs_conf::tracker::{PlacementConf, StoreServer};
 use fdfs_proto::Version;
 
+use crate::leader::ElectionTimes;
+
 /// Settings of a [`crate::Cluster`]; they do not change while it lives.
 #[derive(Debug, Clone)]
 pub struct ClusterConfig {
@@ -26,6 +28,8 @@ pub struct ClusterConfig {
     pub version: Version,
     /// Unix seconds of this start.
     pub up_time: i64,
+    /// How long everything around an election takes.
+    pub election: ElectionTimes,
 }
 
 /// What a storage does before it allocates trunk space, which makes it slow to answer.

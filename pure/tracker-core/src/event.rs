@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 
+use crate::Saved;
 use fdfs_fileid::GroupName;
 use fdfs_proto::tracker::disk_usage::PathSpace;
 use fdfs_proto::tracker::join;
-use fdfs_proto::tracker::leader::Connections;
+use fdfs_proto::tracker::leader::{Connections, Pong};
 use fdfs_proto::tracker::sync_report::Synced;
-use fdfs_proto::{Brief, StatBlock, StorageId, StorageStatus, Version};
+use fdfs_proto::tracker::tracker_status;
+use fdfs_proto::{Brief, StatBlock, Status, StorageId, StorageStatus, Version};
 
 /// A connection, numbered by the server. Numbers are not used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,8 +53,40 @@ pub enum Event<'a> {
         /// The number it answered with, 0 where the answer is empty; none when it refused or was silent.
         answer: Option<u64>,
     },
+    /// Another tracker answered what [`crate::Action::AskTracker`] asked, or did not in good time.
+    TrackerAnswered {
+        /// Which question.
+        ticket: Ticket,
+        /// What it said.
+        answer: TrackerAnswer,
+    },
+    /// The state of other trackers was looked for, as [`crate::Cluster::state_wanted`] said.
+    StateSought {
+        /// The state to take over; none when there is no better one.
+        found: Option<Box<Saved>>,
+    },
     /// The time announced by [`crate::Cluster::deadline`] has come.
-    Wake,
+    Wake {
+        /// Uniformly random.
+        chance: u32,
+    },
+}
+
+/// What came of asking another tracker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrackerAnswer {
+    /// To [`crate::TrackerAsk::Status`].
+    Status(tracker_status::Got),
+    /// To [`crate::TrackerAsk::Notify`] and [`crate::TrackerAsk::Commit`].
+    Done,
+    /// To [`crate::TrackerAsk::Ping`].
+    Pong(Pong),
+    /// A status that is not 0.
+    Refused(Status),
+    /// Its machine says that nothing listens there.
+    NotRunning,
+    /// It cannot be reached, is silent, or does not make sense.
+    Silent,
 }
 
 /// What may be asked of a tracker and is answered by a step. Questions that change nothing but turns go to

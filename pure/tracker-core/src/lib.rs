@@ -41,11 +41,11 @@ mod time;
 mod turn;
 mod view;
 
-pub use action::{Action, Note, Reply, Section, StorageAsk};
+pub use action::{Action, Note, Reply, Section, StorageAsk, TrackerAsk};
 pub use address::ServerAddrs;
-pub use cluster::{Cluster, Saved};
+pub use cluster::{Cluster, Saved, StateWanted};
 pub use config::{ClusterConfig, Naming, PlacementConfig, TrunkLoading};
-pub use event::{Caller, ConnId, Event, Request, Ticket};
+pub use event::{Caller, ConnId, Event, Request, Ticket, TrackerAnswer};
 pub use group::{Group, GroupPort};
 pub use ids::{Identity, id_of_addr};
 pub use member::{Member, PathSpace, SyncSource};

@@ -43,5 +43,9 @@ pub const RUNNING_STEP_S: i64 = 300;
 /// How often the time of the last check is noted in `.tracker_status`, milliseconds.
 pub const STATUS_EVERY_MS: u64 = 300_000;
 
+/// Seconds without a tracker after which it looks for a better one's state when it is back (wire protocol: system
+/// file transfer).
+pub const AWAY_LONG_S: i64 = 600;
+
 /// Administrators that may wait for one choice of a trunk server.
 pub const TRUNK_WAITERS_MAX: usize = 16;

@@ -16,8 +16,7 @@ use fdfs_proto::tracker::{
 use fdfs_proto::{Brief, Host, HostText, IpText, StorageId};
 
 use crate::group::GroupPort;
-use crate::leader::{PING_FRESH_MS, Tracker, Trackers};
-use crate::limits::RUNNING_STEP_S;
+use crate::leader::{ElectionTimes, PING_FRESH_MS, RunningFigures, Tracker, Trackers};
 use crate::placement::leaves_room;
 use crate::{ClusterConfig, Group, Member, Now, PathSpace, Refusal, Turn};
 
@@ -57,6 +56,11 @@ impl View {
     /// A group.
     pub fn group(&self, name: GroupName) -> Result<&Group, Refusal> {
         self.groups.get(&name).map(Arc::as_ref).ok_or(Refusal::UnknownGroup)
+    }
+
+    /// How long everything around an election takes.
+    pub fn election_times(&self) -> ElectionTimes {
+        self.config.election
     }
 
     /// The trackers.
@@ -224,13 +228,8 @@ impl View {
         if self.groups.is_empty() {
             return Err(Refusal::NoGroups);
         }
-        let rounded = |seconds: i64| seconds - seconds.rem_euclid(RUNNING_STEP_S);
-        let up_time = self.config.up_time;
-        Ok(tracker_status::Got {
-            is_leader: self.trackers.leads(),
-            running_time: rounded(now.wall.saturating_sub(up_time)),
-            restart_interval: self.last_check.map_or(0, |last| rounded(up_time.saturating_sub(last))),
-        })
+        let figures = RunningFigures::new(now, self.config.up_time, self.last_check, self.trackers.leads());
+        Ok(figures.into())
     }
 
     /// STORAGE_CLUSTER_STAT (97).

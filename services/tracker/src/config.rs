@@ -10,6 +10,7 @@ use fdfs_conf::{StorageIds, TrackerConf};
 use fdfs_proto::limits::TRACKER_BODY_MAX;
 use fdfs_proto::tracker::parameters::{self, Parameters};
 use fdfs_proto::{AddrWidth, HEADER_LEN, Version};
+use tracker_core::leader::ElectionTimes;
 use tracker_core::{ClusterConfig, Naming, PlacementConfig, TrunkLoading};
 
 /// What handlers answer from without asking the machine.
@@ -51,6 +52,7 @@ pub(crate) fn cluster(
     ids: Option<Arc<StorageIds>>,
     addresses: &[SocketAddr],
     up_time: i64,
+    election: ElectionTimes,
 ) -> ClusterConfig {
     let naming = match ids {
         None => Naming::ByAddress,
@@ -77,6 +79,7 @@ pub(crate) fn cluster(
         addrs: addresses.iter().map(SocketAddr::ip).collect(),
         version: Version::new(fdfs_proto::PROTOCOL_VERSION.as_bytes()).unwrap_or_default(),
         up_time,
+        election,
     }
 }
 

@@ -8,19 +8,23 @@
 //! **Never knows**: how storages are chosen or when they count as gone. That is tracker-core's.
 //!
 //! **Begin reading** at `run.rs` (start and stop), then `connection.rs` (the life of a connection),
-//! `handler/mod.rs` (every command), `shell.rs` (a step and its effects), `persist.rs` (what is saved when).
+//! `handler/mod.rs` (every command), `shell.rs` (a step and its effects), `link.rs` (other trackers),
+//! `seek.rs` (their state), `persist.rs` (what is saved when).
 
 mod ask_storage;
 mod clock;
 mod config;
 mod connection;
 mod handler;
+mod link;
 mod names;
 mod persist;
 mod run;
+mod seek;
 mod shell;
 mod state;
 mod sys_files;
 
-pub use run::{Running, StartError, start};
+pub use run::{Running, StartError, start, start_with};
 pub use state::StateError;
+pub use tracker_core::leader::ElectionTimes;

@@ -120,6 +120,9 @@ impl Saver {
         let (sections, round) = self.shell.unsaved.take();
         let mut failed = BTreeSet::new();
         for section in sections {
+            if section == Section::Changelog && self.shell.take_changelog_replaced() {
+                self.changelog_saved = 0;
+            }
             let Some(write) = self.encode(section) else { continue };
             if !self.write(write).await {
                 failed.insert(section);

@@ -11,12 +11,14 @@ use fdfs_conf::{ConfError, TrackerConf};
 use net::{ConnLimits, Listener, Stop, StopSource, Workers};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
+use tracker_core::leader::ElectionTimes;
 use tracker_core::{Cluster, Saved};
 
 use crate::ask_storage::Patience;
 use crate::clock::Clock;
 use crate::config::{self, Answers};
 use crate::connection;
+use crate::link::Reach;
 use crate::names;
 use crate::persist::Saver;
 use crate::shell::Shell;
@@ -30,6 +32,9 @@ const FILE_THREADS: usize = 2;
 
 /// How long tasks may take to end once all connections are closed.
 const STOP_WAIT: Duration = Duration::from_secs(10);
+
+/// Longest wait for another tracker to connect, and to answer: the cluster is without leader meanwhile.
+const TRACKER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a tracker did not start.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +100,14 @@ impl Running {
 /// # Errors
 /// [`StartError`]; nothing is left running.
 pub fn start(conf: &TrackerConf) -> Result<Running, StartError> {
+    start_with(conf, ElectionTimes::default())
+}
+
+/// As [`start`], with an election in other times than the original's.
+///
+/// # Errors
+/// [`StartError`]; nothing is left running.
+pub fn start_with(conf: &TrackerConf, election: ElectionTimes) -> Result<Running, StartError> {
     let data = conf.base_path.join("data");
     std::fs::create_dir_all(&data).map_err(|error| StartError::BasePath { path: data.clone(), error })?;
     let mut resolved = conf.clone();
@@ -110,13 +123,18 @@ pub fn start(conf: &TrackerConf) -> Result<Running, StartError> {
 
     let clock = Clock::start();
     let now = clock.now();
-    let cluster_config = config::cluster(conf, ids.clone(), &addresses, now.wall);
+    let cluster_config = config::cluster(conf, ids.clone(), &addresses, now.wall, election);
     let saved = Saved::from_tables(tables, &cluster_config.naming).map_err(StateError::from)?;
     let changelog_saved = saved.changelog.len() as u64;
     let groups = saved.groups.len();
     let cluster = Cluster::new(cluster_config, saved, now);
     let patience = Patience { connect: conf.network.connect_timeout, answer: conf.network.network_timeout };
-    let shell = Arc::new(Shell::new(cluster, clock, Answers::new(conf, ids), patience));
+    let reach = Reach {
+        own: addresses.iter().map(SocketAddr::ip).collect(),
+        connect: patience.connect.min(TRACKER_PATIENCE),
+        answer: patience.answer.min(TRACKER_PATIENCE),
+    };
+    let shell = Arc::new(Shell::new(cluster, clock, Answers::new(conf, ids), patience, reach));
     drop(inside);
 
     let (stop, stopping) = StopSource::new();

@@ -2,24 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use fdfs_proto::tracker::leader::Connections;
 use net::{ConnCounters, Stop};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
-use tokio::time::{Duration, MissedTickBehavior, interval};
-use tracker_core::{Action, Caller, Cluster, ConnId, Event, Note, Refusal, Reply, Request, View};
+use tokio::time::{Duration, sleep};
+use tracker_core::{
+    Action, Caller, Cluster, ConnId, Event, Naming, Note, Refusal, Reply, Request, StateWanted, View,
+};
 
 use crate::ask_storage::{self, Patience};
 use crate::clock::Clock;
 use crate::config::Answers;
+use crate::link::{LeaderLink, Reach};
 use crate::persist::Unsaved;
+use crate::seek::Seek;
 use crate::sys_files::SysFiles;
 
-/// How often the machine's deadline is looked at.
+/// Longest and shortest pause before the machine's deadline is looked at again: a step may have brought it forward.
 const TICK: Duration = Duration::from_secs(1);
+const TICK_MIN: Duration = Duration::from_millis(5);
 
 type Answer = Result<Reply, Refusal>;
 
@@ -30,7 +35,12 @@ pub(crate) struct Shell {
     pub(crate) unsaved: Unsaved,
     pub(crate) sys_files: SysFiles,
     pub(crate) counters: Arc<ConnCounters>,
+    pub(crate) reach: Arc<Reach>,
+    pub(crate) seek: Seek,
+    leader_link: Arc<LeaderLink>,
     patience: Patience,
+    /// The changelog is another one, and has to be written from its beginning.
+    changelog_replaced: AtomicBool,
     machine: Mutex<Machine>,
     /// The state after the last step: questions that change nothing but turns are answered from it, whoever holds the
     /// machine.
@@ -54,7 +64,13 @@ struct Outcome {
 }
 
 impl Shell {
-    pub(crate) fn new(mut cluster: Cluster, clock: Clock, answers: Answers, patience: Patience) -> Self {
+    pub(crate) fn new(
+        mut cluster: Cluster,
+        clock: Clock,
+        answers: Answers,
+        patience: Patience,
+        reach: Reach,
+    ) -> Self {
         let view = ArcSwap::new(cluster.view());
         Self {
             clock,
@@ -62,7 +78,11 @@ impl Shell {
             unsaved: Unsaved::default(),
             sys_files: SysFiles::default(),
             counters: Arc::default(),
+            reach: Arc::new(reach),
+            seek: Seek::default(),
+            leader_link: Arc::default(),
             patience,
+            changelog_replaced: AtomicBool::new(false),
             view,
             machine: Mutex::new(Machine { cluster, pending: BTreeMap::new(), actions: Vec::new() }),
             conns: AtomicU64::new(0),
@@ -113,6 +133,31 @@ impl Shell {
         usize::try_from(from).ok().and_then(|from| text.get(from..)).unwrap_or_default().to_vec()
     }
 
+    /// Whether the changelog is another one than at the last call.
+    pub(crate) fn take_changelog_replaced(&self) -> bool {
+        self.changelog_replaced.swap(false, Ordering::AcqRel)
+    }
+
+    /// What other trackers' state is good for, while that is to be decided.
+    pub(crate) fn state_wanted(&self) -> Option<StateWanted> {
+        self.machine.lock().cluster.state_wanted(self.clock.now())
+    }
+
+    /// How storages are named.
+    pub(crate) fn naming(&self) -> Naming {
+        self.machine.lock().cluster.config().naming.clone()
+    }
+
+    /// The port this tracker listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.machine.lock().cluster.config().port
+    }
+
+    /// Tells the machine of something that nobody waits for.
+    pub(crate) fn happened(self: &Arc<Self>, event: Event<'_>) {
+        self.step(event, None, |_| {});
+    }
+
     /// Connection counts as trackers show them.
     pub(crate) fn connections(&self) -> Connections {
         let (current_count, max_count) = (self.counters.current(), self.counters.max());
@@ -121,16 +166,16 @@ impl Shell {
 
     /// Wakes the machine whenever it asked for that, until the server stops.
     pub(crate) async fn keep_time(self: Arc<Self>, mut stop: Stop) {
-        let mut ticks = interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let tick = TICK.min(Duration::from_millis(self.view().election_times().ping_ms));
         loop {
+            let deadline = self.machine.lock().cluster.deadline();
+            let left = Duration::from_millis(deadline.since_ms(self.clock.now().mono));
             tokio::select! {
-                _ = ticks.tick() => {}
+                () = sleep(left.min(tick).max(TICK_MIN)) => {}
                 () = stop.wait() => return,
             }
-            let due = self.machine.lock().cluster.deadline() <= self.clock.now().mono;
-            if due {
-                self.step(Event::Wake, None, |_| {});
+            if deadline <= self.clock.now().mono {
+                self.step(Event::Wake { chance: rand::random() }, None, |_| {});
             }
         }
     }
@@ -193,7 +238,22 @@ impl Shell {
                     shell.step(Event::StorageAnswered { ticket, answer }, None, |_| {});
                 });
             }
-            Action::Note(note) => log(&note),
+            Action::AskTracker { ticket, addrs, port, ask } => {
+                let shell = Arc::clone(self);
+                tokio::spawn(async move {
+                    let connections = shell.connections();
+                    let answer = shell.leader_link.ask((addrs, port), ask, connections, &shell.reach).await;
+                    shell.step(Event::TrackerAnswered { ticket, answer }, None, |_| {});
+                });
+            }
+            Action::Note(note) => {
+                match note {
+                    Note::LeaderChanged { .. } => self.leader_link.close(),
+                    Note::StateTaken => self.changelog_replaced.store(true, Ordering::Release),
+                    _ => {}
+                }
+                log(&note);
+            }
             // All replies were taken out before.
             Action::Reply { .. } => {}
         }
@@ -216,6 +276,7 @@ fn log(note: &Note) {
         Note::LeaderChanged { leader: Some((addr, port)), me } => {
             tracing::info!(%addr, port, me, "tracker leader");
         }
+        Note::StateTaken => tracing::info!("the state of another tracker is in force"),
         Note::LeaderChanged { leader: None, .. } => tracing::info!("no tracker leader"),
         Note::TrackerLearnt { addrs, port } => tracing::info!(addr = %addrs.first(), port, "tracker learnt"),
         Note::TrunkServerChanged { group, id } => {

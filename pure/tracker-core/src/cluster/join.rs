@@ -73,8 +73,7 @@ impl Cluster {
         ask: &join::Ask,
         out: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
-        let reached = [Some(from.local), ask.joiner.tracker_ip.ip()];
-        let learnt = self.trackers.learn(reached.into_iter().flatten(), &ask.trackers)?;
+        let learnt = self.election.learn(now, [from.local], ask.joiner.tracker_ip.ip(), &ask.trackers)?;
         for (addrs, port) in &learnt.added {
             out.push(Action::Note(Note::TrackerLearnt { addrs: *addrs, port: *port }));
         }

@@ -32,7 +32,7 @@ impl Cluster {
         out: &mut Vec<Action>,
     ) -> Result<Reply, Refusal> {
         let (group, _) = self.joined(from)?;
-        if self.trackers.leads() {
+        if self.trackers().leads() {
             return Ok(Reply::Done);
         }
         for brief in briefs {

@@ -124,16 +124,16 @@ impl Cluster {
     /// The change list for the storage that joined on a connection: what differs from what it was last told
     /// (wire protocol: the change list). Only a leader tells anything.
     fn changes_for(&mut self, from: Caller) -> Result<Reply, Refusal> {
-        if !self.trackers.leads() {
+        if !self.trackers().leads() {
             return Ok(Reply::Changes(change_list::Got::default()));
         }
         let (name, id) = self.joined(from)?;
         let use_trunk = self.config.placement.use_trunk;
-        let leader_changes = self.trackers.changes();
+        let leader_changes = self.trackers().changes();
         let leader = match self.sessions.get_mut(&from.conn) {
             Some(Session::Storage { leader_changes_seen, .. }) if *leader_changes_seen != leader_changes => {
                 *leader_changes_seen = leader_changes;
-                Some(self.trackers.leader_brief(from.peer))
+                Some(self.trackers().leader_brief(from.peer))
             }
             _ => None,
         };

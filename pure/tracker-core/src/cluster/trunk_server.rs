@@ -90,7 +90,7 @@ impl Cluster {
         if !self.config.placement.use_trunk {
             return Err(Refusal::SwitchedOff);
         }
-        if !self.trackers.leads() {
+        if !self.trackers().leads() {
             return Err(Refusal::NotLeader);
         }
         let group = self.group(name)?;
@@ -114,7 +114,7 @@ impl Cluster {
 
     /// Looks for a trunk server in every group that has none.
     pub(super) fn seek_trunk_servers(&mut self, now: Now, out: &mut Vec<Action>) {
-        if !self.config.placement.use_trunk || !self.trackers.leads() {
+        if !self.config.placement.use_trunk || !self.trackers().leads() {
             return;
         }
         let lacking: Vec<GroupName> = self
@@ -184,7 +184,7 @@ impl Cluster {
             return;
         };
         let Some(mut choice) = self.choices.remove(&name) else { return };
-        if !self.trackers.leads() {
+        if !self.trackers().leads() {
             return refuse(out, choice.waiting, Refusal::NotLeader);
         }
         match &mut choice.stage {

@@ -83,11 +83,12 @@ fn a_follower_tells_nothing() {
 }
 
 #[test]
-fn a_tracker_that_is_no_longer_alone_tells_its_storages_when_it_leads_again() {
+fn a_tracker_that_stepped_down_tells_its_storages_when_it_leads_again() {
     let mut t = Script::new();
     t.serving("group1", &["10.0.0.1"]);
     t.beat("10.0.0.1");
     t.join_with("10.0.0.2", |ask| ask.trackers.push(Host::new(ip("10.0.0.253"), PORT)));
+    t.client(Request::ReselectLeader).unwrap();
     assert_eq!(t.beat("10.0.0.1"), Got::default());
     let me = (ip("10.0.0.254"), PORT);
     t.client(Request::NotifyLeader { addr: me.0, port: me.1 }).unwrap();

@@ -4,13 +4,16 @@
 
 mod admin;
 mod changes;
+mod election;
 mod join;
 mod life_cycle;
+mod network;
 mod placement;
 mod promises;
 mod routing;
 mod snapshot;
 mod source;
+mod takeover;
 mod testing;
 mod trackers;
 mod trunk_server;

@@ -16,6 +16,7 @@ use fdfs_proto::tracker::disk_usage::PathSpace;
 use fdfs_proto::tracker::sync_report::Synced;
 use fdfs_proto::tracker::{change_list, join};
 use fdfs_proto::{Brief, Host, IpText, StatBlock, StorageId, StorageStatus, Version};
+use tracker_core::leader::ElectionTimes;
 use tracker_core::{
     Action, Caller, Cluster, ClusterConfig, ConnId, Event, Group, Member, Mono, Naming, Note, Now,
     PlacementConfig, Refusal, Reply, Request, Saved, Section, Ticket, TrunkLoading, View,
@@ -84,6 +85,7 @@ pub(crate) fn config() -> ClusterConfig {
         addrs: vec![ip(TRACKER)],
         version: Version::new(b"0.1.0").unwrap(),
         up_time: START,
+        election: ElectionTimes::default(),
     }
 }
 
@@ -148,7 +150,7 @@ impl Script {
     }
 
     pub(crate) fn wake(&mut self) -> &mut Self {
-        self.cluster.step(self.now, Event::Wake, &mut self.actions);
+        self.cluster.step(self.now, Event::Wake { chance: 0 }, &mut self.actions);
         self
     }
 

@@ -296,7 +296,7 @@ fn only_the_trunk_server_reports_trunk_files() {
 }
 
 #[test]
-fn followers_learn_trunk_servers_with_the_ping_after_a_change() {
+fn followers_learn_trunk_servers_with_their_first_ping_and_the_one_after_a_change() {
     let mut t = with_trunk();
     t.join_with("10.0.0.1", |ask| ask.trackers.push(Host::new(ip("10.0.0.253"), PORT)));
     t.client(Request::NotifyLeader { addr: ip("10.0.0.254"), port: PORT }).unwrap();
@@ -305,6 +305,8 @@ fn followers_learn_trunk_servers_with_the_ping_after_a_change() {
     let version = Version::new(b"6.16.1").unwrap();
     t.ask(conn, "10.0.0.253", Request::JoinLeader { up_time: 1, version, port: PORT }).unwrap();
     let ping = Request::PingLeader { connections: Connections::default() };
+    let none = Pong { trunk_servers: vec![TrunkServer { group: group("group1"), id: None }] };
+    assert_eq!(t.ask(conn, "10.0.0.253", ping.clone()), Ok(Reply::TrunkServers(none)));
     assert_eq!(t.ask(conn, "10.0.0.253", ping.clone()), Ok(Reply::Done));
     t.joined_ask("10.0.0.1", Request::RequestSource).unwrap();
     t.beat("10.0.0.1");
@@ -322,6 +324,7 @@ fn a_choice_that_is_under_way_falls_with_the_leadership() {
     let conn = t.connect();
     t.start(conn, "10.9.9.9", Request::SetTrunkServer { group: group("group1"), id: None });
     t.join_with("10.0.0.2", |ask| ask.trackers.push(Host::new(ip("10.0.0.253"), PORT)));
+    t.client(Request::ReselectLeader).unwrap();
     answer_all(&mut t, |_| Some(0));
     assert_eq!(t.group("group1").trunk_server, None);
     assert!(t.actions.contains(&Action::Reply { conn, reply: Err(Refusal::NotLeader) }));

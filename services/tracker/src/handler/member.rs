@@ -12,6 +12,7 @@ use crate::shell::Shell;
 /// JOIN (81). A storage that is refused is of no use, so an operator should read why.
 pub(super) async fn join(shell: &Arc<Shell>, from: Caller, asked: &join::Ask) -> Answer {
     let (group, width) = (asked.joiner.group, shell.answers.width);
+    shell.seek.before_join(shell, from.local, &asked.trackers).await?;
     match shell.ask(from, Request::Join(asked)).await {
         Ok(reply) => {
             if from.peer.is_ipv6() && width == AddrWidth::V4 {

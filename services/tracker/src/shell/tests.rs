@@ -14,6 +14,7 @@ use fdfs_proto::{
     Empty, GroupField, HEADER_LEN, Header, Host, IpText, RawName, Status, StorageStatus, Version,
 };
 use net::{ConnLimits, Listener, StopSource, Workers};
+use tracker_core::leader::ElectionTimes;
 use tracker_core::{Action, Caller, Cluster, ConnId, Event, Request, Saved};
 
 use super::Shell;
@@ -21,6 +22,7 @@ use crate::ask_storage::Patience;
 use crate::clock::Clock;
 use crate::config::{self, Answers};
 use crate::connection;
+use crate::link::Reach;
 
 /// How long an answer may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,7 +36,11 @@ fn shell() -> Shell {
     let (conf, _) = TrackerConf::load("tracker.conf", &mut read).unwrap();
     let clock = Clock::start();
     let now = clock.now();
-    let mut cluster = Cluster::new(config::cluster(&conf, None, &[], now.wall), Saved::default(), now);
+    let mut cluster = Cluster::new(
+        config::cluster(&conf, None, &[], now.wall, ElectionTimes::default()),
+        Saved::default(),
+        now,
+    );
     let from = Caller {
         // No connection of the server has this number.
         conn: ConnId(u64::MAX),
@@ -66,7 +72,8 @@ fn shell() -> Shell {
         assert!(actions.iter().any(done), "{actions:?}");
     }
     let patience = Patience { connect: PATIENCE, answer: PATIENCE };
-    Shell::new(cluster, clock, Answers::new(&conf, None), patience)
+    let reach = Reach { own: Vec::new(), connect: PATIENCE, answer: PATIENCE };
+    Shell::new(cluster, clock, Answers::new(&conf, None), patience, reach)
 }
 
 fn get(client: &mut TcpStream, asked: &Asked<'_>) -> Vec<u8> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test may stop at the first surprise.
 
 mod edges;
+mod election;
 mod ids;
 mod peer;
 mod replay;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use fdfs_conf::{LoadError, TrackerConf};
 use tempfile::TempDir;
-use tracker::{Running, StartError, start};
+use tracker::{ElectionTimes, Running, StartError, start, start_with};
 
 use crate::peer::Peer;
 
@@ -15,6 +15,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     folder: TempDir,
     conf: TrackerConf,
+    times: ElectionTimes,
 }
 
 /// A configuration from text, listening on a port of the system's choice. `files` are what it refers to.
@@ -47,7 +48,26 @@ impl Server {
     pub(crate) fn in_folder(folder: TempDir, conf: TrackerConf) -> Result<Self, StartError> {
         let running = start(&conf)?;
         let address = running.addresses()[0];
-        Ok(Self { running: Some(running), address, folder, conf })
+        Ok(Self { running: Some(running), address, folder, conf, times: ElectionTimes::default() })
+    }
+
+    /// One that takes other times for an election.
+    pub(crate) fn elects(folder: TempDir, conf: TrackerConf, times: ElectionTimes) -> Self {
+        let running = start_with(&conf, times).unwrap();
+        let address = running.addresses()[0];
+        Self { running: Some(running), address, folder, conf, times }
+    }
+
+    /// Stops it for a while.
+    pub(crate) fn halt(&mut self) {
+        self.running.take().unwrap().stop().unwrap();
+    }
+
+    /// Starts it again where it was.
+    pub(crate) fn go_on(&mut self) {
+        self.conf.listen.inner_port = self.address.port();
+        self.conf.listen.outer_port = self.address.port();
+        self.running = Some(start_with(&self.conf, self.times).unwrap());
     }
 
     /// Stops it and starts it again on what it saved, on another port.

@@ -1,5 +1,7 @@
 //! What another tracker asks this one.
 
+use std::net::TcpListener;
+
 use crate::peer::group;
 use crate::server::Server;
 use fdfs_proto::tracker::leader::{Connections, Join, Pong};
@@ -30,25 +32,31 @@ fn a_single_tracker_leads_and_says_so() {
 
 #[test]
 fn a_tracker_of_several_follows_honestly() {
+    // Whoever is named here is there and says nothing, so nobody is elected while this lasts.
+    let mute = TcpListener::bind("127.0.0.99:0").unwrap();
+    let port = mute.local_addr().unwrap().port();
     let server = Server::new("");
     let mut storage = server.peer("127.0.0.3");
+    // Alone at first: with nothing of its own it would wait for the other one's state.
     let mut ask = storage.first_join("group1", 23000);
-    ask.trackers.push(Host::new("127.0.0.99".parse().unwrap(), 22122));
+    storage.get(&Request::Join(ask.clone()));
+    ask.trackers.push(Host::new("127.0.0.99".parse().unwrap(), port));
     storage.get(&Request::Join(ask));
     let mut client = server.client();
+    client.get(&Request::ReselectLeader(Empty));
     assert_eq!(client.refused(&Request::GetLeader(Empty)), Status::ENOENT);
     let stat = Request::TrackerClusterStat(tracker_cluster_stat::Ask::default());
     assert_eq!(client.refused(&stat), Status::EOPNOTSUPP);
-    let join = Join { up_time: 1, version: Version::EMPTY, server_port: 22122 };
+    let join = Join { up_time: 1, version: Version::EMPTY, server_port: port };
     assert_eq!(client.refused(&Request::JoinLeader(join)), Status::EOPNOTSUPP);
     assert_eq!(client.refused(&Request::PingLeader(Connections::default())), Status::EOPNOTSUPP);
     assert_eq!(client.refused(&Request::ReselectLeader(Empty)), Status::EOPNOTSUPP);
-    let other = HostBody { host: Host::new("127.0.0.99".parse().unwrap(), 22122) };
+    let other = HostBody { host: Host::new("127.0.0.99".parse().unwrap(), port) };
     assert_eq!(client.refused(&Request::CommitNextLeader(other)), Status::EINVAL);
     client.get(&Request::NotifyNextLeader(other));
     client.get(&Request::CommitNextLeader(other));
-    assert_eq!(client.get(&Request::GetLeader(Empty)), b"127.0.0.99:22122");
-    let stranger = HostBody { host: Host::new("127.0.0.98".parse().unwrap(), 22122) };
+    assert_eq!(client.get(&Request::GetLeader(Empty)), format!("127.0.0.99:{port}").into_bytes());
+    let stranger = HostBody { host: Host::new("127.0.0.98".parse().unwrap(), port) };
     assert_eq!(client.refused(&Request::NotifyNextLeader(stranger)), Status::ENOENT);
 }
 
@@ -69,7 +77,11 @@ fn a_follower_joins_and_pings() {
     assert_eq!(follower.refused(&Request::PingLeader(Connections::default())), Status::EINVAL);
     follower.get(&Request::JoinLeader(join));
     let pong = follower.get(&Request::PingLeader(Connections::default()));
-    assert_eq!(Pong::decode(&pong).unwrap().trunk_servers, []);
+    let told = Pong::decode(&pong).unwrap().trunk_servers;
+    assert_eq!(
+        told.iter().map(|told| (told.group.as_str(), told.id)).collect::<Vec<_>>(),
+        [("group1", None)]
+    );
     assert_eq!(follower.refused(&Request::JoinLeader(join)), Status::EEXIST);
     assert_eq!(storage.refused(&Request::PingLeader(Connections::default())), Status::EINVAL);
 }
