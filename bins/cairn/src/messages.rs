@@ -401,9 +401,12 @@ impl fmt::Display for ClusterTrials<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [file, status, stop] = self.words;
         let (program, folder) = (shell::Word(self.program), shell::path(self.folder));
-        writeln!(f, "  {program} fdfs_upload_file {} FILE   # {file}", shell::path(self.client_conf))?;
-        writeln!(f, "  {program} cluster status --dir {folder}   # {status}")?;
-        write!(f, "  {program} cluster stop --dir {folder}   # {stop}")
+        let upload = format!("{program} fdfs_upload_file {} FILE", shell::path(self.client_conf));
+        let cluster = |word: &str| format!("{program} cluster {word} --dir {folder}");
+        let width = upload.chars().count();
+        writeln!(f, "  {upload}   # {file}")?;
+        writeln!(f, "  {:width$}   # {status}", cluster("status"))?;
+        write!(f, "  {:width$}   # {stop}", cluster("stop"))
     }
 }
 
