@@ -21,6 +21,9 @@ const JOURNAL_SIZE: &str = "32MB";
 /// Seconds between beats. News travels with them, and the usual 30 are long for somebody who watches.
 const HEART_BEAT_INTERVAL: u32 = 1;
 
+/// FastDFS does not start a storage with its own default.
+const THREAD_STACK_SIZE: &str = "512KB";
+
 /// How many of each: trackers, groups, storages in each group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shape {
@@ -200,7 +203,10 @@ fn storage_conf(server: &Server, group: &str, base_path: &Path, trackers: &str) 
          heart_beat_interval = {HEART_BEAT_INTERVAL}\n\
          \n\
          # All storages share one disk.\n\
-         journal_size = {JOURNAL_SIZE}\n",
+         journal_size = {JOURNAL_SIZE}\n\
+         \n\
+         # Only FastDFS needs this, should it ever read the file: less is too little for it.\n\
+         thread_stack_size = {THREAD_STACK_SIZE}\n",
         head(&server.name),
         server.address.ip(),
         server.address.port(),
@@ -315,10 +321,11 @@ mod tests {
     }
 
     #[test]
-    fn the_original_finds_no_section_before_a_tracker_and_no_tracker_it_refuses() {
+    fn the_original_finds_nothing_that_it_refuses() {
         for (path, text) in description("2x2x2").files(Path::new("/c")) {
             assert!(!text.contains('['), "{}", path.display());
             assert!(!text.contains("127.0.0.1:"), "{}", path.display());
+            assert_eq!(text.contains("thread_stack_size = "), path.ends_with("storage.conf"));
         }
     }
 }
