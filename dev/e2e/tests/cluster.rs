@@ -186,6 +186,23 @@ fn the_configurations_are_read_at_a_start_and_an_option_that_contradicts_them_is
 }
 
 #[test]
+fn servers_start_by_name_and_a_storage_without_any_tracker_is_a_failure() {
+    let site = Site::new("1x1x1", 2);
+    assert_eq!(site.make().0, 0);
+    site.stop();
+    let (code, out, err) = site.run(&["cluster", "start", "group1-storage1"]);
+    assert_eq!(code, 1);
+    assert!(out.starts_with("group1-storage1: ") && err.contains("no tracker runs"), "{out}{err}");
+    assert!(site.pid("group1-storage1").is_some(), "it runs all the same");
+    site.stop();
+    // A tracker has nothing to wait for as long as it is alone.
+    site.done(&["cluster", "start", "tracker1"]);
+    site.done(&["cluster", "start", "group1-storage1"]);
+    assert_eq!(site.status().0, 0);
+    site.stop();
+}
+
+#[test]
 fn a_taken_address_is_named_before_anything_is_made_or_started() {
     let site = Site::new("1x1x1", 2);
     let at = site.addresses[1].port(STORAGE_PORT);
