@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn every_text_is_a_configuration_without_a_warning() {
-        let folder = Path::new("/tmp/a cluster");
+        let folder = Path::new("/srv/a cluster");
         let described = description("2x2x2");
         let files = described.files(folder);
         assert_eq!(files.len(), 7);
