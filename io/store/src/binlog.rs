@@ -3,13 +3,23 @@
 //!
 //! Lines are collected in memory and written together. That loses nothing: until a line is on disk here,
 //! the journal of its store path holds it (see [`crate::journal`]).
+//!
+//! Whoever replicates follows the log with a [`LogReader`] and keeps its place in a [`MarkFile`].
+
+mod mark_file;
+mod reader;
+
+pub use mark_file::{KeptMark, MarkFile};
+pub use reader::{LogLine, LogReader, Read};
 
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read as _, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
+use storage_core::replication::LogPosition;
+use tokio::sync::watch;
 
 /// Size at which the next file is begun.
 const FILE_LEN_MAX: u64 = 1 << 30;
@@ -31,6 +41,8 @@ const INDEX_FILE: &str = "binlog_index.dat";
 pub struct Binlog {
     dir: PathBuf,
     inner: Mutex<Inner>,
+    /// Touched whenever lines come.
+    appended: watch::Sender<()>,
 }
 
 #[derive(Debug)]
@@ -57,6 +69,7 @@ impl Binlog {
         let log = Self {
             dir: dir.to_owned(),
             inner: Mutex::new(Inner { file, index, written, buffer: Vec::with_capacity(BUFFER_LEN * 2) }),
+            appended: watch::Sender::new(()),
         };
         log.write_index(index)?;
         Ok(log)
@@ -82,6 +95,27 @@ impl Binlog {
         {
             tracing::error!(%error, dir = %self.dir.display(), "cannot write the binlog");
         }
+        drop(inner);
+        // Cheap while nobody waits.
+        self.appended.send_replace(());
+    }
+
+    /// Changes whenever lines were added, so that who has read everything need not look again and again.
+    pub fn appended(&self) -> watch::Receiver<()> {
+        self.appended.subscribe()
+    }
+
+    /// The folder of the log, which also holds the marks.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Bytes of the log behind a place, as far as its files are there.
+    pub fn len_from(&self, from: LogPosition) -> u64 {
+        let (last, end) = self.position();
+        let len_of = |index| fs::metadata(log_path(&self.dir, index)).map_or(0, |file| file.len());
+        let before: u64 = (from.file..last).map(len_of).sum();
+        (before + end).saturating_sub(from.offset)
     }
 
     /// Hands all lines to the operating system.

@@ -2,8 +2,8 @@
 //!
 //! Everything that holds or changes a file goes through [`Store`]: the server's commands, later replication,
 //! scrub, recovery and HTTP. How a file is kept is nobody else's business: a reader gets a [`StoredFile`]
-//! (an open descriptor, an offset and a length), a writer hands over content and gets a name. There are two layouts:
-//! the original's plain files (`plain.rs`), and packs for small ones (`pack/`).
+//! (an open descriptor, an offset and a length), a writer hands over content and gets a name. There are three layouts:
+//! the original's plain files (`plain.rs`), packs for small ones (`pack/`), and the original's trunk files (`trunk/`).
 //!
 //! Will never know: sockets, commands, trackers, groups.
 //!
@@ -29,6 +29,7 @@ mod recover;
 mod staged;
 mod store;
 mod stored;
+mod trunk;
 pub mod unpack;
 mod writer;
 
@@ -39,3 +40,4 @@ pub use path::Usage;
 pub use staged::Staged;
 pub use store::{Durability, OpenReport, Packing, Store, StoreSettings};
 pub use stored::StoredFile;
+pub use trunk::{FreedSlot, FreedSlots};

@@ -13,6 +13,8 @@ pub enum NewName {
     Fresh(Box<dyn FnMut(u32) -> FileName + Send>),
     /// This one, which must be unused.
     Fixed(FileName),
+    /// This one, which must be unused and speaks of a slot that must be free: the slot was allocated for it.
+    Slot(FileName),
 }
 
 impl NewName {
@@ -146,6 +148,9 @@ pub(crate) enum OwnedChange {
     Truncate { name: FileName, size: u64 },
     Delete { name: FileName },
     Move { from: FileName, to: FileName },
+    Fill { name: FileName, file_len: u32, content: Bytes },
+    FillStaged { name: FileName, file_len: u32, temp: u64 },
+    Empty { name: FileName },
 }
 
 impl OwnedEntry {
@@ -165,6 +170,13 @@ impl OwnedEntry {
             OwnedChange::Truncate { name, size } => Change::Truncate { name: bytes(name), size: *size },
             OwnedChange::Delete { name } => Change::Delete { name: bytes(name) },
             OwnedChange::Move { from, to } => Change::Move { from: bytes(from), to: bytes(to) },
+            OwnedChange::Fill { name, file_len, content } => {
+                Change::Fill { name: bytes(name), file_len: *file_len, content }
+            }
+            OwnedChange::FillStaged { name, file_len, temp } => {
+                Change::FillStaged { name: bytes(name), file_len: *file_len, temp: *temp }
+            }
+            OwnedChange::Empty { name } => Change::Empty { name: bytes(name) },
         };
         Entry { change, mtime: self.mtime, line: self.lines.as_bytes() }
     }

@@ -13,6 +13,7 @@ use crate::StoreError;
 use crate::pack::Packs;
 use crate::plain::Plain;
 use crate::pool::Pool;
+use crate::trunk::Trunk;
 
 /// Our own folder under `data/`. The original never looks there: its names begin with two hex digits.
 pub(crate) const OWN_DIR: &str = ".cairn";
@@ -39,6 +40,7 @@ pub(crate) struct Files {
     pub(crate) temp_dir: PathBuf,
     pub(crate) journal_dir: PathBuf,
     pub(crate) pack_dir: PathBuf,
+    pub(crate) trunk: Trunk,
     _lock: File,
 }
 
@@ -61,7 +63,7 @@ impl Files {
             .map_err(|_| unusable("another storage process is using this store path".into()))?;
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let data_fd = rustix::fs::open(&data, flags, Mode::empty())?;
-        Ok(Self { data, data_fd, temp_dir, journal_dir, pack_dir, _lock: lock })
+        Ok(Self { data, data_fd, temp_dir, journal_dir, pack_dir, trunk: Trunk::new(), _lock: lock })
     }
 
     /// The files in the original's layout.

@@ -14,6 +14,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use crate::mutation::Seen;
 use crate::path::temp_path;
+use crate::trunk::{self, SlotContent};
 
 /// The plain files of one store path.
 #[derive(Clone, Copy)]
@@ -82,6 +83,12 @@ impl Plain<'_> {
             Change::Move { from, to } => {
                 rustix::fs::renameat(self.data, text(from)?, self.data, text(to)?).map_err(Into::into)
             }
+            Change::Fill { name, file_len, content } => {
+                trunk::fill(self, name, file_len, &SlotContent::Bytes(content), mode)
+            }
+            Change::FillStaged { name, file_len, temp } => File::open(temp_path(self.temp_dir, temp))
+                .and_then(|staged| trunk::fill(self, name, file_len, &SlotContent::Staged(staged), mode)),
+            Change::Empty { name } => trunk::empty(self, name, mode),
         };
         match result {
             // Its file was deleted or moved by a later change, or it is done already.
@@ -285,7 +292,7 @@ pub(crate) fn set_mtime(file: &File, mtime: u32) -> io::Result<()> {
 }
 
 /// Copies all of `from` to `to` at `offset`, in the kernel where it can.
-fn copy(from: &File, to: &File, offset: u64) -> io::Result<()> {
+pub(crate) fn copy(from: &File, to: &File, offset: u64) -> io::Result<()> {
     const STEP: usize = 1 << 20;
     let (mut read_at, mut write_at) = (0, offset);
     loop {

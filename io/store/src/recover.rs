@@ -67,7 +67,10 @@ fn redo(path: &Files, journal: &Replay) -> io::Result<usize> {
             Change::Create { name, .. }
             | Change::Adopt { name, .. }
             | Change::Replace { name, .. }
-            | Change::Delete { name } => {
+            | Change::Delete { name }
+            | Change::Fill { name, .. }
+            | Change::FillStaged { name, .. }
+            | Change::Empty { name } => {
                 current_since.insert(name.to_vec(), index);
             }
             Change::Move { from, to } => {
@@ -99,6 +102,9 @@ fn name_of<'a>(change: &Change<'a>) -> &'a [u8] {
         | Change::Splice { name, .. }
         | Change::Truncate { name, .. }
         | Change::Delete { name }
+        | Change::Fill { name, .. }
+        | Change::FillStaged { name, .. }
+        | Change::Empty { name }
         | Change::Move { from: name, .. } => name,
     }
 }

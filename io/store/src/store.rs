@@ -1,6 +1,7 @@
 //! The store: one door for everything that reads or changes files.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,7 @@ use crate::mutation::{Content, MetadataUpdate, Mutation, NewName, Outcome};
 use crate::pack::{self, CompactSettings, Compactor, PackSettings, PackUsage, Packs};
 use crate::path::{Files, StorePath, Usage};
 use crate::recover::recover;
+use crate::trunk::{self, FreedSlots, Opened};
 use crate::unpack::take_back;
 use crate::writer::{Writer, WriterParts, WriterThread};
 use crate::{Staged, StoreError, StoredFile};
@@ -98,6 +100,19 @@ pub struct Store {
 enum Purpose {
     Serve,
     Unpack,
+}
+
+/// What a name leads to.
+enum Found {
+    File(StoredFile),
+    /// Another name.
+    Link(FileName),
+}
+
+/// How what a name leads to is kept, if not in a pack.
+enum Kept {
+    File(File),
+    Slot(Opened),
 }
 
 /// A store path and the way to its writer.
@@ -400,20 +415,56 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::NotRegular`].
     pub async fn open_file(&self, name: &FileName) -> Result<StoredFile, StoreError> {
+        match self.open_name(name).await? {
+            Found::File(file) => Ok(file),
+            // One step, as the original makes it: nobody builds chains.
+            Found::Link(target) => match self.open_name(&target).await? {
+                Found::File(file) => Ok(file),
+                Found::Link(_) => Err(StoreError::NotFound),
+            },
+        }
+    }
+
+    async fn open_name(&self, name: &FileName) -> Result<Found, StoreError> {
         let path = self.path_of(name)?;
         if let Some((pack, location)) = path.packs.find(name.true_name()) {
-            return Ok(StoredFile::packed(pack, location, path));
+            return Ok(Found::File(StoredFile::packed(pack, location, path)));
         }
         if let Some(file) = path.files.plain().open_cached(name.true_name()) {
-            return StoredFile::new(file, path);
+            return StoredFile::new(file, path).map(Found::File);
         }
         let (files, wanted) = (Arc::clone(&path.files), name.clone());
         let roots: Vec<_> = self.homes.iter().map(|home| Arc::clone(&home.path.files)).collect();
-        let open = move || match files.plain().open(wanted.true_name())? {
-            Some(file) => Ok(file),
-            None => open_linked(&roots, &files.plain().link_target(wanted.true_name())?),
+        let open = move || match files.plain().open(wanted.true_name()) {
+            Ok(Some(file)) => Ok(Kept::File(file)),
+            Ok(None) => open_linked(&roots, &files.plain().link_target(wanted.true_name())?).map(Kept::File),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && wanted.kind() == Kind::Trunk => {
+                trunk::open(&files, &wanted).map(Kept::Slot)
+            }
+            Err(error) => Err(error.into()),
         };
-        StoredFile::new(path.pool.run(open).await?, path)
+        Ok(match path.pool.run(open).await? {
+            Kept::File(file) => Found::File(StoredFile::new(file, path)?),
+            Kept::Slot(Opened::Slot(slot)) => Found::File(StoredFile::in_slot(slot, path)),
+            Kept::Slot(Opened::Link(target)) => Found::Link(target),
+        })
+    }
+
+    /// Has new files whose names speak of a slot of a trunk file kept there, as far as the slot is free; trunk files that
+    /// are missing are made `file_len` bytes long. `None`, as at the beginning, keeps them as any other. What is in slots
+    /// is served and deleted either way. The trackers tell (storage internals: cluster parameters).
+    pub fn keep_slots(&self, file_len: Option<u32>) {
+        self.homes.iter().for_each(|home| home.path.files.trunk.set_file_len(file_len));
+    }
+
+    /// Takes out what the trunk server is to be told: the slots that deletions by clients of this storage have emptied
+    /// since the last time, or since the start.
+    pub fn take_freed_slots(&self) -> FreedSlots {
+        let mut freed = FreedSlots::default();
+        for (index, home) in (0..=u8::MAX).map(StorePathIndex).zip(&self.homes) {
+            home.path.files.trunk.freed.take(index, &mut freed);
+        }
+        freed
     }
 
     /// Size of an appender file, bytes.

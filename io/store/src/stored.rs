@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use fdfs_format::pack::{Kind, RECORD_HEADER_LEN, RecordHeader};
+use fdfs_format::{SLOT_HEADER_LEN, SlotHeader};
 use rustix::io::{ReadWriteFlags, preadv2};
 
 use crate::StoreError;
@@ -13,6 +14,7 @@ use crate::mutation::Seen;
 use crate::pack::{Location, Pack, damaged};
 use crate::path::StorePath;
 use crate::plain::{is_regular, seen};
+use crate::trunk::Slot;
 
 /// How far apart the bytes are that are looked at to see whether a part is in the page cache.
 const PROBE_STEP: u64 = 64 * 1024;
@@ -39,6 +41,9 @@ enum Kept {
     Plain { seen: Seen, mtime: i64 },
     /// In a pack. Before content is given out, its record is looked at.
     Packed { pack: Arc<Pack>, location: Location },
+    /// In a slot of a trunk file, whose header is this. It is looked at again when content has been read: who empties a
+    /// slot wipes the header first, so what was read before is the file's.
+    Slot { at: u64, header: SlotHeader },
 }
 
 impl StoredFile {
@@ -66,6 +71,22 @@ impl StoredFile {
         }
     }
 
+    pub(crate) fn in_slot(slot: Slot, home: &Arc<StorePath>) -> Self {
+        Self {
+            offset: slot.place.content(),
+            len: slot.header.file_size.into(),
+            kept: Kept::Slot { at: slot.place.start(), header: slot.header },
+            file: Arc::new(slot.file),
+            home: Arc::clone(home),
+        }
+    }
+
+    /// Whether other content may come to stand in the place of this one while it is being read. Then only what
+    /// [`Self::read`] and [`Self::read_cached`] give is sure to be the file's.
+    pub fn may_be_reused(&self) -> bool {
+        matches!(self.kept, Kept::Slot { .. })
+    }
+
     /// Last change, Unix seconds.
     ///
     /// # Errors
@@ -73,6 +94,7 @@ impl StoredFile {
     pub async fn mtime(&self) -> Result<i64, StoreError> {
         match &self.kept {
             Kept::Plain { mtime, .. } => Ok(*mtime),
+            Kept::Slot { header, .. } => Ok(header.mtime.into()),
             Kept::Packed { pack, location } => {
                 let (pack, location) = (Arc::clone(pack), *location);
                 let header = self.home.pool.run(move || Ok(read_header(&pack, &location)?)).await?;
@@ -91,7 +113,7 @@ impl StoredFile {
     pub(crate) fn seen(&self) -> Option<Seen> {
         match self.kept {
             Kept::Plain { seen, .. } => Some(seen),
-            Kept::Packed { .. } => None,
+            Kept::Packed { .. } | Kept::Slot { .. } => None,
         }
     }
 
@@ -104,6 +126,15 @@ impl StoredFile {
         match &self.kept {
             Kept::Plain { .. } => {
                 preadv2(&self.file, &mut [IoSliceMut::new(buffer)], from, ReadWriteFlags::NOWAIT) == Ok(want)
+            }
+            Kept::Slot { at, header } => {
+                let mut bytes = [0; SLOT_HEADER_LEN];
+                let read = |buffer: &mut [u8], at| {
+                    preadv2(&self.file, &mut [IoSliceMut::new(buffer)], at, ReadWriteFlags::NOWAIT)
+                };
+                read(buffer, from) == Ok(want)
+                    && read(&mut bytes, *at) == Ok(SLOT_HEADER_LEN)
+                    && bytes == header.encode()
             }
             // Record and content in one call.
             Kept::Packed { pack, location } if from == location.offset() + RECORD_HEADER_LEN as u64 => {
@@ -123,12 +154,8 @@ impl StoredFile {
     }
 
     /// What makes sure, on a thread that may block, that the content is what it should be.
-    fn check(&self) -> impl FnOnce() -> Result<(), StoreError> + Send + 'static {
-        let kept = self.kept.clone();
-        move || match kept {
-            Kept::Plain { .. } => Ok(()),
-            Kept::Packed { pack, location } => Ok(read_header(&pack, &location).map(drop)?),
-        }
+    fn check(&self) -> Check {
+        Check { kept: self.kept.clone(), file: Arc::clone(&self.file) }
     }
 
     /// Reads `len` bytes from `at` bytes into the content.
@@ -138,9 +165,10 @@ impl StoredFile {
     pub async fn read(&self, at: u64, len: usize) -> Result<Vec<u8>, StoreError> {
         let (file, at, check) = (Arc::clone(&self.file), self.offset + at, self.check());
         let read = move || {
-            check()?;
+            check.before()?;
             let mut buffer = vec![0; len];
             file.read_exact_at(&mut buffer, at).map_err(StoreError::Io)?;
+            check.after()?;
             Ok(buffer)
         };
         self.home.pool.run(read).await
@@ -164,7 +192,7 @@ impl StoredFile {
         let (file, from, end) = (Arc::clone(&self.file), self.offset + at, self.offset + at + len);
         let check = self.check();
         let read = move || {
-            check()?;
+            check.before()?;
             let mut buffer = vec![0; PROBE_STEP as usize];
             let mut at = from;
             while at < end {
@@ -176,7 +204,7 @@ impl StoredFile {
                 }
                 at += n as u64;
             }
-            Ok(())
+            check.after()
         };
         self.home.pool.run(read).await
     }
@@ -192,9 +220,10 @@ impl StoredFile {
             let len = CHECK_STEP.min(usize::try_from(self.len - at).unwrap_or(usize::MAX));
             let (file, from, check) = (Arc::clone(&self.file), self.offset + at, self.check());
             let step = move || {
-                check()?;
+                check.before()?;
                 let mut buffer = vec![0; len];
                 file.read_exact_at(&mut buffer, from).map_err(StoreError::Io)?;
+                check.after()?;
                 crc.update(&buffer);
                 Ok(crc)
             };
@@ -202,6 +231,30 @@ impl StoredFile {
             at += len as u64;
         }
         Ok(crc.finalize())
+    }
+}
+
+/// See [`StoredFile::check`].
+struct Check {
+    kept: Kept,
+    file: Arc<File>,
+}
+
+impl Check {
+    /// To be done before content is read. Blocks.
+    fn before(&self) -> Result<(), StoreError> {
+        match &self.kept {
+            Kept::Packed { pack, location } => Ok(read_header(pack, location).map(drop)?),
+            Kept::Plain { .. } | Kept::Slot { .. } => Ok(()),
+        }
+    }
+
+    /// To be done when content has been read, before it is given out. Blocks.
+    fn after(&self) -> Result<(), StoreError> {
+        let Kept::Slot { at, header } = &self.kept else { return Ok(()) };
+        let mut bytes = [0; SLOT_HEADER_LEN];
+        self.file.read_exact_at(&mut bytes, *at).map_err(StoreError::Io)?;
+        if bytes == header.encode() { Ok(()) } else { Err(StoreError::NotFound) }
     }
 }
 

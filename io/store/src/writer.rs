@@ -23,6 +23,7 @@ use crate::mutation::{
 use crate::pack::{Head, New, Packs};
 use crate::path::Files;
 use crate::plain::{Turn, is_link, is_regular, seen};
+use crate::trunk::{self, Claims, Place};
 use crate::{Durability, StoreError};
 
 /// Changes that may wait for the writer; whoever brings one more waits himself.
@@ -75,7 +76,7 @@ impl Writer {
         let (jobs, waiting) = mpsc::channel(QUEUE_LEN);
         let WriterParts { files, packs, head, pack_max, journal, binlog, durability, commit_wait, orderly } =
             of;
-        let (journal, regrets) = (Some(journal), Vec::new());
+        let (journal, regrets, claims) = (Some(journal), Vec::new(), Claims::default());
         let state = State {
             files,
             packs,
@@ -87,6 +88,7 @@ impl Writer {
             commit_wait,
             orderly,
             regrets,
+            claims,
         };
         let thread =
             std::thread::Builder::new().name("store-writer".into()).spawn(move || state.run(waiting))?;
@@ -119,6 +121,8 @@ struct State {
     orderly: Arc<AtomicBool>,
     /// Entries that undo, at the next start, changes of this batch that could not be done.
     regrets: Vec<OwnedEntry>,
+    /// Slots of trunk files that changes of this batch fill.
+    claims: Claims,
 }
 
 impl State {
@@ -141,6 +145,7 @@ impl State {
     /// Does one batch that begins with `first`; gives back the job that has to wait for the next one.
     fn batch(&mut self, first: Job, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
         let mut touched = BTreeSet::new();
+        self.claims.clear();
         let mut batch = Vec::new();
         let mut next = Some(first);
         let mut left = None;
@@ -178,6 +183,7 @@ impl State {
         }
         for entry in &checked.entries {
             touched.extend(entry.names().map(|name| name.true_name().to_owned()));
+            entry.fills().iter().for_each(|place| self.claims.add(place));
         }
         touched.extend(checked.packed.iter().map(|change| file_of(&change.name).true_name().to_owned()));
         batch.push(Prepared { checked, reply });
@@ -293,6 +299,12 @@ impl State {
                 return Err(error);
             }
             self.binlog.append(entry.line);
+            if let OwnedChange::Empty { name } = &owned.change {
+                self.files.trunk.verified.forget(name.true_name());
+                if owned.is_deletion_by_a_client() {
+                    self.files.trunk.freed.add(name);
+                }
+            }
         }
         Ok(())
     }
@@ -305,6 +317,9 @@ impl State {
             OwnedChange::Create { name, .. } | OwnedChange::Adopt { name, .. } => {
                 OwnedChange::Delete { name: name.clone() }
             }
+            OwnedChange::Fill { name, .. } | OwnedChange::FillStaged { name, .. } => {
+                OwnedChange::Empty { name: name.clone() }
+            }
             OwnedChange::Write { name, .. }
             | OwnedChange::Splice { name, .. }
             | OwnedChange::Replace { name, .. } => {
@@ -316,15 +331,20 @@ impl State {
                     None => OwnedChange::Delete { name: name.clone() },
                 }
             }
-            OwnedChange::Truncate { .. } | OwnedChange::Delete { .. } | OwnedChange::Move { .. } => return,
+            OwnedChange::Truncate { .. }
+            | OwnedChange::Delete { .. }
+            | OwnedChange::Move { .. }
+            | OwnedChange::Empty { .. } => return,
         };
         self.regrets.push(OwnedEntry { change, mtime: 0, lines: String::new() });
     }
 
     /// What becomes of a temporary file whose change is done.
     fn settle(&mut self, staged: crate::Staged, entries: &[OwnedEntry]) {
-        let spliced = entries.iter().any(|entry| matches!(entry.change, OwnedChange::Splice { .. }));
-        if !spliced {
+        let is_copied = |entry: &OwnedEntry| {
+            matches!(entry.change, OwnedChange::Splice { .. } | OwnedChange::FillStaged { .. })
+        };
+        if !entries.iter().any(is_copied) {
             // It has its final name now.
             return staged.forget();
         }
@@ -357,13 +377,14 @@ impl State {
 
     fn unused(&self, name: NewName, touched: &BTreeSet<String>) -> Result<FileName, StoreError> {
         let taken = |name: &FileName| -> Result<bool, StoreError> {
-            let name = name.true_name();
-            Ok(touched.contains(name)
-                || self.packs.contains(name)
-                || self.files.plain().stat(name)?.is_some())
+            let (plain, true_name) = (self.files.plain(), name.true_name());
+            Ok(touched.contains(true_name)
+                || self.packs.contains(true_name)
+                || plain.stat(true_name)?.is_some()
+                || trunk::find(&plain, name)?.is_some())
         };
         match name {
-            NewName::Fixed(name) => {
+            NewName::Fixed(name) | NewName::Slot(name) => {
                 if taken(&name)? {
                     Err(StoreError::Exists)
                 } else {
@@ -389,8 +410,25 @@ impl State {
         mtime: u32,
         touched: &BTreeSet<String>,
     ) -> Result<Checked, StoreError> {
+        let must_be_slot = matches!(name, NewName::Slot(_));
         let name = self.unused(name, touched)?;
         let outcome = Outcome::Named(name.clone());
+        if let Some(file_len) = self.slot_for(&name, &content)? {
+            let lines = line(mtime, 'C', &name, format_args!(""));
+            let (change, staged) = match content {
+                Content::Bytes(content) => (OwnedChange::Fill { name, file_len, content }, None),
+                Content::Staged(staged) => {
+                    (OwnedChange::FillStaged { name, file_len, temp: staged.number() }, Some(staged))
+                }
+            };
+            return Ok(Checked {
+                staged,
+                ..Checked::plain(vec![OwnedEntry { change, mtime, lines }], outcome)
+            });
+        }
+        if must_be_slot {
+            return Err(StoreError::Exists);
+        }
         let content = match content {
             // What will be changed later is better off in a file of its own.
             Content::Bytes(content)
@@ -410,6 +448,26 @@ impl State {
             }
         };
         Ok(Checked { staged, ..Checked::plain(vec![OwnedEntry { change, mtime, lines }], outcome) })
+    }
+
+    /// The length of trunk files, if a new file goes into the slot that its name speaks of: new files get slots, the
+    /// content is what the name says, and the slot is free. Otherwise the name serves as any other.
+    fn slot_for(&self, name: &FileName, content: &Content) -> Result<Option<u32>, StoreError> {
+        let (Some(file_len), Some(place)) = (self.files.trunk.file_len(), Place::of(name)) else {
+            return Ok(None);
+        };
+        let is_right = trunk::suits(name, content.len(), || match content {
+            Content::Bytes(bytes) => crc32fast::hash(bytes),
+            Content::Staged(staged) => staged.crc32(),
+        });
+        if !is_right || place.end() > file_len.into() {
+            return Ok(None);
+        }
+        if self.claims.overlap(&place) || !trunk::is_free(&self.files.plain(), &place)? {
+            tracing::warn!(%name, "the slot of a new file is in use, it is kept beside");
+            return Ok(None);
+        }
+        Ok(Some(file_len))
     }
 
     fn appender(&self, name: &FileName) -> Result<rustix::fs::Stat, StoreError> {
@@ -501,14 +559,20 @@ impl State {
             return Ok(Checked::packed(packed, Outcome::Done));
         }
         let plain = self.files.plain();
-        let stat = plain.stat(name.true_name())?.ok_or(StoreError::NotFound)?;
-        if !is_regular(&stat) && !is_link(&stat) {
-            return Err(StoreError::NotRegular);
-        }
         let metadata = name.metadata_name();
-        let mut entries = Vec::with_capacity(2);
         let lines = line(now, 'D', &name, format_args!(""));
-        entries.push(OwnedEntry { change: OwnedChange::Delete { name }, mtime: 0, lines });
+        let change = match plain.stat(name.true_name())? {
+            Some(stat) if is_regular(&stat) || is_link(&stat) => OwnedChange::Delete { name },
+            Some(_) => return Err(StoreError::NotRegular),
+            None => {
+                if !trunk::is_in_slot(&self.files, &name)? {
+                    return Err(StoreError::NotFound);
+                }
+                OwnedChange::Empty { name }
+            }
+        };
+        let mut entries = Vec::with_capacity(2);
+        entries.push(OwnedEntry { change, mtime: 0, lines });
         if plain.stat(metadata.true_name())?.is_some() {
             let lines = line(now, 'D', &metadata, format_args!(""));
             entries.push(OwnedEntry { change: OwnedChange::Delete { name: metadata }, mtime: 0, lines });
@@ -524,7 +588,10 @@ impl State {
     ) -> Result<Checked, StoreError> {
         let is_packed = self.packs.contains(name.true_name());
         if !is_packed {
-            self.files.plain().stat(name.true_name())?.ok_or(StoreError::NotFound)?;
+            let is_plain = self.files.plain().stat(name.true_name())?.is_some();
+            if !is_plain && !trunk::is_in_slot(&self.files, &name)? {
+                return Err(StoreError::NotFound);
+            }
         }
         let name = name.metadata_name();
         let old = if is_packed { self.packs.read(name.true_name())? } else { self.plain_content(&name)? };
@@ -567,7 +634,7 @@ impl State {
 fn touches(mutation: &Mutation) -> Option<&str> {
     match mutation {
         Mutation::Create { name: NewName::Fresh(_), .. } => None,
-        Mutation::Create { name: NewName::Fixed(name), .. }
+        Mutation::Create { name: NewName::Fixed(name) | NewName::Slot(name), .. }
         | Mutation::Write { name, .. }
         | Mutation::Truncate { name, .. }
         | Mutation::Move { name, .. }
@@ -587,10 +654,27 @@ impl OwnedEntry {
             | OwnedChange::Write { name, .. }
             | OwnedChange::Splice { name, .. }
             | OwnedChange::Truncate { name, .. }
-            | OwnedChange::Delete { name } => (name, None),
+            | OwnedChange::Delete { name }
+            | OwnedChange::Fill { name, .. }
+            | OwnedChange::FillStaged { name, .. }
+            | OwnedChange::Empty { name } => (name, None),
             OwnedChange::Move { from, to } => (from, Some(to)),
         };
         std::iter::once(file_of(one)).chain(two.map(file_of))
+    }
+
+    /// The slot that it fills.
+    fn fills(&self) -> Option<Place> {
+        match &self.change {
+            OwnedChange::Fill { name, .. } | OwnedChange::FillStaged { name, .. } => Place::of(name),
+            _ => None,
+        }
+    }
+
+    /// Whether the trunk server is to hear from this storage that a slot is free: a deletion that another member passes on
+    /// was reported there.
+    fn is_deletion_by_a_client(&self) -> bool {
+        self.lines.split(' ').nth(1) == Some("D")
     }
 }
 

@@ -24,7 +24,7 @@ fn a_file_from_the_field_loads_without_a_warning() {
     assert_eq!(conf.log_level, LogLevel::Warn);
     assert_eq!(conf.run_by.user.as_deref(), Some("fastdfs"));
     assert_eq!(conf.if_alias_prefix, ["eth", "bond"]);
-    assert_eq!((conf.upload_priority, conf.sync.max_threads), (-5, 6));
+    assert_eq!((conf.upload_priority, conf.sync.max_threads), (-5, 8));
     assert_eq!(conf.sync.wait, Duration::from_millis(10));
     assert!(!conf.sync.has_window());
     assert!(conf.access_log.enabled);
@@ -47,7 +47,7 @@ fn absent_keys_have_fastdfs_defaults() {
     assert_eq!(conf.sync_binlog_buff_interval, Duration::from_secs(60));
     assert_eq!(conf.sync_stat_file_interval, Duration::from_secs(60));
     assert_eq!((conf.disk.rw_separated, conf.disk.reader_threads, conf.disk.writer_threads), (true, 1, 1));
-    assert_eq!((conf.sync.min_threads, conf.sync.max_threads), (1, 2));
+    assert_eq!((conf.sync.min_threads, conf.sync.max_threads), (1, 8));
     assert_eq!((conf.sync.wait, conf.sync.interval), (Duration::from_millis(100), Duration::ZERO));
     assert_eq!(conf.sync.write_mark_file_freq, 500);
     assert_eq!((conf.distribute.mode, conf.distribute.rotate_count), (DistributeMode::RoundRobin, 100));
@@ -224,11 +224,12 @@ fn sync_threads_are_fitted_as_fastdfs_fits_them() {
         let (conf, warnings) = storage(lines).unwrap();
         (conf.sync.min_threads, conf.sync.max_threads, warnings.len())
     };
-    assert_eq!(threads("sync_max_threads=0"), (1, 2, 0));
+    assert_eq!(threads("sync_max_threads=0"), (1, 8, 0));
     assert_eq!(threads("sync_max_threads=8"), (1, 8, 0));
     assert_eq!(threads("sync_max_threads=300"), (1, 256, 1));
     assert_eq!(threads("sync_min_threads=9\nsync_max_threads=4"), (9, 9, 1));
-    assert_eq!(threads("sync_min_threads=0"), (1, 2, 1));
+    assert_eq!(threads("sync_min_threads=9"), (9, 9, 1), "auto is no less either");
+    assert_eq!(threads("sync_min_threads=0"), (1, 8, 1));
     assert_eq!(
         refused(storage("sync_max_threads=many")),
         "storage.conf:3: sync_max_threads: must be auto, or a number from 1 to 256, got \"many\""

@@ -220,6 +220,29 @@ pub enum Change<'a> {
         /// The new one.
         to: &'a [u8],
     },
+    /// A new file in the slot of a trunk file that its name speaks of.
+    Fill {
+        /// Its name.
+        name: &'a [u8],
+        /// Length of the trunk file should it have to be made, bytes.
+        file_len: u32,
+        /// All of it.
+        content: &'a [u8],
+    },
+    /// Like `Fill`, the content being that of a temporary file, which is on disk.
+    FillStaged {
+        /// Its name.
+        name: &'a [u8],
+        /// Length of the trunk file should it have to be made, bytes.
+        file_len: u32,
+        /// The number of the temporary file.
+        temp: u64,
+    },
+    /// A file in a slot of a trunk file goes away.
+    Empty {
+        /// Its name.
+        name: &'a [u8],
+    },
 }
 
 /// A change, its time, and the binlog lines that tell peers of it.
@@ -245,6 +268,9 @@ impl<'a> Entry<'a> {
             Change::Truncate { name, size } => (6, name, &[], size, 0, &[]),
             Change::Delete { name } => (7, name, &[], 0, 0, &[]),
             Change::Move { from, to } => (8, from, to, 0, 0, &[]),
+            Change::Fill { name, file_len, content } => (16, name, &[], file_len.into(), 0, content),
+            Change::FillStaged { name, file_len, temp } => (17, name, &[], file_len.into(), temp, &[]),
+            Change::Empty { name } => (18, name, &[], 0, 0, &[]),
         };
         debug_assert!(name.len() <= NAME_MAX && to.len() <= NAME_MAX && self.line.len() <= LINE_MAX);
         out.push(kind);
@@ -294,11 +320,19 @@ impl<'a> Entry<'a> {
             6 => Change::Truncate { name, size: a },
             7 => Change::Delete { name },
             8 => Change::Move { from: name, to },
+            16 => Change::Fill { name, file_len: slot_file_len(a)?, content },
+            17 => Change::FillStaged { name, file_len: slot_file_len(a)?, temp: b },
+            18 => Change::Empty { name },
             _ => return Err(JournalFormatError::Kind),
         };
         *bytes = at.bytes;
         Ok(Self { change, mtime, line })
     }
+}
+
+/// Offsets in a trunk file have 32 bits, and so has its length.
+fn slot_file_len(number: u64) -> Result<u32, JournalFormatError> {
+    u32::try_from(number).map_err(|_| JournalFormatError::Length)
 }
 
 struct Reader<'a> {
@@ -354,6 +388,9 @@ mod tests {
             Change::Truncate { name: b"00/00/a", size: 3 },
             Change::Delete { name: b"00/00/a" },
             Change::Move { from: b"00/00/b", to: b"00/00/c" },
+            Change::Fill { name: b"00/00/s", file_len: 64 << 20, content: b"hello" },
+            Change::FillStaged { name: b"00/00/t", file_len: u32::MAX, temp: 9 },
+            Change::Empty { name: b"00/00/s" },
         ];
         changes.map(|change| Entry { change, mtime: 9, line: b"9 C M00/00/00/a\n" }).to_vec()
     }

@@ -29,6 +29,7 @@ mod path_mark;
 mod slot_header;
 mod stat_file;
 pub mod tracker;
+pub mod trunk_log;
 
 pub use binlog_index::{
     BINLOG_INDEX_FILE, BinlogIndex, OLD_BINLOG_INDEX_FILE, binlog_file, binlog_file_index,

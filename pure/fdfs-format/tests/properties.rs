@@ -6,6 +6,7 @@ use fdfs_fileid::{FileName, GroupName};
 use fdfs_format::binlog::{Change, LINE_LEN_MAX, Origin, Record};
 use fdfs_format::metadata::{META_NAME_LEN_MAX, META_VALUE_LEN_MAX};
 use fdfs_format::tracker::{changelog, groups, servers, status::TrackerStatus, sync_times};
+use fdfs_format::trunk_log::{TrunkLine, TrunkSnapshot};
 use fdfs_format::{
     BinlogIndex, InitFlag, LineReader, Mark, Metadata, PathMark, SLOT_HEADER_LEN, SlotHeader, StatFile,
 };
@@ -27,6 +28,8 @@ fn look_at_everything(bytes: &[u8]) {
     let _ = sync_times::decode(bytes);
     let _ = changelog::decode(bytes);
     let _ = TrackerStatus::decode(bytes);
+    let _ = TrunkSnapshot::decode(bytes);
+    let _ = TrunkLine::parse(bytes).map(|line| line.to_string());
     let mut lines = Vec::new();
     LineReader::new(u64::from(u32::MAX)).feed(bytes, &mut lines);
     if let Some(header) = bytes.first_chunk::<SLOT_HEADER_LEN>() {

@@ -6,6 +6,7 @@
 use fdfs_fileid::{FileName, Kind, StorePathIndex};
 use fdfs_format::binlog::{Change, Origin, Record};
 use fdfs_format::tracker::{changelog, groups, servers, status, sync_times};
+use fdfs_format::trunk_log::TrunkLine;
 use fdfs_format::{
     BinlogIndex, InitFlag, LineReader, Mark, Metadata, PathMark, SLOT_HEADER_LEN, SlotHeader, SlotKind,
     StatFile, complete_len,
@@ -104,6 +105,15 @@ fn every_binlog_keeps_its_bytes() {
         lines.into_iter().flat_map(|line| line.record.unwrap().encode().unwrap().into_bytes()).collect()
     };
     assert_eq!(round_trip("/sync/binlog.000", again), 8);
+}
+
+#[test]
+fn every_trunk_binlog_keeps_its_bytes() {
+    let again = |bytes: &[u8]| {
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        lines.flat_map(|line| format!("{}\n", TrunkLine::parse(line).unwrap()).into_bytes()).collect()
+    };
+    assert_eq!(round_trip("/trunk/binlog", again), 4);
 }
 
 #[test]

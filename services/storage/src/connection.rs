@@ -6,6 +6,7 @@ use storage_core::stats::Counter;
 
 use crate::access_log::Access;
 use crate::handler;
+use crate::relay;
 use crate::server::Server;
 
 /// Rest of a refused upload that is read so that the connection can go on; of a longer one it is closed.
@@ -124,6 +125,25 @@ async fn dispatch(
     // Bounded by `Body::Whole`'s length.
     let body = conn.read_owned(usize::try_from(head_len).unwrap_or_default()).await?;
     let body = body.as_ref();
+    let done = answer(server, conn, command, header, body, access).await?;
+    if done.status == Status::ENOENT
+        && let Some(relayed) = relay::ask(server, conn, command, header, body).await?
+    {
+        return Ok(relayed);
+    }
+    Ok(done)
+}
+
+/// Answers a request of which the whole body is there.
+async fn answer(
+    server: &Server,
+    conn: &mut Conn,
+    command: StorageCommand,
+    header: Header,
+    body: &[u8],
+    access: &mut Access,
+) -> Result<Done, ConnError> {
+    use StorageCommand as C;
     match command {
         C::ActiveTest if body.is_empty() => Ok(Done::status(Status::OK)),
         C::DownloadFile => handler::download::download(server, conn, body, access).await,

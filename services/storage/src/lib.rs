@@ -13,6 +13,8 @@ mod answer;
 mod connection;
 mod content;
 mod handler;
+mod relay;
+mod replication;
 mod run;
 mod server;
 mod tracker_link;

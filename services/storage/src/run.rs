@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::thread::JoinHandle;
+use std::thread;
 use std::time::Duration;
 
 use daemon::log::{LogGuard, Rotation};
@@ -23,12 +23,14 @@ use store::marks::Owner;
 use store::{Packing, Store, StoreError, StoreSettings};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 use crate::access_log::AccessLog;
 use crate::connection;
 use crate::content::Chunks;
+use crate::relay::Relay;
+use crate::replication::{self, Replication};
 use crate::server::{ChangeClock, Server, unix_now};
 use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks, record};
 
@@ -75,7 +77,7 @@ pub struct Running {
     stop: StopSource,
     #[cfg(test)]
     crash: Arc<std::sync::atomic::AtomicBool>,
-    thread: JoinHandle<Result<(), StoreError>>,
+    thread: thread::JoinHandle<Result<(), StoreError>>,
 }
 
 impl Running {
@@ -92,6 +94,12 @@ impl Running {
     /// Whether a tracker has told this storage who it is, so that it takes uploads.
     pub fn knows_itself(&self) -> bool {
         self.server.known().is_some()
+    }
+
+    /// What the server works with.
+    #[cfg(test)]
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
     }
 
     /// Connections open now.
@@ -146,6 +154,7 @@ pub(crate) fn launch(
     std::fs::create_dir_all(&data).map_err(|error| StartError::BasePath { path: data.clone(), error })?;
     check_marks(conf, &data)?;
     let (store, _) = Store::open(&store_settings(conf))?;
+    let relay = Relay::new(conf, store.binlog()).map_err(StoreError::Io)?;
     let runtime = runtime()?;
     let inside = runtime.enter();
     let listeners = listen(conf)?;
@@ -166,9 +175,13 @@ pub(crate) fn launch(
         chunks: Chunks::new(),
         clock: ChangeClock::default(),
         access_log,
+        replication: replication::Board::default(),
+        relay,
     });
     let port = addresses.first().map_or(0, SocketAddr::port);
     join(&data, port, &server, tell, stopping.clone())?;
+    let replication = Replication::new(replication::Config::new(conf), Arc::clone(&server));
+    let replicating = tokio::spawn(replication.run(stopping.clone()));
     drop(inside);
     tracing::info!(
         durability = conf.durability.word(),
@@ -193,6 +206,7 @@ pub(crate) fn launch(
             allow: Arc::new(move |ip| hosts.allows(ip)),
         },
         stopping,
+        replicating,
         server: Arc::clone(&server),
         data,
         flush_each: conf.sync_binlog_buff_interval,
@@ -203,7 +217,7 @@ pub(crate) fn launch(
     };
     #[cfg(test)]
     let crash = Arc::clone(&work.crash);
-    let thread = std::thread::Builder::new()
+    let thread = thread::Builder::new()
         .name("storage".into())
         .spawn(move || run(work))
         .map_err(StartError::Threads)?;
@@ -223,6 +237,8 @@ struct Work {
     listeners: Vec<Listener>,
     limits: ConnLimits,
     stopping: Stop,
+    /// Ends when its marks are saved.
+    replicating: JoinHandle<()>,
     server: Arc<Server>,
     data: PathBuf,
     flush_each: Duration,
@@ -235,8 +251,8 @@ struct Work {
 
 /// Serves until told to stop, then brings everything to rest.
 fn run(work: Work) -> Result<(), StoreError> {
-    let Work { runtime, workers, listeners, limits, stopping, server, data, flush_each, save_each, .. } =
-        work;
+    let Work { runtime, workers, listeners, limits, stopping, replicating, server, data, .. } = work;
+    let (flush_each, save_each) = (work.flush_each, work.save_each);
     runtime.spawn(flush_binlog(Arc::clone(&server), flush_each, stopping.clone()));
     runtime.spawn(save_stats(Arc::clone(&server), data.clone(), save_each, stopping.clone()));
     let serving = Arc::clone(&server);
@@ -245,7 +261,12 @@ fn run(work: Work) -> Result<(), StoreError> {
         let server = Arc::clone(&serving);
         async move { connection::serve(&server, conn).await }
     };
-    runtime.block_on(net::serve(Arc::clone(&workers), listeners, limits, counters, stopping, handler));
+    runtime.block_on(async {
+        net::serve(Arc::clone(&workers), listeners, limits, counters, stopping, handler).await;
+        if timeout(STOP_WAIT, replicating).await.is_err() {
+            tracing::warn!("replication did not end in time, some of it will be done once more");
+        }
+    });
     // Ends the tasks that are left, so that nothing changes any more when the store is closed.
     drop(workers);
     runtime.shutdown_timeout(STOP_WAIT);

@@ -18,6 +18,8 @@ use tokio::sync::watch;
 
 use crate::access_log::AccessLog;
 use crate::content::Chunks;
+use crate::relay::Relay;
+use crate::replication::Board;
 
 /// What a storage must have learned from a tracker before it can name files.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +49,9 @@ pub(crate) struct Server {
     pub(crate) chunks: Chunks,
     pub(crate) clock: ChangeClock,
     pub(crate) access_log: Option<AccessLog>,
+    /// How far each peer is.
+    pub(crate) replication: Board,
+    pub(crate) relay: Relay,
 }
 
 impl Server {

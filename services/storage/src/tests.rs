@@ -3,4 +3,7 @@
 mod client;
 mod files;
 mod holes;
+mod peer;
 mod refusals;
+mod relay;
+mod replication;

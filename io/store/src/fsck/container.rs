@@ -72,6 +72,16 @@ pub(super) fn walk(
     Ok(())
 }
 
+/// Whether one comes by a slot at `offset` when going through a trunk file from slot to slot. Blocks, while all of the
+/// trunk file that is in use is read.
+pub(crate) fn starts_a_slot(file: &File, offset: u32) -> io::Result<bool> {
+    let mut found = false;
+    walk(file, false, &mut |_| {}, &mut |seen| {
+        found |= matches!(seen, Seen::Slot { offset: at, .. } if at == offset);
+    })?;
+    Ok(found)
+}
+
 struct Walk<'a> {
     window: Window<'a>,
     len: u64,

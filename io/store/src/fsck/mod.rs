@@ -43,6 +43,8 @@ use rustix::fs::{Mode, OFlags};
 
 pub use finding::{Finding, MetadataFault, Place, Severity, SlotFault};
 
+pub(crate) use container::starts_a_slot;
+
 use crate::StoreError;
 use crate::path::OWN_DIR;
 use crate::unpack::UNPACK_MARK;

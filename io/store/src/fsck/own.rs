@@ -147,7 +147,10 @@ fn touched(path: StorePathIndex, change: &Change<'_>) -> impl Iterator<Item = u6
         | Change::Write { name, .. }
         | Change::Splice { name, .. }
         | Change::Truncate { name, .. }
-        | Change::Delete { name } => [Some(name), None],
+        | Change::Delete { name }
+        | Change::Fill { name, .. }
+        | Change::FillStaged { name, .. }
+        | Change::Empty { name } => [Some(name), None],
         Change::Move { from, to } => [Some(from), Some(to)],
     };
     let prefix = format!("{path}/").into_bytes();
@@ -161,7 +164,9 @@ fn touched(path: StorePathIndex, change: &Change<'_>) -> impl Iterator<Item = u6
 /// The temporary file that a change takes up.
 fn staged(change: &Change<'_>) -> Option<u64> {
     match *change {
-        Change::Adopt { temp, .. } | Change::Splice { temp, .. } => Some(temp),
+        Change::Adopt { temp, .. } | Change::Splice { temp, .. } | Change::FillStaged { temp, .. } => {
+            Some(temp)
+        }
         _ => None,
     }
 }

@@ -97,7 +97,8 @@ impl Journal {
         if self.batch.bytes.is_empty() {
             self.batch.bytes.resize(BATCH_HEADER_LEN, 0);
         }
-        self.batch.temps |= matches!(entry.change, Change::Adopt { .. } | Change::Splice { .. });
+        self.batch.temps |=
+            matches!(entry.change, Change::Adopt { .. } | Change::Splice { .. } | Change::FillStaged { .. });
         self.batch.staged += staged;
         self.batch.entries += 1;
         entry.encode(&mut self.batch.bytes);

@@ -39,6 +39,9 @@ const PACK_SIZE_MAX: u64 = 8 << 30;
 const JOURNAL_INLINE_MAX: u64 = 16 << 20;
 /// Threads per peer at most.
 const SYNC_THREADS_MAX: u32 = 256;
+
+/// What `sync_max_threads = auto` means at least: as many small files share one sync of a peer's disk.
+const SYNC_THREADS_AUTO: u32 = 8;
 const FASTDHT: &str = "part of check_file_duplicate, which needs FastDHT servers";
 
 conf_keys! {
@@ -119,21 +122,21 @@ conf_keys! {
     }
     "Replication" {
         sync_min_threads: One<u32> = number(1, SYNC_THREADS_MAX as i64, Clamp).default("1")
-            .doc("Least threads per peer.");
+            .doc("Connections per peer that are kept although nothing travels.");
         sync_max_threads: One<SyncThreads> = text("auto, or 1 to 256").default("auto")
-            .doc("Most threads per peer; auto = twice store_path_count.");
+            .doc("Connections per peer, and so changes that travel at the same time; auto = 8, or twice store_path_count where that is more.");
         sync_wait_msec: One<Duration> = milliseconds(1, DefaultBelow).default("100").sample("10")
-            .doc("Pause at the end of the binlog before looking again.");
+            .doc("Read, and needs nothing: new records are noticed as they come.");
         sync_interval: One<Duration> = milliseconds(0, Clamp).default("0")
-            .doc("Pause between two batches.");
+            .doc("Milliseconds that a connection rests after each record.");
         sync_start_time: One<TimeOfDay> = time().default("00:00")
             .doc("Replicate from this time of day on.");
         sync_end_time: One<TimeOfDay> = time().default("23:59")
             .doc("Replicate up to this time of day.");
         write_mark_file_freq: One<u32> = number(1, i32::MAX as i64, DefaultBelow).default("500")
-            .doc("Save the position after this many records.");
+            .doc("Save how far a peer is after this many records; also when none come any more.");
         file_sync_skip_invalid_record: One<bool> = flag().default("false")
-            .doc("Step over a binlog record that makes no sense instead of stopping.");
+            .doc("Read, and needs nothing: a line of the binlog that makes no sense is always stepped over, counted and logged.");
     }
     "Binlog and statistics" {
         sync_binlog_buff_interval: One<Duration> = seconds(1, DefaultBelow).default("60").sample("1")
@@ -351,7 +354,7 @@ impl RawStorage {
     fn sync(&self, reader: &mut Reader<'_>) -> SyncConf {
         let min_threads = self.sync_min_threads.value;
         let mut max_threads = match self.sync_max_threads.value {
-            SyncThreads::Auto => (2 * self.store_path_count.value).min(SYNC_THREADS_MAX),
+            SyncThreads::Auto => (2 * self.store_path_count.value).clamp(SYNC_THREADS_AUTO, SYNC_THREADS_MAX),
             SyncThreads::Count(count) => count,
         };
         if max_threads < min_threads {

@@ -203,7 +203,10 @@ pub(crate) async fn delete(server: &Server, body: &[u8], access: &mut Access) ->
     };
     access.name(&name);
     let now = server.now();
-    let result = server.store.delete(name, now).await;
+    let result = server.store.delete(name.clone(), now).await;
+    if result.is_ok() {
+        server.relay.gone.add(name);
+    }
     let done = changed(server, now, result);
     count(server, Counter::DeleteCount, &done);
     done

@@ -86,12 +86,20 @@ async fn send_large(conn: &mut Conn, name: &FileName, part: &StoredFile) -> Resu
     conn.write_head(&Header::reply(part.len).encode()).await?;
     let (mut done, mut warm) = (0, 0);
     while done < part.len {
+        if part.may_be_reused() {
+            // What `sendfile` takes may be another file's by then.
+            let step = usize::try_from(WARM_STEP.min(part.len - done)).unwrap_or(usize::MAX);
+            match part.read(done, step).await {
+                Ok(content) => conn.write(&content).await?,
+                Err(error) => return Err(broken_off(name, &error)),
+            }
+            done += step as u64;
+            continue;
+        }
         if done >= warm {
             let step = WARM_STEP.min(part.len - done);
             if let Err(error) = part.warm(done, step).await {
-                // The length was promised: only closing tells the peer.
-                tracing::error!(%name, %error, "a download broke off, the file can't be read");
-                return Err(ConnError::Truncated);
+                return Err(broken_off(name, &error));
             }
             warm = done + step;
         }
@@ -101,4 +109,10 @@ async fn send_large(conn: &mut Conn, name: &FileName, part: &StoredFile) -> Resu
         }
     }
     Ok(Done::sent(HEADER_LEN as u64 + part.len))
+}
+
+/// The length was promised: only closing tells the peer.
+fn broken_off(name: &FileName, error: &StoreError) -> ConnError {
+    tracing::error!(%name, %error, "a download broke off, the file can't be read");
+    ConnError::Truncated
 }

@@ -47,6 +47,13 @@ pub(super) fn view() -> ClusterView {
 impl TestStorage {
     /// A storage with two store paths, and further lines of configuration.
     pub(super) fn start(more: &str) -> Self {
+        let mut storage = Self::prepare(more);
+        storage.start_again();
+        storage
+    }
+
+    /// The same before it runs.
+    pub(super) fn prepare(more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().display();
         let text = format!(
@@ -61,9 +68,7 @@ impl TestStorage {
         let (mut conf, _) = StorageConf::load("storage.conf", &mut loader).unwrap();
         conf.listen.inner_port = 0;
         conf.listen.outer_port = 0;
-        let mut storage = Self { dir, conf, running: None };
-        storage.start_again();
-        storage
+        Self { dir, conf, running: None }
     }
 
     pub(super) fn start_again(&mut self) {

@@ -1,6 +1,11 @@
 //! What clients do with files, as the recorded original answers it.
 
-use fdfs_fileid::{FileName, Kind, Source};
+use std::os::unix::fs::FileExt;
+
+use fdfs_fileid::{
+    ExtName, FileName, Kind, SizeWord, Source, Stamp, StorePathIndex, TrunkPart, build_trunk_name,
+};
+use fdfs_format::SlotHeader;
 use fdfs_proto::{Status, StorageCommand as C};
 
 use super::client::{Client, TestStorage, group, number};
@@ -291,4 +296,45 @@ fn the_access_log_has_the_original_columns() {
     assert_eq!(columns(&lines[1]), expected("download", "0"));
     assert_eq!(lines[1][7..], ["86", "15"]);
     assert_eq!(columns(&lines[2]), expected("get_metadata", "2"));
+}
+
+/// Puts a file into the trunk file 1 as the original does, behind the storage's back.
+fn into_slot(storage: &TestStorage, offset: u32, content: &[u8], crc32: u32) -> FileName {
+    let size = SizeWord::trunk(content.len() as u32, 1);
+    let stamp = Stamp { source: Source::Id(100_001), timestamp: 1_751_328_000, size, crc32 };
+    let part = TrunkPart { file_id: 1, offset, alloc_size: content.len() as u32 + 56 };
+    let ext = ExtName::from_field(b"bin\0\0\0").unwrap();
+    let name = build_trunk_name(StorePathIndex(0), (0, 0), &stamp, &part, &ext, 1);
+    let path = storage.dir.path().join("p0/data/00/00/000001");
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let file = std::fs::File::options().create(true).write(true).truncate(false).open(path).unwrap();
+    let bytes = [&SlotHeader::of(&name).unwrap().encode()[..], content].concat();
+    file.write_all_at(&bytes, offset.into()).unwrap();
+    file.set_len(4 << 20).unwrap();
+    name
+}
+
+#[test]
+fn files_in_slots_of_trunk_files_are_served_as_others_are() {
+    let storage = TestStorage::start("");
+    let mut client = storage.connect();
+    // The second is sent in pieces.
+    let large: Vec<u8> = (0..1_500_000_u32).map(|n| (n % 251) as u8).collect();
+    let small = into_slot(&storage, 0, b"hello fastdfs\n", 0x0e10_ba5d);
+    let large_name = into_slot(&storage, 4096, &large, crc32fast::hash(&large));
+    for (name, content) in [(&small, &b"hello fastdfs\n"[..]), (&large_name, &large[..])] {
+        assert!(client.download(name, 0, 0).body == content, "{name}");
+        assert_eq!(client.download(name, 3, 5).body, &content[3..8]);
+    }
+    let (size, mtime, crc, _) = info(&mut client, &small, 0);
+    assert_eq!((size, mtime, crc), (14, 1_751_328_000, 0x0e10_ba5d));
+    assert_eq!(set_metadata(&mut client, &small, b'O', b"width\x02160"), Status::OK);
+    assert_eq!(client.of_file(C::GetMetadata, &small).body, b"width\x02160");
+    assert_eq!(slave(&mut client, &small, "_s", "txt", b"slave").status, Status::OK);
+    assert_eq!(client.of_file(C::DeleteFile, &small).status, Status::OK);
+    for command in [C::DeleteFile, C::GetMetadata] {
+        assert_eq!(client.of_file(command, &small).status, Status::ENOENT);
+    }
+    assert_eq!(client.download(&small, 0, 0).status, Status::ENOENT);
+    assert!(client.download(&large_name, 0, 0).body == large);
 }

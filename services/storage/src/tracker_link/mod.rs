@@ -14,7 +14,7 @@ mod report;
 mod task;
 #[cfg(test)]
 mod tests;
-mod wire;
+pub(crate) mod wire;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -14,15 +14,15 @@ use tokio::time::timeout;
 
 /// How to connect and how long to wait.
 #[derive(Clone, Debug)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     /// Own addresses to connect from, one per IP version at most; none: the system chooses.
-    pub(super) bind: Vec<IpAddr>,
-    pub(super) connect_timeout: Duration,
-    pub(super) network_timeout: Duration,
+    pub(crate) bind: Vec<IpAddr>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) network_timeout: Duration,
 }
 
 /// A connection, and the request buffer that goes with it.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     request: Vec<u8>,
 }
@@ -31,15 +31,15 @@ pub(super) struct Wire {
 const ADDRESSES_MAX: usize = 4;
 
 /// Where a tracker may be reached.
-pub(super) struct Found {
+pub(crate) struct Found {
     /// How it is known to the cluster: the first address of each of its hosts.
-    pub(super) host: Host,
+    pub(crate) host: Host,
     /// All addresses to try, in this order.
-    pub(super) addresses: Vec<SocketAddr>,
+    pub(crate) addresses: Vec<SocketAddr>,
 }
 
 /// The addresses of a tracker, names looked up.
-pub(super) async fn resolve(tracker: &ServerAddr, settings: &Settings) -> Result<Found, Failure> {
+pub(crate) async fn resolve(tracker: &ServerAddr, settings: &Settings) -> Result<Found, Failure> {
     let port = tracker.port();
     let (mut firsts, mut addresses) = (Vec::new(), Vec::new());
     for host in tracker.hosts() {
@@ -67,7 +67,7 @@ async fn look_up(name: &str, port: u16, settings: &Settings) -> Result<Vec<IpAdd
 
 impl Wire {
     /// Connects to the first of these addresses that answers, and says which one that was.
-    pub(super) async fn connect(
+    pub(crate) async fn connect(
         addresses: &[SocketAddr],
         settings: &Settings,
     ) -> Result<(Self, IpAddr), Failure> {
@@ -83,7 +83,7 @@ impl Wire {
     }
 
     /// Sends a request and reads its answer: the status, and the body when the status is 0.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &mut self,
         command: TrackerCommand,
         body: &[u8],
@@ -114,7 +114,7 @@ impl Wire {
     }
 
     /// Waits until the tracker closes the connection, or says something unasked, which is no better.
-    pub(super) async fn ended(&self) -> Failure {
+    pub(crate) async fn ended(&self) -> Failure {
         loop {
             if let Err(error) = self.stream.readable().await {
                 return broken(&error);
@@ -129,7 +129,7 @@ impl Wire {
     }
 }
 
-async fn open(address: SocketAddr, bind: &[IpAddr]) -> io::Result<TcpStream> {
+pub(crate) async fn open(address: SocketAddr, bind: &[IpAddr]) -> io::Result<TcpStream> {
     let (socket, any) = if address.is_ipv4() {
         (TcpSocket::new_v4()?, IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     } else {

@@ -1,0 +1,451 @@
+//! Sends to a peer for as long as it may be sent to: reads the log, lets records travel, saves how far they got.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fdfs_format::Mark;
+use fdfs_proto::{GroupField, StorageId};
+use storage_core::replication::LogPosition;
+use storage_core::replication::backoff::Backoff;
+use storage_core::replication::life::{Duty, duty};
+use storage_core::replication::need::{Need, need};
+use storage_core::replication::stale::Stale;
+use storage_core::replication::window::{Entry, Ticket, Verdict, Window};
+use storage_core::time::Mono;
+use store::binlog::{LogLine, LogReader, Read};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
+use tokio::time::sleep;
+
+use super::changed;
+use super::link::Link;
+use super::peer::{PeerTask, position};
+use super::send::{Outcome, push};
+
+/// How long a mark that changed may stay unsaved while nothing else asks for it.
+const SAVE_AFTER: Duration = Duration::from_secs(5);
+
+/// How often the log is read before everything else gets its turn.
+const READS: usize = 16;
+
+/// How often everything is looked at, whatever happens or not.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// A connection that was not used for so long is closed, but for `sync_min_threads` of them.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// Why sending has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The server stops.
+    Stop,
+    /// The peer has all old files now.
+    Filled,
+    /// Its status, or the time of day, allows no more.
+    Over,
+}
+
+fn log_end(task: &PeerTask) -> LogPosition {
+    let (file, offset) = task.shared.server.store.binlog().position();
+    LogPosition { file, offset }
+}
+
+/// What a task brings back from one record.
+struct Back {
+    ticket: Ticket,
+    entry: Arc<Entry>,
+    link: Option<Link>,
+    outcome: Outcome,
+}
+
+/// Sending to one peer.
+pub(super) struct Stream<'a> {
+    task: &'a mut PeerTask,
+    mark: Mark,
+    skip_to: Option<i64>,
+    group: GroupField,
+    me: StorageId,
+    window: Window,
+    stale: Stale,
+    /// Lines that were read and have not entered the window.
+    lines: VecDeque<LogLine>,
+    reader: Option<LogReader>,
+    /// Nothing more is in the log, as far as is known.
+    at_end: bool,
+    /// The end of the log when it was reached first: the end of the copy.
+    goal: Option<LogPosition>,
+    jobs: JoinSet<Back>,
+    links: Vec<(Link, Instant)>,
+    /// Until when connections rest between two records (`sync_interval`).
+    resting: Vec<Mono>,
+    backoff: Backoff,
+    /// Until when nothing is sent.
+    paused: Option<Mono>,
+    saving: Option<JoinHandle<bool>>,
+    /// What was saved last, how many records that are, and when.
+    saved: (LogPosition, u64, Instant),
+    /// Lines counted before this began.
+    counted_before: u64,
+}
+
+impl<'a> Stream<'a> {
+    /// From the place of the mark on, without records before the first of `skip_to`.
+    pub(super) fn new(
+        task: &'a mut PeerTask,
+        mark: Mark,
+        skip_to: Option<i64>,
+        group: GroupField,
+        me: StorageId,
+    ) -> Self {
+        let from = position(mark);
+        let stale = Stale::new(log_end(task));
+        Self {
+            task,
+            mark,
+            skip_to,
+            group,
+            me,
+            window: Window::new(from),
+            stale,
+            lines: VecDeque::new(),
+            reader: None,
+            at_end: false,
+            goal: None,
+            jobs: JoinSet::new(),
+            links: Vec::new(),
+            resting: Vec::new(),
+            backoff: Backoff::default(),
+            paused: None,
+            saving: None,
+            // A new mark counts as never saved.
+            saved: (from, 0, Instant::now()),
+            counted_before: mark.sync_row_count,
+        }
+    }
+
+    /// Sends until something ends it; gives back why, and the mark, which is saved.
+    pub(super) async fn run(mut self) -> (End, Mark) {
+        let mut appended = self.task.shared.server.store.binlog().appended();
+        self.task.progress.send_modify(|progress| progress.lag.last_error = None);
+        let end = loop {
+            if let Some(end) = self.look() {
+                break end;
+            }
+            // Seen before the log is read: what comes meanwhile wakes once more.
+            if appended.has_changed().unwrap_or(false) {
+                appended.borrow_and_update();
+                self.at_end = false;
+            }
+            let more = self.read().await;
+            if self.filled() {
+                break End::Filled;
+            }
+            self.dispatch();
+            self.keep();
+            self.publish();
+            if more {
+                self.take_in_all();
+                tokio::task::yield_now().await;
+            } else {
+                self.wait(&mut appended).await;
+            }
+        };
+        // What travels is given up: the peer keeps nothing of what is incomplete, and the rest it will say it has.
+        self.jobs.shutdown().await;
+        if let Some(saving) = self.saving.take() {
+            let _ = saving.await;
+        }
+        self.note_place();
+        let _ = self.task.save(self.mark).await;
+        self.publish();
+        (end, self.mark)
+    }
+
+    /// Whether to end.
+    fn look(&mut self) -> Option<End> {
+        if self.task.stop.stopping() {
+            return Some(End::Stop);
+        }
+        let status =
+            self.task.cluster.borrow_and_update().peers.get(&self.task.id).map(|peer| peer.status)?;
+        let may = matches!(duty(status, Some(&self.mark)), Duty::Push | Duty::Fill);
+        (!may || !self.task.is_time()).then_some(End::Over)
+    }
+
+    /// Fills the window from the log; whether it has room for what there is left to read.
+    async fn read(&mut self) -> bool {
+        let mut reads = 0;
+        while self.window.has_room() && self.paused.is_none() {
+            if let Some(line) = self.lines.pop_front() {
+                self.enter(line);
+                continue;
+            }
+            if self.at_end || reads == READS {
+                return !self.at_end;
+            }
+            reads += 1;
+            let (server, reader) = (Arc::clone(&self.task.shared.server), self.reader.take());
+            let from = self.window.acknowledged();
+            let read = move || {
+                let log = server.store.binlog();
+                let mut reader = match reader {
+                    Some(reader) => reader,
+                    None => LogReader::open(log, from)?,
+                };
+                let mut lines = Vec::new();
+                let read = reader.read(log, &mut lines)?;
+                Ok::<_, std::io::Error>((reader, lines, read))
+            };
+            match spawn_blocking(read).await {
+                Ok(Ok((reader, lines, read))) => {
+                    self.lines.extend(lines);
+                    self.at_end = read == Read::End;
+                    if self.at_end && self.goal.is_none() {
+                        self.goal = Some(reader.position());
+                    }
+                    self.reader = Some(reader);
+                }
+                Ok(Err(error)) => self.log_unreadable(&error.to_string()),
+                Err(error) => self.log_unreadable(&error.to_string()),
+            }
+        }
+        false
+    }
+
+    /// The reader is lost with its place: everything that has not been acknowledged is read again.
+    fn log_unreadable(&mut self, error: &str) {
+        tracing::error!(peer = %self.task.id, error, "the binlog cannot be read, replication waits");
+        // Dropped, what travels is given up.
+        self.jobs = JoinSet::new();
+        self.links.clear();
+        self.note_place();
+        self.window = Window::new(self.window.acknowledged());
+        self.stale = Stale::new(log_end(self.task));
+        self.counted_before = self.mark.sync_row_count;
+        self.saved.1 = 0;
+        self.lines.clear();
+        (self.reader, self.at_end) = (None, false);
+        self.pause(&format!("the binlog cannot be read: {error}"));
+    }
+
+    fn enter(&mut self, line: LogLine) {
+        self.mark.scan_row_count += 1;
+        let record = match line.record {
+            Ok(record) => record,
+            Err(_) => {
+                self.task.progress.send_modify(|progress| progress.lag.bad_lines += 1);
+                return self.window.pass(line.end);
+            }
+        };
+        if self.skip_to.is_some_and(|since| record.timestamp < since) {
+            return self.window.pass(line.end);
+        }
+        self.skip_to = None;
+        match need(&record, &self.mark) {
+            Need::No => self.window.pass(line.end),
+            needed @ (Need::Yes | Need::Perhaps) => {
+                let len = line.end.offset.saturating_sub(line.at.offset);
+                self.window.enter(Entry { record, need: needed, end: line.end, len });
+            }
+        }
+    }
+
+    /// Whether the copy of old files is complete.
+    fn filled(&mut self) -> bool {
+        let complete = self.mark.need_sync_old
+            && !self.mark.sync_old_done
+            && self.goal.is_some_and(|goal| self.window.acknowledged() >= goal);
+        self.mark.sync_old_done |= complete;
+        complete
+    }
+
+    /// How many records may travel now. After a failure of the whole peer one finds out whether it is back.
+    fn may_travel(&mut self) -> usize {
+        let now = self.task.shared.now();
+        self.resting.retain(|until| *until > now);
+        let most = if self.backoff.failures() > 0 { 1 } else { self.task.shared.config.sync.max_threads };
+        usize::try_from(most).unwrap_or(1).saturating_sub(self.resting.len())
+    }
+
+    fn dispatch(&mut self) {
+        let now = self.task.shared.now();
+        if self.paused.is_some_and(|until| until > now) {
+            return;
+        }
+        self.paused = None;
+        let most = self.may_travel();
+        while self.jobs.len() < most
+            && let Some(job) = self.window.take(now)
+        {
+            let link = self.links.pop().map(|(link, _)| link).filter(Link::is_usable);
+            let addresses = if link.is_none() { self.task.addresses() } else { Vec::new() };
+            let (shared, group, me) = (Arc::clone(&self.task.shared), self.group, self.me);
+            let stale = self.stale.is(&job.entry);
+            self.jobs.spawn(async move {
+                let link = match link {
+                    Some(link) => Ok(link),
+                    None => Link::open(&addresses, &shared.config.wire, me).await,
+                };
+                let (link, outcome) = match link {
+                    Ok(mut link) => {
+                        let outcome = push(&shared.server, group, &mut link, &job.entry, stale).await;
+                        (Some(link), outcome)
+                    }
+                    Err(error) => (None, Outcome::Peer(error.to_string())),
+                };
+                Back { ticket: job.ticket, entry: job.entry, link, outcome }
+            });
+        }
+    }
+
+    /// Takes in what became of a record.
+    fn back(&mut self, back: Back) {
+        let now = self.task.shared.now();
+        let interval = self.task.shared.config.sync.interval;
+        if !interval.is_zero() {
+            self.resting.push(now.after_ms(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX)));
+        }
+        if let Some(link) = back.link.filter(Link::is_usable) {
+            self.links.push((link, Instant::now()));
+        }
+        match back.outcome {
+            Outcome::Done(done) => {
+                self.stale.note(&back.entry, done);
+                if done.is_proof() && self.backoff.failures() > 0 {
+                    tracing::info!(peer = %self.task.id, "replication to a peer works again");
+                    self.backoff.worked();
+                }
+                self.window.taken(back.ticket, done.is_proof());
+                if self.backoff.failures() == 0 && self.window.next_due().is_none() {
+                    self.task.progress.send_if_modified(|progress| progress.lag.last_error.take().is_some());
+                }
+            }
+            Outcome::Failed(reason) => self.failed(back.ticket, &back.entry, &reason),
+            Outcome::Unanswered(reason) => {
+                self.failed(back.ticket, &back.entry, &reason);
+                self.pause(&reason);
+            }
+            Outcome::Peer(reason) => {
+                self.window.not_sent(back.ticket);
+                self.pause(&reason);
+            }
+        }
+    }
+
+    fn failed(&mut self, ticket: Ticket, entry: &Entry, reason: &str) {
+        let (peer, change) = (self.task.id, &entry.record.change);
+        let name = change.name();
+        match self.window.failed(ticket, self.task.shared.now(), rand::random()) {
+            Verdict::Again { attempts: 1 } => {
+                tracing::warn!(%peer, %name, at = %entry.end, reason, "a change could not be replicated, trying again while others go on");
+            }
+            Verdict::Again { attempts } => {
+                tracing::debug!(%peer, %name, attempts, reason, "a change could not be replicated");
+            }
+            Verdict::SetAside => {
+                tracing::error!(%peer, %name, ?change, at = %entry.end, reason, "gave up replicating a change, the peer lacks it");
+                self.task.progress.send_modify(|progress| progress.lag.set_aside += 1);
+            }
+        }
+        self.task
+            .progress
+            .send_modify(|progress| progress.lag.last_error = Some(format!("{name}: {reason}")));
+    }
+
+    /// The peer as a whole can't be sent to: nobody tries for a while.
+    fn pause(&mut self, reason: &str) {
+        let now = self.task.shared.now();
+        // Those that travelled together fail together, and count once.
+        if self.paused.is_some_and(|until| until > now) {
+            return;
+        }
+        if self.backoff.failures() == 0 {
+            tracing::warn!(peer = %self.task.id, reason, "replication to a peer is interrupted, trying again");
+        }
+        self.paused = Some(now.after_ms(self.backoff.failed(rand::random())));
+        self.links.clear();
+        self.task.progress.send_modify(|progress| progress.lag.last_error = Some(reason.to_owned()));
+    }
+
+    fn note_place(&mut self) {
+        let LogPosition { file, offset } = self.window.acknowledged();
+        (self.mark.binlog_index, self.mark.binlog_offset) = (file, offset);
+        self.mark.sync_row_count = self.counted_before + self.window.acknowledged_count();
+    }
+
+    /// Saves the place when enough was acknowledged, or when something was and nothing is under way, and closes
+    /// connections that nobody needs.
+    fn keep(&mut self) {
+        let least = usize::try_from(self.task.shared.config.sync.min_threads).unwrap_or(1);
+        // The last used is at the end, and is used next.
+        while self.links.len() > least && self.links.first().is_some_and(|(_, used)| used.elapsed() > IDLE) {
+            self.links.remove(0);
+        }
+        if self.saving.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.saving = None;
+        }
+        self.note_place();
+        let (place, count, when) = self.saved;
+        let here = self.window.acknowledged();
+        let many = self.window.acknowledged_count().saturating_sub(count)
+            >= u64::from(self.task.shared.config.sync.write_mark_file_freq);
+        let due = many || here != place && when.elapsed() >= SAVE_AFTER;
+        if due && self.saving.is_none() {
+            self.saving = Some(self.task.save(self.mark));
+            self.saved = (here, self.window.acknowledged_count(), Instant::now());
+        }
+    }
+
+    fn publish(&self) {
+        let acknowledged = self.window.acknowledged();
+        let bytes = self.task.shared.server.store.binlog().len_from(acknowledged);
+        let records = (self.window.open() + self.lines.len()) as u64;
+        self.task.progress.send_if_modified(|progress| {
+            let lag = &mut progress.lag;
+            let changed =
+                progress.acknowledged != Some(acknowledged) || (lag.bytes, lag.records) != (bytes, records);
+            progress.acknowledged = Some(acknowledged);
+            (lag.bytes, lag.records) = (bytes, records);
+            changed
+        });
+    }
+
+    /// Waits until there is something to do.
+    async fn wait(&mut self, appended: &mut watch::Receiver<()>) {
+        let now = self.task.shared.now();
+        // Nothing may be taken while connections rest or nothing is sent; what was read and has room goes on at once.
+        let next =
+            [self.window.next_due(), self.paused].into_iter().flatten().chain(self.resting.iter().copied());
+        let pause = next
+            .min()
+            .map_or(LOOK, |due| Duration::from_millis(due.0.saturating_sub(now.0).max(1)))
+            .min(LOOK);
+        let lines_wanted = self.at_end && self.paused.is_none();
+        tokio::select! {
+            Some(back) = self.jobs.join_next() => {
+                self.take_in(back);
+                self.take_in_all();
+            }
+            _ = appended.changed(), if lines_wanted => self.at_end = false,
+            () = changed(&mut self.task.cluster) => {}
+            () = self.task.stop.wait() => {}
+            () = sleep(pause) => {}
+        }
+    }
+
+    /// All that are back already.
+    fn take_in_all(&mut self) {
+        while let Some(back) = self.jobs.try_join_next() {
+            self.take_in(back);
+        }
+    }
+
+    fn take_in(&mut self, back: Result<Back, tokio::task::JoinError>) {
+        match back {
+            Ok(back) => self.back(back),
+            // Its ticket is lost with it: all that travels is sent once more.
+            Err(error) => self.log_unreadable(&format!("a task died: {error}")),
+        }
+    }
+}

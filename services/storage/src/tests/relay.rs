@@ -1,0 +1,132 @@
+//! A file that is not here yet is fetched from where it was uploaded to.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use fdfs_fileid::{FileName, Source};
+use fdfs_proto::{IpText, Status, StorageCommand as C, StorageId, StorageStatus};
+use storage_core::membership::{ClusterView, Identity, OwnIps, Peer};
+
+use super::client::{Client, TestStorage, view};
+use crate::run::launch;
+
+const ORIGIN: &str = "127.0.0.1";
+const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+/// The storage that files are uploaded to, and another member of its group, to which nothing is replicated.
+struct Pair {
+    origin: TestStorage,
+    other: TestStorage,
+}
+
+impl Pair {
+    fn start() -> Self {
+        let mut pair = Self { origin: TestStorage::start(""), other: TestStorage::prepare("") };
+        pair.start_other(StorageStatus::Active);
+        pair
+    }
+
+    fn start_other(&mut self, origin: StorageStatus) {
+        let told = self.seen_by_other(origin);
+        let started = launch(&self.other.conf, |_, _, _, tell, _| {
+            tell.send_replace(Arc::new(told));
+            Ok(())
+        });
+        self.other.running = Some(started.unwrap());
+    }
+
+    fn seen_by_other(&self, origin: StorageStatus) -> ClusterView {
+        let view = view();
+        let me = Identity {
+            id: StorageId::new(OTHER.to_string().as_bytes()).unwrap(),
+            source: Source::Ip(OTHER),
+            ips: OwnIps { first: IpAddr::V4(OTHER), second: None },
+            ..(**view.identity.as_ref().unwrap()).clone()
+        };
+        let ip = IpText::new(ORIGIN.as_bytes()).unwrap();
+        let peer = Peer { status: origin, ip, port: self.origin.address().port() };
+        let peers = [(StorageId::new(ORIGIN.as_bytes()).unwrap(), peer)].into();
+        ClusterView { identity: Some(Arc::new(me)), peers, ..view }
+    }
+
+    fn upload(&self, content: &[u8]) -> FileName {
+        self.origin.connect().upload(content, "txt").name()
+    }
+}
+
+fn download(client: &mut Client, name: &FileName) -> (Status, Vec<u8>) {
+    let reply = client.download(name, 0, 0);
+    (reply.status, reply.body)
+}
+
+#[test]
+fn a_file_that_is_not_here_yet_is_fetched_from_where_it_was_uploaded_to() {
+    let pair = Pair::start();
+    let large: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+    let mut client = pair.other.connect();
+    for content in [&b"content"[..], b"", &large] {
+        let name = pair.upload(content);
+        assert!(download(&mut client, &name) == (Status::OK, content.to_vec()), "{} bytes", content.len());
+    }
+    let name = pair.upload(&large);
+    assert_eq!(client.download(&name, 1_000_000, 10).body, &large[1_000_000..1_000_010]);
+    assert_eq!(client.download(&name, 3_000_001, 1).status, Status::EINVAL);
+}
+
+#[test]
+fn what_is_known_of_a_file_is_asked_where_it_was_uploaded_to() {
+    let pair = Pair::start();
+    let name = pair.upload(b"content");
+    let body = [&super::client::group("group1")[..], name.as_str().as_bytes()].concat();
+    let set = [&super::client::number(name.as_str().len())[..], &super::client::number(3), b"O", &body[..16]];
+    let set = [&set.concat()[..], name.as_str().as_bytes(), b"a\x02b"];
+    assert_eq!(pair.origin.connect().ask(C::SetMetadata, &set).status, Status::OK);
+    for command in [C::QueryFileInfo, C::GetMetadata] {
+        let here = pair.origin.connect().ask(command, &[&body]);
+        let there = pair.other.connect().ask(command, &[&body]);
+        assert_eq!((there.status, &there.body), (Status::OK, &here.body), "{command}");
+    }
+}
+
+#[test]
+fn d16_a_deletion_that_comes_before_the_file_is_done_where_it_was_uploaded_to() {
+    let pair = Pair::start();
+    let name = pair.upload(b"content");
+    assert_eq!(pair.other.connect().of_file(C::DeleteFile, &name).status, Status::OK);
+    for storage in [&pair.origin, &pair.other] {
+        assert_eq!(storage.connect().download(&name, 0, 0).status, Status::ENOENT);
+        assert_eq!(storage.connect().of_file(C::DeleteFile, &name).status, Status::ENOENT);
+    }
+}
+
+#[test]
+fn what_was_deleted_here_is_not_fetched_from_where_that_is_not_known_yet() {
+    let mut pair = Pair::start();
+    let name = pair.upload(b"content");
+    // As if it had been here.
+    pair.other.running.as_ref().unwrap().server().relay.gone.add(name.clone());
+    assert_eq!(pair.other.connect().download(&name, 0, 0).status, Status::ENOENT);
+    // Nor after a restart, when the log says so.
+    let own = pair.other.connect().upload(b"own", "txt").name();
+    assert_eq!(pair.other.connect().of_file(C::DeleteFile, &own).status, Status::OK);
+    pair.other.running.take().unwrap().stop().unwrap();
+    let log = pair.other.dir.path().join("base/data/sync/binlog.000");
+    let mut lines = std::fs::read_to_string(&log).unwrap();
+    lines.push_str(&format!("1700000000 D {name}\n"));
+    std::fs::write(&log, lines).unwrap();
+    pair.start_other(StorageStatus::Active);
+    assert_eq!(pair.other.connect().download(&name, 0, 0).status, Status::ENOENT);
+}
+
+#[test]
+fn without_somebody_to_ask_a_file_that_is_not_here_is_not_found() {
+    let mut pair = Pair::start();
+    let name = pair.upload(b"content");
+    pair.other.running.take().unwrap().stop().unwrap();
+    pair.start_other(StorageStatus::Offline);
+    assert_eq!(pair.other.connect().download(&name, 0, 0).status, Status::ENOENT);
+    pair.other.running.take().unwrap().stop().unwrap();
+    pair.start_other(StorageStatus::Active);
+    pair.origin.running.take().unwrap().stop().unwrap();
+    assert_eq!(pair.other.connect().download(&name, 0, 0).status, Status::ENOENT);
+}
