@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use daemon::control::Action;
 
+use crate::cluster;
 use crate::cmd;
 use crate::messages::{Language, Say};
 use crate::server::{self, Mode, Order, Role};
@@ -31,6 +32,8 @@ enum Command {
     Tracker(ServerArgs),
     /// Run a storage with a storage.conf
     Storage(ServerArgs),
+    /// Run a cluster of processes on this machine, each on a loopback address of its own
+    Cluster(cluster::Args),
     /// Store a file or a whole folder
     Put(cmd::put::Args),
     /// Fetch a file or a whole folder, and verify it
@@ -110,6 +113,7 @@ fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
         Command::Up(args) => cmd::up::run(&args, program, language),
         Command::Tracker(args) => serve(&args.order(Role::Tracker)),
         Command::Storage(args) => serve(&args.order(Role::Storage)),
+        Command::Cluster(args) => cluster::run(&args, program, language),
         Command::Put(args) => cmd::put::run(&args, program, language),
         Command::Get(args) => cmd::get::run(&args, language),
         Command::Ls(args) => cmd::ls::run(&args),

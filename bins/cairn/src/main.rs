@@ -4,6 +4,7 @@
 //! chosen by the name the binary is called by).
 
 mod cli;
+mod cluster;
 mod cmd;
 mod conf;
 mod fdfs;

@@ -53,6 +53,22 @@ pub(crate) enum Say<'a> {
     PortTaken { address: SocketAddr, holder: Option<&'a str>, option: &'a str },
     /// `--listen` with an address no client can be sent to.
     ListenNeedsAnAddress { suggestion: Option<std::net::IpAddr> },
+    /// The cluster serves; what to type next.
+    ClusterReady { folder: &'a Path, client_conf: &'a Path, program: &'a str },
+    /// The folder holds no cluster.
+    ClusterMissing { folder: &'a Path, program: &'a str },
+    /// Options for a first start, and the cluster is another one.
+    ClusterIsMade { folder: &'a Path },
+    /// A server's address is in use.
+    ClusterAddressTaken { name: &'a str, address: SocketAddr, holder: Option<&'a str> },
+    /// What is waited for: servers, each with its state.
+    ClusterWaits { states: &'a [String] },
+    /// It was waited for in vain.
+    ClusterNotReady { seconds: u64, states: &'a [String], log: &'a Path },
+    /// A server ended while it was waited for.
+    ClusterServerEnded { name: &'a str, log: &'a Path },
+    /// Storages run, and no tracker.
+    ClusterHasNoTracker,
     /// A folder is in the cluster.
     PutDone { report: &'a PutReport, manifest: &'a Path, program: &'a str, conf: Option<&'a Path> },
     /// A folder is not all in the cluster.
@@ -112,6 +128,34 @@ impl Say<'_> {
                     "--listen needs the address that clients reach this machine by, because they are told it{example}"
                 )
             }
+            Self::ClusterReady { folder, client_conf, program } => format!(
+                "The cluster serves, all of it is in {}. Try:\n\n{}",
+                folder.display(),
+                ClusterTrials { program, folder, client_conf, words: ["a file", "who is up", "stops it"] }
+            ),
+            Self::ClusterMissing { folder, program } => {
+                let (program, shown) = (shell::Word(program), shell::path(folder));
+                format!("no cluster is in {shown}: {program} cluster start --dir {shown} makes one")
+            }
+            Self::ClusterIsMade { folder } => format!(
+                "{} holds a cluster of another --shape or --first-ip: choose another --dir, or leave these options out",
+                folder.display()
+            ),
+            Self::ClusterAddressTaken { name, address, holder } => {
+                let who = holder.map_or_else(|| "another process".to_owned(), ToString::to_string);
+                format!(
+                    "{name}: {address} is taken by {who}: stop it, or make a cluster elsewhere \
+                     with --dir and --first-ip"
+                )
+            }
+            Self::ClusterWaits { states } => format!("waiting: {}", states.join(", ")),
+            Self::ClusterNotReady { seconds, states, log } => format!(
+                "not ready after {seconds} s, the servers still run: {}; see {}",
+                states.join(", "),
+                log.display()
+            ),
+            Self::ClusterServerEnded { name, log } => format!("{name} has ended: see {}", log.display()),
+            Self::ClusterHasNoTracker => "no tracker runs: start one".to_owned(),
             Self::PutDone { report, manifest, program, conf } => format!(
                 "{} files, {} in the cluster ({} sent now, {} had been sent before)\n\
                  manifest: {}; back again with: {program} get {}{}",
@@ -214,6 +258,33 @@ impl Say<'_> {
                 let example = suggestion.map(|ip| format!("，例如 --listen {ip}")).unwrap_or_default();
                 format!("--listen 需要客户端能访问到的地址，因为这个地址会告诉客户端{example}")
             }
+            Self::ClusterReady { folder, client_conf, program } => format!(
+                "集群已启动，全部内容都在 {}。试试：\n\n{}",
+                folder.display(),
+                ClusterTrials {
+                    program, folder, client_conf, words: ["上传文件", "查看服务器", "停止集群"]
+                }
+            ),
+            Self::ClusterMissing { folder, program } => {
+                let (program, shown) = (shell::Word(program), shell::path(folder));
+                format!("{shown} 里没有集群：用 {program} cluster start --dir {shown} 创建")
+            }
+            Self::ClusterIsMade { folder } => format!(
+                "{} 里已有集群，与给出的 --shape 或 --first-ip 不符：用 --dir 换一个目录，或去掉这些选项",
+                folder.display()
+            ),
+            Self::ClusterAddressTaken { name, address, holder } => {
+                let who = holder.map_or_else(|| "其他进程".to_owned(), ToString::to_string);
+                format!("{name}：{address} 已被 {who} 占用：停掉它，或用 --dir 和 --first-ip 在别处创建集群")
+            }
+            Self::ClusterWaits { states } => format!("等待：{}", states.join("，")),
+            Self::ClusterNotReady { seconds, states, log } => format!(
+                "{seconds} 秒后仍未就绪（服务器仍在运行）：{}；请查看 {}",
+                states.join("，"),
+                log.display()
+            ),
+            Self::ClusterServerEnded { name, log } => format!("{name} 已退出：请查看 {}", log.display()),
+            Self::ClusterHasNoTracker => "没有 tracker 在运行：请先启动一个".to_owned(),
             Self::PutDone { report, manifest, program, conf } => format!(
                 "集群中共有 {} 个文件，{}（本次上传 {} 个，此前已上传 {} 个）\n\
                  清单：{}；取回：{program} get {}{}",
@@ -315,6 +386,27 @@ impl fmt::Display for Trials<'_> {
         writeln!(f, "  {program} put -c {conf} FOLDER           # {folder}")?;
         writeln!(f, "  {program} get -c {conf} FOLDER.cairn     # {back}")?;
         write!(f, "  {program} monitor -c {conf}              # {who}")
+    }
+}
+
+/// Commands to try on a cluster, with a word on each.
+struct ClusterTrials<'a> {
+    program: &'a str,
+    folder: &'a Path,
+    client_conf: &'a Path,
+    words: [&'a str; 3],
+}
+
+impl fmt::Display for ClusterTrials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [file, status, stop] = self.words;
+        let (program, folder) = (shell::Word(self.program), shell::path(self.folder));
+        let upload = format!("{program} fdfs_upload_file {} FILE", shell::path(self.client_conf));
+        let cluster = |word: &str| format!("{program} cluster {word} --dir {folder}");
+        let width = upload.chars().count();
+        writeln!(f, "  {upload}   # {file}")?;
+        writeln!(f, "  {:width$}   # {status}", cluster("status"))?;
+        write!(f, "  {:width$}   # {stop}", cluster("stop"))
     }
 }
 

@@ -44,6 +44,21 @@ impl Loopback {
         })
     }
 
+    /// Takes addresses that follow each other, for a program that counts on from the first.
+    ///
+    /// # Errors
+    /// When there are not so many side by side for two minutes.
+    pub fn claim_row(count: u8) -> Result<Vec<Loopback>> {
+        wait::until("a row of free loopback addresses", PATIENCE, || {
+            (FIRST..=LAST).find_map(|_| Loopback::try_claim_row(next(), count))
+        })
+    }
+
+    fn try_claim_row(first: u8, count: u8) -> Option<Vec<Loopback>> {
+        let end = first.checked_add(count).filter(|end| *end <= LAST)?;
+        (first..end).map(Loopback::try_claim).collect()
+    }
+
     fn try_claim(last: u8) -> Option<Loopback> {
         let ip = Ipv4Addr::new(127, 0, 0, last);
         let guard = TcpListener::bind((ip, GUARD_PORT)).ok()?;
@@ -84,6 +99,16 @@ mod tests {
         let second = Loopback::claim().unwrap();
         assert_ne!(first.ip(), second.ip());
         assert!(Loopback::try_claim(first.ip().octets()[3]).is_none());
+    }
+
+    #[test]
+    fn a_row_is_side_by_side_and_none_of_it_is_claimed_twice() {
+        let row = Loopback::claim_row(6).unwrap();
+        let last = |claim: &Loopback| claim.ip().octets()[3];
+        assert_eq!(row.len(), 6);
+        assert!(row.windows(2).all(|pair| last(&pair[0]) + 1 == last(&pair[1])));
+        assert!(Loopback::try_claim_row(last(&row[5]), 2).is_none());
+        assert!(Loopback::try_claim_row(LAST, 2).is_none());
     }
 
     #[test]

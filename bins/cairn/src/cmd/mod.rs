@@ -10,7 +10,7 @@ pub(crate) mod put;
 pub(crate) mod reference;
 pub(crate) mod rm;
 pub(crate) mod stat;
-mod table;
+pub(crate) mod table;
 mod transfer_view;
 pub(crate) mod unpack;
 pub(crate) mod up;

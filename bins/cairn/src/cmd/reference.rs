@@ -6,16 +6,28 @@ use crate::fdfs;
 pub(crate) fn page(cli: &clap::Command) -> String {
     let mut page = HEAD.to_owned();
     for command in cli.get_subcommands().filter(|command| !command.is_hide_set()) {
-        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-        page.push_str(&format!("### `cairn {}`\n\n{about}.\n\n", command.get_name()));
-        page.push_str("| argument | meaning |\n|---|---|\n");
-        for argument in command.get_arguments().filter(|argument| !argument.is_hide_set()) {
-            let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-            page.push_str(&format!("| `{}` | {} |\n", name(argument), cell(&help)));
-        }
-        page.push('\n');
+        section(&mut page, &format!("cairn {}", command.get_name()), command);
     }
     page + TOOLS + &fdfs::reference()
+}
+
+/// One command; behind it, those below it.
+fn section(page: &mut String, name: &str, command: &clap::Command) {
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    page.push_str(&format!("### `{name}`\n\n{about}.\n\n"));
+    let arguments = command.get_arguments().filter(|argument| !argument.is_hide_set());
+    let rows: String = arguments.map(row).collect();
+    if !rows.is_empty() {
+        page.push_str(&format!("| argument | meaning |\n|---|---|\n{rows}\n"));
+    }
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        section(page, &format!("{name} {}", below.get_name()), below);
+    }
+}
+
+fn row(argument: &clap::Arg) -> String {
+    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    format!("| `{}` | {} |\n", name(argument), cell(&help))
 }
 
 /// `-c CONF`, `--json`, `DIR`

@@ -25,6 +25,8 @@ pub(crate) const DETACHED: &str = "--detached";
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
 const EXIT_FAILED: u8 = 1;
+/// The status of asking or stopping a server that does not run.
+pub(crate) const NOT_RUNNING: u8 = ENOENT;
 const ENOENT: u8 = 2;
 const EEXIST: u8 = 17;
 
