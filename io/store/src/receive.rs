@@ -171,6 +171,16 @@ impl Store {
         self.ask(name.path_index(), Mutation::Delete { name, origin: Origin::Peer(time) }).await.map(drop)
     }
 
+    /// Notes that a file was deleted which is not here; it must not be taken when it comes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn receive_gone(&self, name: FileName, time: u32) -> Result<(), StoreError> {
+        let (path, origin) = (name.path_index(), Origin::Peer(time));
+        let note = Mutation::Copy { name, content: None, same: None, op: 'D', origin };
+        self.ask(path, note).await.map(drop)
+    }
+
     /// Gives a file another name on the same store path. Metadata moves along.
     ///
     /// # Errors

@@ -1,10 +1,12 @@
 //! The life of one connection: requests in, answers out, in order.
 
-use fdfs_proto::{Body, DecodeError, Header, Status, StorageCommand, frame};
+use fdfs_proto::{Body, DecodeError, Header, Status, StorageCommand, StorageId, frame};
 use net::{Conn, ConnError};
 use storage_core::stats::Counter;
+use store::WhichCopy;
 
 use crate::access_log::Access;
+use crate::handler::sync::{self, Part};
 use crate::handler;
 use crate::relay;
 use crate::server::Server;
@@ -45,10 +47,18 @@ impl Done {
     }
 }
 
+/// What is known of the other side of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    /// The member whose changes come over it.
+    pub(crate) source: Option<StorageId>,
+}
+
 /// Serves a connection until it ends.
 pub(crate) async fn serve(server: &Server, mut conn: Conn) {
+    let mut session = Session::default();
     loop {
-        match request(server, &mut conn).await {
+        match request(server, &mut conn, &mut session).await {
             // A quick peer has its next request here already: the others of this thread come first.
             Ok(Next::Request) => tokio::task::yield_now().await,
             Ok(Next::Close) => return,
@@ -67,7 +77,7 @@ enum Next {
     Linger,
 }
 
-async fn request(server: &Server, conn: &mut Conn) -> Result<Next, ConnError> {
+async fn request(server: &Server, conn: &mut Conn, session: &mut Session) -> Result<Next, ConnError> {
     let Some(header) = conn.read_header().await? else { return Ok(Next::Close) };
     let Some(command) = StorageCommand::from_u8(header.command) else {
         tracing::info!(peer = %conn.peer(), command = header.command, "unknown command");
@@ -78,7 +88,7 @@ async fn request(server: &Server, conn: &mut Conn) -> Result<Next, ConnError> {
     }
     let mut access = Access::begin(server, command);
     // On the heap, so that an idle connection does not keep room for the largest handler.
-    let done = Box::pin(dispatch(server, conn, command, header, &mut access)).await?;
+    let done = Box::pin(dispatch(server, conn, session, command, header, &mut access)).await?;
     access.end(server, conn, header, &done);
     finish(conn, done).await
 }
@@ -104,6 +114,7 @@ async fn finish(conn: &mut Conn, done: Done) -> Result<Next, ConnError> {
 async fn dispatch(
     server: &Server,
     conn: &mut Conn,
+    session: &mut Session,
     command: StorageCommand,
     header: Header,
     access: &mut Access,
@@ -112,6 +123,10 @@ async fn dispatch(
     let Some(head_len) = command.body().bytes_to_decode(header.body_len) else {
         return Ok(Done::refused(Status::EINVAL, header.body_len));
     };
+    if is_of_members(command) && !server.is_member(conn.peer_ip()) {
+        tracing::warn!(peer = %conn.peer(), %command, "refused, only members of the group may say this");
+        return Ok(Done::refused(Status::EINVAL, header.body_len));
+    }
     if matches!(command.body(), Body::Streamed { .. }) {
         return match command {
             C::UploadFile => handler::upload::upload(server, conn, header, false, access).await,
@@ -119,12 +134,23 @@ async fn dispatch(
             C::UploadSlave => handler::upload::upload_slave(server, conn, header, access).await,
             C::Append => handler::change::append(server, conn, header, access).await,
             C::Modify => handler::change::modify(server, conn, header, access).await,
+            C::SyncCreate => sync::copy(server, conn, session, header, WhichCopy::Created).await,
+            C::SyncUpdate => sync::copy(server, conn, session, header, WhichCopy::Updated).await,
+            C::SyncAppend => sync::write(server, conn, session, header, Part::Appended).await,
+            C::SyncModify => sync::write(server, conn, session, header, Part::Modified).await,
             _ => Ok(not_served(command, header.body_len)),
         };
     }
     // Bounded by `Body::Whole`'s length.
     let body = conn.read_owned(usize::try_from(head_len).unwrap_or_default()).await?;
     let body = body.as_ref();
+    match command {
+        C::ReportServerId => return Ok(sync::report_server_id(session, body)),
+        C::SyncDelete | C::SyncTruncate | C::SyncRename | C::SyncCreateLink => {
+            return Ok(sync::whole(server, session, command, body).await);
+        }
+        _ => {}
+    }
     let done = answer(server, conn, command, header, body, access).await?;
     if done.status == Status::ENOENT
         && let Some(relayed) = relay::ask(server, conn, command, header, body).await?
@@ -158,6 +184,23 @@ async fn answer(
         C::CreateLink => Ok(handler::link::create(server, body).await),
         _ => Ok(not_served(command, 0)),
     }
+}
+
+/// Commands that only another member of the group may use (storage internals: holes, S2).
+fn is_of_members(command: StorageCommand) -> bool {
+    use StorageCommand as C;
+    matches!(
+        command,
+        C::ReportServerId
+            | C::SyncCreate
+            | C::SyncUpdate
+            | C::SyncDelete
+            | C::SyncCreateLink
+            | C::SyncAppend
+            | C::SyncModify
+            | C::SyncTruncate
+            | C::SyncRename
+    )
 }
 
 /// Commands that storages and trackers use among themselves and that this server does not serve.

@@ -106,7 +106,15 @@ impl Gone {
         }
     }
 
-    fn holds(&self, name: &FileName) -> bool {
+    /// It is here again.
+    pub(crate) fn remove(&self, name: &FileName) {
+        let names = &mut *self.0.lock();
+        if names.known.remove(name) {
+            names.order.retain(|other| other != name);
+        }
+    }
+
+    pub(crate) fn holds(&self, name: &FileName) -> bool {
         self.0.lock().known.contains(name)
     }
 }

@@ -31,7 +31,7 @@ use crate::connection;
 use crate::content::Chunks;
 use crate::relay::Relay;
 use crate::replication::{self, Replication};
-use crate::server::{ChangeClock, Server, unix_now};
+use crate::server::{ChangeClock, Server, Synced, unix_now};
 use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks, record};
 
 /// Name of the access log below `logs/`.
@@ -177,6 +177,7 @@ pub(crate) fn launch(
         access_log,
         replication: replication::Board::default(),
         relay,
+        synced: Synced::default(),
     });
     let port = addresses.first().map_or(0, SocketAddr::port);
     join(&data, port, &server, tell, stopping.clone())?;

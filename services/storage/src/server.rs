@@ -1,12 +1,14 @@
 //! What all connections of a storage share.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fdfs_fileid::{FileName, GroupName, Source, StorePathIndex};
-use fdfs_proto::{AddrWidth, GroupField, IpText, RawName, Status};
+use fdfs_proto::limits::GROUP_STORAGES_MAX;
+use fdfs_proto::{AddrWidth, GroupField, IpText, RawName, Status, StorageId};
 use net::ConnCounters;
 use parking_lot::Mutex;
 use storage_core::directories::Directories;
@@ -52,6 +54,8 @@ pub(crate) struct Server {
     /// How far each peer is.
     pub(crate) replication: Board,
     pub(crate) relay: Relay,
+    /// How far the changes of each member are here.
+    pub(crate) synced: Synced,
 }
 
 impl Server {
@@ -126,12 +130,27 @@ impl Server {
         if inside && name.check_client().is_ok() { Ok(name) } else { Err(Status::EINVAL) }
     }
 
+    /// Whether a request is for the group of this storage.
+    pub(crate) fn is_own_group(&self, group: &GroupField) -> bool {
+        self.group().is_some_and(|own| group.is(&own))
+    }
+
+    /// Whether an address is that of another member of the group, or of one of its lines in the storage ids.
+    pub(crate) fn is_member(&self, address: IpAddr) -> bool {
+        let view = self.cluster.borrow();
+        let listed = |id: &StorageId| view.ids.as_ref().and_then(|ids| ids.by_id_text(id.as_str()));
+        view.peers.iter().any(|(id, peer)| {
+            peer.ip.ip() == Some(address)
+                || listed(id).is_some_and(|entry| entry.addr.ips().any(|ip| ip == address))
+        })
+    }
+
     /// The same, for a request that names the group, too.
     ///
     /// # Errors
     /// `EINVAL`.
     pub(crate) fn name_in(&self, group: &GroupField, raw: RawName<'_>) -> Result<FileName, Status> {
-        if self.group().is_some_and(|own| group.is(&own)) { self.name(raw) } else { Err(Status::EINVAL) }
+        if self.is_own_group(group) { self.name(raw) } else { Err(Status::EINVAL) }
     }
 
     /// The time of a change that is made now.
@@ -150,6 +169,31 @@ pub(crate) fn unix_now() -> u32 {
     // The clock of a machine that is set before 1970 gives the time 0, not a failure; names end in 2106.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+}
+
+/// Up to which second the changes of each member have arrived here, for the trackers' choice of whom to read from.
+///
+/// It is the newest that came: a member of the original tells of its changes over several connections, and which of
+/// them are missing before one it does not say (storage internals: holes, D20). What is asked for too early is fetched from
+/// where it was uploaded to.
+#[derive(Debug, Default)]
+pub(crate) struct Synced(Mutex<BTreeMap<StorageId, u32>>);
+
+impl Synced {
+    /// A change of this member that was made at `time` is here.
+    pub(crate) fn note(&self, source: StorageId, time: u32) {
+        let mut newest = self.0.lock();
+        if newest.len() >= GROUP_STORAGES_MAX && !newest.contains_key(&source) {
+            return;
+        }
+        let entry = newest.entry(source).or_default();
+        // A clock that is ahead, or a lie, must not make readers come for years (storage internals: holes, S7).
+        *entry = (*entry).max(time.min(unix_now()));
+    }
+
+    pub(crate) fn newest(&self) -> BTreeMap<StorageId, u32> {
+        self.0.lock().clone()
+    }
 }
 
 /// The time of changes: the clock's, but a small step back of the clock is waited out, so that the times of

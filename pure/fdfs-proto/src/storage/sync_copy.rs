@@ -27,6 +27,9 @@ pub struct Ask<'a> {
 /// The reply; its status is "file exists" when the same or a newer file is there.
 pub type Got = Empty;
 
+/// Bytes before the name.
+pub const FIXED_LEN: usize = 36;
+
 impl<'a> Ask<'a> {
     /// The status byte of the request.
     pub fn status(&self) -> u8 {
@@ -40,7 +43,7 @@ impl<'a> Ask<'a> {
 
     /// Length of the head.
     pub fn head_len(&self) -> usize {
-        36 + self.name.len()
+        FIXED_LEN + self.name.len()
     }
 
     /// Reads the head from the status byte of the header and the first bytes of a body of `body_len` bytes.

@@ -26,10 +26,13 @@ pub struct Ask<'a> {
 /// The reply; its status says whether the file was short of the content, had it already, or was not there.
 pub type Got = Empty;
 
+/// Bytes before the name.
+pub const FIXED_LEN: usize = 44;
+
 impl<'a> Ask<'a> {
     /// Length of the head.
     pub fn head_len(&self) -> usize {
-        44 + self.name.len()
+        FIXED_LEN + self.name.len()
     }
 
     /// Reads the head from the first bytes of a body of `body_len` bytes.

@@ -67,8 +67,8 @@ pub(crate) async fn modify(
     Ok(written(server, Counter::ModifyCount, Counter::ModifyBytes, done, ask.size))
 }
 
-/// Fixed fields and name of a request with content; what is left of it.
-async fn head(
+/// Fixed fields and name, whose length is the first of them, of a request with content; what is left of it.
+pub(super) async fn head(
     conn: &mut Conn,
     header: Header,
     fixed: usize,

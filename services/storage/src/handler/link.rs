@@ -43,7 +43,7 @@ async fn link(server: &Server, ask: &Ask<'_>) -> Result<Done, Status> {
     let slave = if ask.master.is_empty() { None } else { Some(slave_of(server, ask, &ext).await?) };
     let wanted = slave.as_ref().map(FileName::path_index);
     let path = server.choose_path(wanted, size, &known)?;
-    let taken = copy(server, &stored, path).await.map_err(failed)?;
+    let taken = copy_of(server, &stored, path).await.map_err(failed)?;
     let name = match slave {
         Some(name) => {
             let now = server.now();
@@ -69,7 +69,7 @@ async fn slave_of(server: &Server, ask: &Ask<'_>, ext: &ExtName) -> Result<FileN
 }
 
 /// The content of a file once more, staged on `path` in steps.
-async fn copy(server: &Server, stored: &StoredFile, path: StorePathIndex) -> Result<Taken, StoreError> {
+pub(super) async fn copy_of(server: &Server, stored: &StoredFile, path: StorePathIndex) -> Result<Taken, StoreError> {
     let mut staged = server.store.stage(path, stored.len).await?;
     while staged.len() < stored.len {
         let left = usize::try_from(stored.len - staged.len()).unwrap_or(usize::MAX);

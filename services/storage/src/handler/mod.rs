@@ -5,6 +5,7 @@ pub(crate) mod download;
 pub(crate) mod info;
 pub(crate) mod link;
 pub(crate) mod metadata;
+pub(crate) mod sync;
 pub(crate) mod upload;
 
 use fdfs_fileid::{FileName, GroupName};

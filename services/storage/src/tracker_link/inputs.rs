@@ -1,6 +1,8 @@
 //! What the server reports to the trackers about itself.
 
-use fdfs_proto::StatBlock;
+use std::collections::BTreeMap;
+
+use fdfs_proto::{StatBlock, StorageId};
 use fdfs_proto::tracker::disk_usage::PathSpace;
 use storage_core::stats::Connections;
 use storage_core::tracker_link::LinkInputs;
@@ -17,5 +19,9 @@ impl LinkInputs for Server {
     fn disk_usage(&self) -> Vec<PathSpace> {
         let usage = self.path_usage();
         usage.iter().map(|path| PathSpace { total_mb: path.total_mb, free_mb: path.free_mb }).collect()
+    }
+
+    fn synced_from(&self) -> BTreeMap<StorageId, u32> {
+        self.synced.newest()
     }
 }
