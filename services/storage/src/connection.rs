@@ -6,8 +6,9 @@ use storage_core::stats::Counter;
 use store::WhichCopy;
 
 use crate::access_log::Access;
-use crate::handler::sync::{self, Part};
+use crate::copies;
 use crate::handler;
+use crate::handler::sync::{self, Part};
 use crate::relay;
 use crate::server::Server;
 
@@ -87,10 +88,36 @@ async fn request(server: &Server, conn: &mut Conn, session: &mut Session) -> Res
         return Ok(Next::Close);
     }
     let mut access = Access::begin(server, command);
-    // On the heap, so that an idle connection does not keep room for the largest handler.
-    let done = Box::pin(dispatch(server, conn, session, command, header, &mut access)).await?;
+    let done = if copies::is_change(command) {
+        change(server, conn, session, command, header, &mut access).await?
+    } else {
+        // On the heap, so that an idle connection does not keep room for the largest handler.
+        Box::pin(dispatch(server, conn, session, command, header, &mut access)).await?
+    };
     access.end(server, conn, header, &done);
     finish(conn, done).await
+}
+
+/// Makes a change and waits until as many members have it as shall.
+async fn change(
+    server: &Server,
+    conn: &mut Conn,
+    session: &mut Session,
+    command: StorageCommand,
+    header: Header,
+    access: &mut Access,
+) -> Result<Done, ConnError> {
+    if let Err(status) = copies::admit(server) {
+        return Ok(Done::refused(status, header.body_len));
+    }
+    let done = Box::pin(dispatch(server, conn, session, command, header, access)).await?;
+    if !done.status.is_ok() {
+        return Ok(done);
+    }
+    Ok(match Box::pin(copies::wait(server)).await {
+        Ok(()) => done,
+        Err(status) => Done::status(status),
+    })
 }
 
 async fn finish(conn: &mut Conn, done: Done) -> Result<Next, ConnError> {

@@ -12,6 +12,7 @@ mod access_log;
 mod answer;
 mod connection;
 mod content;
+mod copies;
 mod handler;
 mod relay;
 mod replication;

@@ -29,6 +29,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use crate::access_log::AccessLog;
 use crate::connection;
 use crate::content::Chunks;
+use crate::copies::Copies;
 use crate::relay::Relay;
 use crate::replication::{self, Replication};
 use crate::server::{ChangeClock, Server, Synced, unix_now};
@@ -177,6 +178,7 @@ pub(crate) fn launch(
         access_log,
         replication: replication::Board::default(),
         relay,
+        copies: Copies::new(conf),
         synced: Synced::default(),
     });
     let port = addresses.first().map_or(0, SocketAddr::port);
@@ -185,7 +187,7 @@ pub(crate) fn launch(
     let replicating = tokio::spawn(replication.run(stopping.clone()));
     drop(inside);
     tracing::info!(
-        durability = conf.durability.word(),
+        durability = %conf.durability,
         store_paths = conf.store_paths.len(),
         ?addresses,
         "storage started"
@@ -306,7 +308,7 @@ pub fn store_settings(conf: &StorageConf) -> StoreSettings {
         binlog_dir: conf.base_path.join("data/sync"),
         paths: conf.store_paths.iter().map(|path| path.path.clone()).collect(),
         durability: match conf.durability {
-            Durability::Disk => store::Durability::Disk,
+            Durability::Disk | Durability::Copies(_) => store::Durability::Disk,
             Durability::Fastdfs => store::Durability::Fastdfs,
         },
         inline_max: conf.journal.inline_max as usize,

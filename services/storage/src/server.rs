@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::access_log::AccessLog;
 use crate::content::Chunks;
+use crate::copies::Copies;
 use crate::relay::Relay;
 use crate::replication::Board;
 
@@ -54,6 +55,7 @@ pub(crate) struct Server {
     /// How far each peer is.
     pub(crate) replication: Board,
     pub(crate) relay: Relay,
+    pub(crate) copies: Copies,
     /// How far the changes of each member are here.
     pub(crate) synced: Synced,
 }

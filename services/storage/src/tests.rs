@@ -2,6 +2,7 @@
 
 mod client;
 mod files;
+mod group;
 mod holes;
 mod peer;
 mod refusals;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use fdfs_fileid::GroupName;
 
 use super::{
-    AccessLogConf, DiskConf, DistributeConf, DistributeMode, Durability, JOURNAL_SIZE_MIN, JournalConf,
-    PackConf, StorageConf, StorePath, SyncConf, TimePrecision,
+    AccessLogConf, COPIES_MAX, CopiesMissing, DiskConf, DistributeConf, DistributeMode, Durability,
+    JOURNAL_SIZE_MIN, JournalConf, PackConf, StorageConf, StorePath, SyncConf, TimePrecision,
 };
 use crate::addr::{ServerAddr, TRACKER_PORT, TRACKERS_MAX, TrackerServers};
 use crate::error::{ConfError, Oddity, Reason, Warning};
@@ -83,8 +83,12 @@ conf_keys! {
             .doc("Check at start that a store path is the one that was used under its number before.");
     }
     "Durability" {
-        durability: One<Durability> = text("disk or fastdfs").default("disk").ours()
-            .doc("When an upload is acknowledged: disk = synced, it survives a power cut; fastdfs = handed to the operating system, it survives a crash of the process.");
+        durability: One<Durability> = text("copies:N, disk or fastdfs").default("copies:2").ours()
+            .doc("When a change is acknowledged: fastdfs = handed to the operating system, it survives a crash of the process; disk = synced, it survives a power cut; copies:N = synced, and N members of the group have it, it survives the loss of N-1 of them. A group of one server is as with disk.");
+        copies_missing: One<CopiesMissing> = text("accept or refuse").default("accept").ours()
+            .doc("With copies:N, when fewer than N members of a group that has others serve: accept = acknowledge what those have that do, and say so in the log; refuse = take no changes.");
+        copies_wait: One<u32> = number(1, 3600, Strict).default("5").ours()
+            .doc("With copies:N, seconds after which a member that has not got a change counts as missing.");
         journal_size: One<Size> = size(JOURNAL_SIZE_MIN, 1 << 40, Strict).default("256MB").ours()
             .doc("Journal space per store path for durability = disk.");
         journal_inline_max: One<Size> = size(0, JOURNAL_INLINE_MAX, Strict).default("64KB").ours()
@@ -244,6 +248,8 @@ impl StorageConf {
             heart_beat_interval: raw.heart_beat_interval.value,
             stat_report_interval: raw.stat_report_interval.value,
             durability: raw.durability.value,
+            copies_missing: raw.copies_missing.value,
+            copies_wait: Duration::from_secs(raw.copies_wait.value.into()),
             journal: JournalConf {
                 size: raw.journal_size.value.0,
                 inline_max: raw.journal_inline_max.value.to_u32(),
@@ -438,13 +444,26 @@ impl FromConf for TimePrecision {
 
 impl FromConf for Durability {
     fn from_conf(_: &Key, text: &str, _: &mut Vec<Oddity>) -> Result<Self, Reason> {
-        match text.to_ascii_lowercase().as_str() {
-            "disk" => Ok(Durability::Disk),
-            "fastdfs" => Ok(Durability::Fastdfs),
-            word if word.starts_with("copies:") => Err(Reason::NotYet {
-                why: "copies:N is not available yet, it comes with replication; use disk or fastdfs",
+        let word = text.to_ascii_lowercase();
+        let copies = word.strip_prefix("copies:").and_then(|count| count.parse().ok());
+        match (word.as_str(), copies) {
+            ("disk", _) => Ok(Durability::Disk),
+            ("fastdfs", _) => Ok(Durability::Fastdfs),
+            (_, Some(copies)) if (1..=COPIES_MAX).contains(&copies) => Ok(Durability::Copies(copies)),
+            _ => Err(Reason::NotAChoice {
+                allowed: "copies:N with N from 1 to 32, disk or fastdfs",
+                got: text.to_owned(),
             }),
-            _ => Err(Reason::NotAChoice { allowed: "disk or fastdfs", got: text.to_owned() }),
+        }
+    }
+}
+
+impl FromConf for CopiesMissing {
+    fn from_conf(_: &Key, text: &str, _: &mut Vec<Oddity>) -> Result<Self, Reason> {
+        match text.to_ascii_lowercase().as_str() {
+            "accept" => Ok(CopiesMissing::Accept),
+            "refuse" => Ok(CopiesMissing::Refuse),
+            _ => Err(Reason::NotAChoice { allowed: "accept or refuse", got: text.to_owned() }),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod keys;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,7 +52,11 @@ pub struct StorageConf {
     pub stat_report_interval: Duration,
     /// How sure a file is when its upload is acknowledged.
     pub durability: Durability,
-    /// The journal of `durability = disk`.
+    /// What becomes of changes while members are missing.
+    pub copies_missing: CopiesMissing,
+    /// How long a change waits for a member.
+    pub copies_wait: Duration,
+    /// The journal of what is synced.
     pub journal: JournalConf,
     /// How long a change waits for others, so that more of them share one sync.
     pub commit_wait: Duration,
@@ -99,14 +104,29 @@ pub enum Durability {
     Disk,
     /// Written to the page cache, as FastDFS does: survives a crash of the process.
     Fastdfs,
+    /// As `Disk`, and so many members of the group have it, this one included: survives the loss of all but one of them.
+    Copies(u8),
 }
 
-impl Durability {
+/// Most copies that can be asked for: the members that a group can have (wire protocol: constants).
+pub const COPIES_MAX: u8 = 32;
+
+/// What becomes of a change when fewer members serve than shall have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopiesMissing {
+    /// It is acknowledged when those have it that do.
+    Accept,
+    /// It is refused.
+    Refuse,
+}
+
+impl fmt::Display for Durability {
     /// The word in the file, the log and the metrics.
-    pub const fn word(self) -> &'static str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Durability::Disk => "disk",
-            Durability::Fastdfs => "fastdfs",
+            Durability::Disk => f.write_str("disk"),
+            Durability::Fastdfs => f.write_str("fastdfs"),
+            Durability::Copies(count) => write!(f, "copies:{count}"),
         }
     }
 }

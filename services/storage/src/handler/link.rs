@@ -69,7 +69,11 @@ async fn slave_of(server: &Server, ask: &Ask<'_>, ext: &ExtName) -> Result<FileN
 }
 
 /// The content of a file once more, staged on `path` in steps.
-pub(super) async fn copy_of(server: &Server, stored: &StoredFile, path: StorePathIndex) -> Result<Taken, StoreError> {
+pub(super) async fn copy_of(
+    server: &Server,
+    stored: &StoredFile,
+    path: StorePathIndex,
+) -> Result<Taken, StoreError> {
     let mut staged = server.store.stage(path, stored.len).await?;
     while staged.len() < stored.len {
         let left = usize::try_from(stored.len - staged.len()).unwrap_or(usize::MAX);

@@ -114,12 +114,7 @@ pub(crate) async fn write(
 }
 
 /// The requests without content.
-pub(crate) async fn whole(
-    server: &Server,
-    session: &Session,
-    command: StorageCommand,
-    body: &[u8],
-) -> Done {
+pub(crate) async fn whole(server: &Server, session: &Session, command: StorageCommand, body: &[u8]) -> Done {
     let answered = match command {
         StorageCommand::SyncDelete => delete(server, body).await,
         StorageCommand::SyncTruncate => truncate(server, body).await,

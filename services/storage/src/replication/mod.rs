@@ -30,7 +30,6 @@ use tokio::task::JoinSet;
 use crate::server::Server;
 use crate::tracker_link::wire;
 pub(crate) use progress::Board;
-#[cfg(test)]
 pub(crate) use progress::PeerProgress;
 
 /// What replication needs from the configuration.

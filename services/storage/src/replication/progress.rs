@@ -49,7 +49,6 @@ impl Board {
     }
 
     /// Follows a peer; `None` when there is none of this id.
-    #[cfg_attr(not(test), expect(dead_code, reason = "waiting for copies and showing them come with it"))]
     pub(crate) fn follow(&self, peer: &StorageId) -> Option<watch::Receiver<PeerProgress>> {
         Some(self.0.lock().get(peer)?.subscribe())
     }

@@ -45,7 +45,8 @@ impl Pair {
 
     fn with(status: StorageStatus, source: Option<SyncSource>, peer: FakePeer, more: &str) -> Self {
         let tracker = FakeTracker::start(source);
-        let storage = TestStorage::prepare(&format!("tracker_server={}\n{more}", tracker.address));
+        let storage =
+            TestStorage::prepare(&format!("durability=disk\ntracker_server={}\n{more}", tracker.address));
         let (tell, _) = watch::channel(Arc::default());
         let mut pair = Self { storage, peer, tracker, tell };
         pair.run(status);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use fdfs_proto::{StatBlock, StorageId};
 use fdfs_proto::tracker::disk_usage::PathSpace;
+use fdfs_proto::{StatBlock, StorageId};
 use storage_core::stats::Connections;
 use storage_core::tracker_link::LinkInputs;
 
