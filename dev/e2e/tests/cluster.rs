@@ -286,9 +286,10 @@ fn two_trackers_and_two_groups_of_two_serve_on_without_one_tracker_and_one_stora
     let gone = ids.pop().unwrap();
     site.done(&["fdfs_delete_file", "cairn-cluster/client.conf", &gone]);
 
-    // Each file has its copy, and both trackers know.
+    // Each file has its copy, and both trackers know: they believe it when something later has arrived there, too.
     for id in &ids {
         wait::until(&format!("a copy of {id}"), wait::READY, || {
+            site.upload("later");
             (site.holders(0, id) == 2 && site.holders(1, id) == 2).then_some(())
         })
         .unwrap();
@@ -321,6 +322,7 @@ fn two_trackers_and_two_groups_of_two_serve_on_without_one_tracker_and_one_stora
     assert_eq!(site.status().0, 0);
     for id in &meanwhile {
         wait::until(&format!("a copy of {id}"), wait::READY, || {
+            site.upload("later");
             (site.holders(0, id) == 2 && site.holders(1, id) == 2).then_some(())
         })
         .unwrap();
