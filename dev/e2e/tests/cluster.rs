@@ -2,13 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use fdfs_client::{Client, ClientConfig, FileId, ServerAddr};
+use e2e::tree;
+use fdfs_client::{Client, ClientConfig, FileId, ServerAddr, UploadOptions};
+use rustix::process::Signal;
 use tempfile::TempDir;
 use testkit::address::{Loopback, STORAGE_PORT, TRACKER_PORT};
 use testkit::{binary, logs, wait};
@@ -328,4 +332,174 @@ fn two_trackers_and_two_groups_of_two_serve_on_without_one_tracker_and_one_stora
         .unwrap();
     }
     site.stop();
+}
+
+/// What a client was told.
+#[derive(Default)]
+struct Acknowledged {
+    /// Acknowledged uploads, and what was sent.
+    kept: BTreeMap<String, Vec<u8>>,
+    /// Acknowledged deletions.
+    gone: BTreeSet<String>,
+    refused: usize,
+}
+
+/// Uploads, reads and deletes until told to stop; what was acknowledged.
+fn load(addresses: Vec<ServerAddr>, stop: &AtomicBool, seed: u64) -> Acknowledged {
+    let mut config = ClientConfig::new(addresses);
+    config.connect_timeout = Duration::from_secs(2);
+    config.network_timeout = Duration::from_secs(10);
+    let client = Client::new(config);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut told = Acknowledged::default();
+    for count in 0.. {
+        if stop.load(Ordering::Acquire) {
+            break;
+        }
+        let len = [0, 100, 5_000, 70_000, 300_000][count % 5];
+        let content = tree::content(seed + count as u64, len);
+        match runtime.block_on(client.upload(content.as_slice().into(), &UploadOptions::default())) {
+            Ok(uploaded) => {
+                let id = uploaded.id.to_string();
+                assert!(told.kept.insert(id.clone(), content).is_none(), "{id} was given out twice");
+                if count % 4 == 3 {
+                    let content = told.kept.remove(&id).unwrap();
+                    match runtime.block_on(client.delete(&uploaded.id)) {
+                        Ok(()) => drop(told.gone.insert(id)),
+                        // It may be gone and may be there; an answer is needed to say.
+                        Err(error) if error.outcome_unknown() => {}
+                        Err(_) => drop(told.kept.insert(id, content)),
+                    }
+                }
+            }
+            Err(_) => told.refused += 1,
+        }
+    }
+    told
+}
+
+/// The files of a storage by name, unpacked; metadata there is none.
+fn files_of(site: &Site, storage: &str) -> BTreeMap<String, Vec<u8>> {
+    site.done(&["unpack", &format!("cairn-cluster/{storage}/storage.conf")]);
+    let data = site.path("cairn-cluster").join(storage).join("data");
+    let mut files = BTreeMap::new();
+    let is_hex = |name: &str| name.len() == 2 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let folders = |parent: &Path| -> Vec<String> {
+        let names =
+            fs::read_dir(parent).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| is_hex(name)).collect()
+    };
+    for first in folders(&data) {
+        for second in folders(&data.join(&first)) {
+            for entry in fs::read_dir(data.join(&first).join(&second)).unwrap() {
+                let entry = entry.unwrap();
+                let name = format!("M00/{first}/{second}/{}", entry.file_name().into_string().unwrap());
+                files.insert(name, fs::read(entry.path()).unwrap());
+            }
+        }
+    }
+    files
+}
+
+/// Whether a storage has pushed all of its log to its peers, and noted so.
+fn has_pushed_all(site: &Site, storage: &str) -> bool {
+    let sync = site.path("cairn-cluster").join(storage).join("data/sync");
+    let len = fs::metadata(sync.join("binlog.000")).unwrap().len();
+    let mut marks = fs::read_dir(&sync).unwrap().map(|entry| entry.unwrap().path());
+    let mark = marks.find(|path| path.extension().is_some_and(|extension| extension == "mark"));
+    let mark = mark.map(|path| fs::read_to_string(path).unwrap()).unwrap_or_default();
+    mark.lines().any(|line| line == format!("binlog_offset={len}"))
+}
+
+/// How many members are hurt; `CLUSTER_ROUNDS=200` takes a quarter of an hour.
+fn rounds() -> usize {
+    std::env::var("CLUSTER_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(8)
+}
+
+#[test]
+fn whoever_is_killed_stopped_or_silenced_under_load_nothing_acknowledged_is_lost_and_members_are_equal() {
+    let site = Site::new("2x2x2", 6);
+    let (code, out, err) = site.make();
+    assert_eq!(code, 0, "{out}{err}");
+    let stop = AtomicBool::new(false);
+    let trackers: Vec<_> = site.addresses[..2]
+        .iter()
+        .map(|address| ServerAddr::new(address.ip().into(), TRACKER_PORT))
+        .collect();
+    let seed: u64 = 0x5eed;
+    let told = std::thread::scope(|scope| {
+        let clients: Vec<_> = [1, 2]
+            .map(|client| {
+                let (trackers, stop) = (trackers.clone(), &stop);
+                scope.spawn(move || load(trackers, stop, seed + client * 1_000_000_007))
+            })
+            .into();
+        let hurt = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            for round in 0..rounds() {
+                let (_, lines) = site.status();
+                // Storages more often: they hold the files.
+                let victim = &lines[[2, 5, 3, 4, 0, 2, 4, 1, 3, 5][round % 10]];
+                let pid = rustix::process::Pid::from_raw(victim.pid.unwrap().try_into().unwrap()).unwrap();
+                match round % 3 {
+                    0 => rustix::process::kill_process(pid, Signal::KILL).unwrap(),
+                    1 => drop(site.done(&["cluster", "stop", &victim.name])),
+                    _ => {
+                        rustix::process::kill_process(pid, Signal::STOP).unwrap();
+                        // Long enough for others to notice; nothing tells when they have.
+                        let deadline = Instant::now() + Duration::from_secs(3);
+                        wait::until("silence", wait::READY, || (Instant::now() > deadline).then_some(()))
+                            .unwrap();
+                        rustix::process::kill_process(pid, Signal::CONT).unwrap();
+                    }
+                }
+                wait::until(&format!("round {round}, {} back", victim.name), wait::READY, || {
+                    (site.run(&["cluster", "start"]).0 == 0 && site.status().0 == 0).then_some(())
+                })
+                .unwrap();
+            }
+        }));
+        stop.store(true, Ordering::Release);
+        let told: Vec<Acknowledged> = clients.into_iter().map(|client| client.join().unwrap()).collect();
+        if let Err(panic) = hurt {
+            std::panic::resume_unwind(panic);
+        }
+        told
+    });
+    let storages = ["group1-storage1", "group1-storage2", "group2-storage1", "group2-storage2"];
+    for storage in storages {
+        wait::until(&format!("{storage} has pushed all"), wait::READY, || {
+            has_pushed_all(&site, storage).then_some(())
+        })
+        .unwrap();
+    }
+    site.stop();
+    for (group, members) in ["group1", "group2"].iter().zip(storages.chunks(2)) {
+        let [one, other] = [0, 1].map(|member| files_of(&site, members[member]));
+        for told in &told {
+            let of_group = |id: &str| id.strip_prefix(&format!("{group}/")).map(str::to_owned);
+            for (id, content) in &told.kept {
+                let Some(name) = of_group(id) else { continue };
+                assert!(
+                    one.get(&name) == Some(content),
+                    "{id} was acknowledged, {} has not got it",
+                    members[0]
+                );
+            }
+            for id in &told.gone {
+                let Some(name) = of_group(id) else { continue };
+                assert!(!one.contains_key(&name), "{id} was deleted, {} has it", members[0]);
+            }
+        }
+        let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(
+            names(&one).symmetric_difference(&names(&other)).collect::<Vec<_>>(),
+            Vec::<&String>::new()
+        );
+        assert!(one == other, "members of {group} differ");
+    }
+    let kept: usize = told.iter().map(|told| told.kept.len()).sum();
+    let gone: usize = told.iter().map(|told| told.gone.len()).sum();
+    let refused: usize = told.iter().map(|told| told.refused).sum();
+    println!("{} rounds: {kept} files kept, {gone} deleted, {refused} requests refused", rounds());
+    assert!(kept > 10 * rounds() && gone > rounds(), "{kept} files, {gone} deletions: there was no load");
 }
