@@ -342,6 +342,8 @@ struct Acknowledged {
     /// Acknowledged deletions.
     gone: BTreeSet<String>,
     refused: usize,
+    /// Deletions that were refused, and how.
+    undeleted: BTreeMap<String, String>,
 }
 
 /// Uploads, reads and deletes until told to stop; what was acknowledged.
@@ -368,7 +370,10 @@ fn load(addresses: Vec<ServerAddr>, stop: &AtomicBool, seed: u64) -> Acknowledge
                         Ok(()) => drop(told.gone.insert(id)),
                         // It may be gone and may be there; an answer is needed to say.
                         Err(error) if error.outcome_unknown() => {}
-                        Err(_) => drop(told.kept.insert(id, content)),
+                        Err(error) => {
+                            told.undeleted.insert(id.clone(), error.to_string());
+                            told.kept.insert(id, content);
+                        }
                     }
                 }
             }
@@ -409,6 +414,21 @@ fn has_pushed_all(site: &Site, storage: &str) -> bool {
     let mark = marks.find(|path| path.extension().is_some_and(|extension| extension == "mark"));
     let mark = mark.map(|path| fs::read_to_string(path).unwrap()).unwrap_or_default();
     mark.lines().any(|line| line == format!("binlog_offset={len}"))
+}
+
+/// What the logs of these storages say of a file.
+fn lines_about(site: &Site, storages: &[&str], name: &str) -> String {
+    let mut text = String::new();
+    for storage in storages {
+        let folder = site.path("cairn-cluster").join(storage);
+        for log in ["data/sync/binlog.000", "logs/storaged.log"] {
+            let log = fs::read_to_string(folder.join(log)).unwrap_or_default();
+            log.lines()
+                .filter(|line| line.contains(name))
+                .for_each(|line| text += &format!("{storage}: {line}\n"));
+        }
+    }
+    text
 }
 
 /// How many members are hurt; `CLUSTER_ROUNDS=200` takes a quarter of an hour.
@@ -481,8 +501,12 @@ fn whoever_is_killed_stopped_or_silenced_under_load_nothing_acknowledged_is_lost
                 let Some(name) = of_group(id) else { continue };
                 assert!(
                     one.get(&name) == Some(content),
-                    "{id} was acknowledged, {} has not got it",
-                    members[0]
+                    "{id} was acknowledged, {} has not got it, {} has: {}; deletion: {:?}\n{}",
+                    members[0],
+                    members[1],
+                    other.contains_key(&name),
+                    told.undeleted.get(id),
+                    lines_about(&site, members, &name)
                 );
             }
             for id in &told.gone {

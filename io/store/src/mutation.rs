@@ -83,7 +83,7 @@ pub(crate) enum At {
     /// To its end, wherever that is.
     End,
     /// To its end, which is here: as another member has it.
-    EndAt(u64),
+    EndWas(u64),
     /// Here, which is not behind its end.
     Offset(u64),
 }

@@ -130,7 +130,7 @@ impl Store {
         content: Content,
         time: u32,
     ) -> Result<(), StoreError> {
-        self.write(name, At::EndAt(start), content, Origin::Peer(time)).await.map(drop)
+        self.write(name, At::EndWas(start), content, Origin::Peer(time)).await.map(drop)
     }
 
     /// Takes bytes that were written over part of a file.

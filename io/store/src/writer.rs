@@ -738,9 +738,9 @@ fn company(jobs: &mut mpsc::Receiver<Job>, due: Option<Instant>) -> Option<Job> 
 fn offset_of(at: At, size: u64, len: u64) -> Result<u64, StoreError> {
     match at {
         At::End => Ok(size),
-        At::EndAt(start) if start == size => Ok(start),
-        At::EndAt(start) if start.checked_add(len).is_some_and(|end| size >= end) => Err(StoreError::Exists),
-        At::EndAt(_) => Err(StoreError::NotFound),
+        At::EndWas(start) if start == size => Ok(start),
+        At::EndWas(start) if start.checked_add(len).is_some_and(|end| size >= end) => Err(StoreError::Exists),
+        At::EndWas(_) => Err(StoreError::NotFound),
         At::Offset(offset) if offset <= size => Ok(offset),
         At::Offset(_) => Err(StoreError::Offset),
     }

@@ -152,8 +152,6 @@ pub enum Reason {
     TooMany { limit: usize },
     #[error("is the same folder as {other}")]
     SameFolder { other: String },
-    #[error("{why}")]
-    NotYet { why: &'static str },
 
     // storage_ids.conf
     #[error("must read: id group address[:port] [rw=none|read|write|both]")]

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use fdfs_conf::service::LogLevel;
-use fdfs_conf::storage::{DistributeMode, Durability, StorePath, TimePrecision};
+use fdfs_conf::storage::{CopiesMissing, DistributeMode, Durability, StorePath, TimePrecision};
 use fdfs_conf::{ServerAddr, StorageConf};
 use support::{clean, field_files, files, refused, storage, warnings};
 
@@ -58,21 +58,35 @@ fn absent_keys_have_fastdfs_defaults() {
 #[test]
 fn our_own_keys_have_defaults_that_keep_data() {
     let conf = clean(storage(""));
-    assert_eq!(conf.durability, Durability::Disk);
+    assert_eq!(conf.durability, Durability::Copies(2));
     assert_eq!((conf.journal.size, conf.journal.inline_max), (256 << 20, 64 << 10));
 }
 
 #[test]
 fn durability_is_a_word() {
     assert_eq!(clean(storage("durability = FastDFS")).durability, Durability::Fastdfs);
-    assert_eq!(clean(storage("durability = disk")).durability.word(), "disk");
+    for word in ["fastdfs", "disk", "copies:1", "copies:32"] {
+        assert_eq!(clean(storage(&format!("durability = {word}"))).durability.to_string(), word);
+    }
+    for wrong in ["sure", "copies", "copies:0", "copies:33", "copies:x"] {
+        assert_eq!(
+            refused(storage(&format!("durability = {wrong}"))),
+            format!(
+                "storage.conf:3: durability: must be copies:N with N from 1 to 32, disk or fastdfs, got \"{wrong}\""
+            )
+        );
+    }
+}
+
+#[test]
+fn missing_copies_are_accepted_or_refused() {
+    let conf = clean(storage(""));
+    assert_eq!((conf.copies_missing, conf.copies_wait.as_secs()), (CopiesMissing::Accept, 5));
+    let conf = clean(storage("copies_missing = refuse\ncopies_wait = 60"));
+    assert_eq!((conf.copies_missing, conf.copies_wait.as_secs()), (CopiesMissing::Refuse, 60));
     assert_eq!(
-        refused(storage("durability = copies:2")),
-        "storage.conf:3: durability: copies:N is not available yet, it comes with replication; use disk or fastdfs"
-    );
-    assert_eq!(
-        refused(storage("durability = sure")),
-        "storage.conf:3: durability: must be disk or fastdfs, got \"sure\""
+        refused(storage("copies_missing = perhaps")),
+        "storage.conf:3: copies_missing: must be accept or refuse, got \"perhaps\""
     );
 }
 

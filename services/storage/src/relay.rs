@@ -152,6 +152,11 @@ pub(crate) async fn ask(
     };
     let reply = match link.ask(header, body).await {
         Ok(reply) => reply,
+        // It may be done: to say that there is no such file would be to say that it is not.
+        Err(error) if command == StorageCommand::DeleteFile => {
+            tracing::warn!(%name, %error, "a deletion was passed on and not answered");
+            return Err(ConnError::Truncated);
+        }
         Err(error) => {
             tracing::debug!(%name, %error, "the origin of a file that is not here does not answer");
             return Ok(None);

@@ -7,7 +7,8 @@ use fdfs_fileid::{FileName, Source};
 use fdfs_proto::{IpText, Status, StorageCommand as C, StorageId, StorageStatus};
 use storage_core::membership::{ClusterView, Identity, OwnIps, Peer};
 
-use super::client::{Client, TestStorage, view};
+use super::client::{Client, TestStorage, group, view};
+use super::peer::{FakePeer, Instead};
 use crate::run::launch;
 
 const ORIGIN: &str = "127.0.0.1";
@@ -21,13 +22,19 @@ struct Pair {
 
 impl Pair {
     fn start() -> Self {
-        let mut pair = Self { origin: TestStorage::start(""), other: TestStorage::prepare("") };
+        let mut pair =
+            Self { origin: TestStorage::start(""), other: TestStorage::prepare("durability=disk") };
         pair.start_other(StorageStatus::Active);
         pair
     }
 
     fn start_other(&mut self, origin: StorageStatus) {
-        let told = self.seen_by_other(origin);
+        self.start_other_with(origin, self.origin.address().port());
+    }
+
+    /// The same, the origin being reached on this port.
+    fn start_other_with(&mut self, origin: StorageStatus, port: u16) {
+        let told = self.seen_by_other(origin, port);
         let started = launch(&self.other.conf, |_, _, _, tell, _| {
             tell.send_replace(Arc::new(told));
             Ok(())
@@ -35,7 +42,7 @@ impl Pair {
         self.other.running = Some(started.unwrap());
     }
 
-    fn seen_by_other(&self, origin: StorageStatus) -> ClusterView {
+    fn seen_by_other(&self, origin: StorageStatus, port: u16) -> ClusterView {
         let view = view();
         let me = Identity {
             id: StorageId::new(OTHER.to_string().as_bytes()).unwrap(),
@@ -44,7 +51,7 @@ impl Pair {
             ..(**view.identity.as_ref().unwrap()).clone()
         };
         let ip = IpText::new(ORIGIN.as_bytes()).unwrap();
-        let peer = Peer { status: origin, ip, port: self.origin.address().port() };
+        let peer = Peer { status: origin, ip, port };
         let peers = [(StorageId::new(ORIGIN.as_bytes()).unwrap(), peer)].into();
         ClusterView { identity: Some(Arc::new(me)), peers, ..view }
     }
@@ -77,7 +84,7 @@ fn a_file_that_is_not_here_yet_is_fetched_from_where_it_was_uploaded_to() {
 fn what_is_known_of_a_file_is_asked_where_it_was_uploaded_to() {
     let pair = Pair::start();
     let name = pair.upload(b"content");
-    let body = [&super::client::group("group1")[..], name.as_str().as_bytes()].concat();
+    let body = [&group("group1")[..], name.as_str().as_bytes()].concat();
     let set = [&super::client::number(name.as_str().len())[..], &super::client::number(3), b"O", &body[..16]];
     let set = [&set.concat()[..], name.as_str().as_bytes(), b"a\x02b"];
     assert_eq!(pair.origin.connect().ask(C::SetMetadata, &set).status, Status::OK);
@@ -97,6 +104,21 @@ fn d16_a_deletion_that_comes_before_the_file_is_done_where_it_was_uploaded_to() 
         assert_eq!(storage.connect().download(&name, 0, 0).status, Status::ENOENT);
         assert_eq!(storage.connect().of_file(C::DeleteFile, &name).status, Status::ENOENT);
     }
+}
+
+#[test]
+fn a_deletion_that_is_passed_on_and_not_answered_is_not_said_to_have_found_nothing() {
+    let mut pair = Pair::start();
+    let name = pair.upload(b"content");
+    pair.other.running.take().unwrap().stop().unwrap();
+    // In the place of the origin one that takes the question and ends.
+    let peer = FakePeer::start();
+    peer.obey(|seen| (seen.command == C::DeleteFile).then_some(Instead::HangUp));
+    pair.start_other_with(StorageStatus::Active, peer.address.port());
+    let mut client = pair.other.connect();
+    client.send(C::DeleteFile, 0, &[&group("group1"), name.as_str().as_bytes()]);
+    let mut answer = [0; 10];
+    assert!(std::io::Read::read_exact(&mut client.0, &mut answer).is_err(), "{answer:?}");
 }
 
 #[test]
