@@ -13,6 +13,7 @@ mod answer;
 mod connection;
 mod content;
 mod handler;
+mod recovery;
 mod relay;
 mod replication;
 mod run;

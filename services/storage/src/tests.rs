@@ -4,6 +4,7 @@ mod client;
 mod files;
 mod holes;
 mod peer;
+mod recovery;
 mod refusals;
 mod relay;
 mod replication;
