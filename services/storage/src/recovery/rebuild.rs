@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use fdfs_fileid::{FileName, StorePathIndex};
 use fdfs_format::LineReader;
 use fdfs_format::binlog::Record;
 use fdfs_proto::GroupField;
-use storage_core::recovery::OwnLog;
+use storage_core::recovery::{OwnLog, Wanted};
 use storage_core::replication::LogPosition;
 use store::binlog::{LogReader, Read};
 use store::{StoreError, WhichCopy};
@@ -32,9 +33,9 @@ const NAMED_MAX: usize = 100;
 pub(crate) struct Report {
     /// Files that were fetched.
     pub(crate) fetched: u64,
-    /// Copies that were not what their name says, and were not taken.
+    /// Copies that were not what their name says, and were not taken, or that the peer would not send.
     pub(crate) damaged: u64,
-    /// Files that this storage's log knows and no peer has.
+    /// Files that this storage's log or a peer's list knows and no peer could give.
     pub(crate) lost: u64,
     /// Peers that would not give a list.
     pub(crate) refusing: u64,
@@ -71,6 +72,7 @@ impl Rebuild<'_> {
     pub(super) async fn run(&self, sources: &Sources) -> Result<Report, String> {
         let mut report = Report::default();
         let own = Arc::new(self.own_log().await?);
+        let mut bad = BTreeSet::new();
         for (id, addresses) in sources {
             let link = || Peer::open(addresses, self.wire, self.group);
             let words = |error: PeerError| format!("peer {id}: {error}");
@@ -93,16 +95,18 @@ impl Rebuild<'_> {
                 let (back, records) = list.read().await?;
                 list = back;
                 let Some(records) = records else { break };
-                idle = self
-                    .fetch(idle, &own, records, &mut report)
-                    .await
-                    .map_err(|error| format!("peer {id}: {error}"))?;
+                let done = self.fetch(idle, addresses, &own, records).await;
+                let (free, part) = done.map_err(|error| format!("peer {id}: {error}"))?;
+                idle = free;
+                report.fetched += part.fetched;
+                report.damaged += part.bad.len() as u64;
+                bad.extend(part.bad);
             }
         }
         if report.refusing > 0 && report.refusing == sources.len() as u64 {
             return Err("no peer tells its files".to_owned());
         }
-        report.lost = self.lost(&own).await?;
+        report.lost = self.lost(&own, bad).await?;
         let spool = self.spool.clone();
         // Only a leftover, which the next list overwrites.
         let _ = spawn_blocking(move || std::fs::remove_file(spool)).await;
@@ -119,37 +123,39 @@ impl Rebuild<'_> {
     async fn fetch(
         &self,
         idle: Vec<Peer>,
+        addresses: &[SocketAddr],
         own: &Arc<OwnLog>,
         records: Vec<Record>,
-        report: &mut Report,
-    ) -> Result<Vec<Peer>, PeerError> {
+    ) -> Result<(Vec<Peer>, Part), PeerError> {
         let share = records.len().div_ceil(idle.len().max(1)).max(1);
         let mut records = records.into_iter();
         let mut streams = JoinSet::new();
-        let mut free = Vec::new();
-        for mut peer in idle {
-            let part: Vec<Record> = records.by_ref().take(share).collect();
-            if part.is_empty() {
+        let (mut free, mut all) = (Vec::new(), Part::default());
+        for peer in idle {
+            let records: Vec<Record> = records.by_ref().take(share).collect();
+            if records.is_empty() {
                 free.push(peer);
                 continue;
             }
             let (server, own) = (Arc::clone(self.server), Arc::clone(own));
+            let again = (addresses.to_vec(), self.wire.clone(), self.group);
             streams.spawn(async move {
-                let mut report = Report::default();
-                for record in &part {
-                    let Some(wanted) = own.wanted(record) else { continue };
-                    get(&server, &mut peer, wanted.there, wanted.here, record.timestamp, &mut report).await?;
+                let mut stream = Stream { server, peer, again, part: Part::default() };
+                for record in &records {
+                    if let Some(wanted) = own.wanted(record) {
+                        stream.get(wanted, record.timestamp).await?;
+                    }
                 }
-                Ok::<_, PeerError>((peer, report))
+                Ok::<_, PeerError>((stream.peer, stream.part))
             });
         }
         while let Some(ended) = streams.join_next().await {
             let (peer, part) = ended.map_err(std::io::Error::other)??;
-            report.fetched += part.fetched;
-            report.damaged += part.damaged;
+            all.fetched += part.fetched;
+            all.bad.extend(part.bad);
             free.push(peer);
         }
-        Ok(free)
+        Ok((free, all))
     }
 
     /// Reads this storage's own log, which knows what went.
@@ -163,9 +169,12 @@ impl Rebuild<'_> {
         spawn_blocking(read).await.map_err(words)?.map_err(words)
     }
 
-    /// Counts the files that the own log knows and that did not come back.
-    async fn lost(&self, own: &Arc<OwnLog>) -> Result<u64, String> {
-        let mut lost: BTreeSet<FileName> = BTreeSet::new();
+    /// Counts the files that did not come back: those of the own log, and the `bad` ones of peers.
+    async fn lost(&self, own: &Arc<OwnLog>, bad: BTreeSet<FileName>) -> Result<u64, String> {
+        let mut lost = Lost::default();
+        for name in &bad {
+            lost.look(self.server, name).await?;
+        }
         let log = self.server.store.shared_binlog();
         let mut reader = spawn_blocking(move || LogReader::open(&log, LogPosition::default()))
             .await
@@ -184,17 +193,10 @@ impl Rebuild<'_> {
             let (read, lines) = read.map_err(words)?;
             for record in lines.into_iter().filter_map(|line| line.record.ok()) {
                 let Some(name) = own.expected(&record) else { continue };
-                if is_here(&self.server.store.open_file(name).await).map_err(words)?
-                    || !lost.insert(name.clone())
-                {
-                    continue;
-                }
-                if lost.len() <= NAMED_MAX {
-                    tracing::error!(%name, "a file was on a lost store path, and no peer that serves has it");
-                }
+                lost.look(self.server, name).await?;
             }
             if read == Read::End {
-                return Ok(lost.len() as u64);
+                return Ok(lost.0.len() as u64);
             }
         }
     }
@@ -214,39 +216,76 @@ fn each_record(server: &Server, mut visit: impl FnMut(Record)) -> std::io::Resul
     }
 }
 
-fn is_here(opened: &Result<store::StoredFile, StoreError>) -> Result<bool, &StoreError> {
-    match opened {
+/// Files that are not here and should be.
+#[derive(Default)]
+struct Lost(BTreeSet<FileName>);
+
+impl Lost {
+    async fn look(&mut self, server: &Server, name: &FileName) -> Result<(), String> {
+        let missing = !is_here(server, name).await.map_err(words)?;
+        if missing && self.0.insert(name.clone()) && self.0.len() <= NAMED_MAX {
+            tracing::error!(%name, "a file was on a lost store path, and no peer that serves has it whole");
+        }
+        Ok(())
+    }
+}
+
+async fn is_here(server: &Server, name: &FileName) -> Result<bool, StoreError> {
+    match server.store.open_file(name).await {
         Ok(_) => Ok(true),
         Err(StoreError::NotFound | StoreError::NotRegular) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-/// Fetches a file unless it is here; one that is not what its name says is left to another peer.
-async fn get(
-    server: &Server,
-    peer: &mut Peer,
-    there: &FileName,
-    here: &FileName,
-    time: i64,
-    report: &mut Report,
-) -> Result<(), PeerError> {
-    match server.store.open_file(here).await {
-        Ok(_) => return Ok(()),
-        Err(StoreError::NotFound | StoreError::NotRegular) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let Some(content) = peer.download(&server.store, there, here).await? else { return Ok(()) };
-    let time = u32::try_from(time).unwrap_or_default();
-    match server.store.receive_copy(here.clone(), content, WhichCopy::Created, time).await {
-        Ok(_) => report.fetched += 1,
-        Err(StoreError::Corrupt { name, len, crc32 }) => {
-            tracing::warn!(%name, len, crc32, "a peer's copy of a file is damaged, not taken");
-            report.damaged += 1;
+/// What came of a part of a list.
+#[derive(Default)]
+struct Part {
+    fetched: u64,
+    /// Files of which the peer's copy is damaged, or which it would not send.
+    bad: Vec<FileName>,
+}
+
+/// One connection, and what is done over it.
+struct Stream {
+    server: Arc<Server>,
+    peer: Peer,
+    /// How to connect once more.
+    again: (Vec<SocketAddr>, wire::Settings, GroupField),
+    part: Part,
+}
+
+impl Stream {
+    /// Fetches a file unless it is here; one that is not what its name says is left to another peer.
+    async fn get(&mut self, wanted: Wanted<'_>, time: i64) -> Result<(), PeerError> {
+        let (store, name) = (&self.server.store, wanted.here);
+        if is_here(&self.server, name).await? {
+            return Ok(());
         }
-        Err(error) => return Err(error.into()),
+        let content = match self.peer.download(store, wanted.there, name).await {
+            Ok(Some(content)) => content,
+            Ok(None) => return Ok(()),
+            // One file must not keep all others away.
+            Err(PeerError::Refused(status)) => {
+                tracing::warn!(%name, %status, "a peer does not send a file that it lists");
+                self.part.bad.push(name.clone());
+                let (addresses, settings, group) = &self.again;
+                self.peer = Peer::open(addresses, settings, *group).await?;
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let time = u32::try_from(time).unwrap_or_default();
+        match store.receive_copy(name.clone(), content, WhichCopy::Created, time).await {
+            Ok(_) => self.part.fetched += 1,
+            Err(StoreError::Corrupt { name: _, len, crc32 }) => {
+                tracing::warn!(%name, len, crc32, "a peer's copy of a file is damaged, not taken");
+                self.part.bad.push(name.clone());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The lines of a list that was fetched.

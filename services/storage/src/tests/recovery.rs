@@ -3,8 +3,9 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
-use fdfs_fileid::{FileName, StorePathIndex};
+use fdfs_fileid::{FileName, GroupName, StorePathIndex};
 use fdfs_proto::storage::fetch_binlog;
 use fdfs_proto::tracker::{list_storages, status_report};
 use fdfs_proto::{
@@ -15,7 +16,7 @@ use parking_lot::Mutex;
 use storage_core::membership::{ClusterView, Peer};
 
 use super::client::{Client, TestStorage, group, number, until, view};
-use crate::recovery::{Flag, Recovery};
+use crate::recovery::{Flag, Recovery, Report};
 use crate::run::launch;
 
 fn id(text: &str) -> StorageId {
@@ -265,6 +266,45 @@ fn d9_a_lost_store_path_is_rebuilt_from_all_peers_before_the_storage_joins() {
     let time = small.stamp().unwrap().timestamp;
     assert!(log.contains(&format!("{time} c {small}\n")), "{log}");
     assert!(!log.contains(&format!("C {small}\n")), "{log}");
+}
+
+#[test]
+fn d9_what_no_peer_has_whole_is_counted_and_a_file_that_one_peer_has_damaged_comes_from_another() {
+    let peer = started("pack_max_size = 0");
+    let whole = peer.connect().upload(b"whole", "txt").name();
+    let damaged = peer.connect().upload(b"damaged", "txt").name();
+    std::fs::write(peer.on_disk(&damaged), b"DAMAGED").unwrap();
+    // The same files, and the other way round.
+    let other = started("pack_max_size = 0");
+    let copied = [(&whole, &b"WHOLE"[..]), (&damaged, b"DAMAGED")];
+    for (name, content) in copied {
+        std::fs::create_dir_all(other.on_disk(name).parent().unwrap()).unwrap();
+        std::fs::write(other.on_disk(name), content).unwrap();
+    }
+    let log = copied.map(|(name, _)| format!("1700000000 c {name}\n")).concat();
+    let mut other = other;
+    other.running.take().unwrap().stop().unwrap();
+    std::fs::write(other.dir.path().join("base/data/sync/binlog.000"), log).unwrap();
+    start(&mut other, StorageStatus::Recovery);
+
+    let lister = Lister::start();
+    let lost = "M00/00/00/wKgBZ2hj0oCAFpMhAAAADg4QulA123.txt";
+    let mut storage = without_its_disk(&lister, &format!("1700000000 C {lost}\n1700000000 C {whole}\n"));
+    let sources = [(id("100002"), vec![other.address()]), (id("100003"), vec![peer.address()])].into();
+    let (send, receive) = std::sync::mpsc::channel();
+    let conf = storage.conf.clone();
+    let running = launch(&conf, |data, port, server, _, _| {
+        let (recovery, flag) = (Recovery::new(&conf, data, port, server), Flag::new(data, StorePathIndex(0)));
+        let group = GroupName::parse(b"group1").unwrap().into();
+        tokio::spawn(async move {
+            send.send(recovery.rebuild(StorePathIndex(0), &flag, group, &sources).await).unwrap();
+        });
+        Ok(())
+    });
+    storage.running = Some(running.unwrap());
+    let report = receive.recv_timeout(Duration::from_secs(20)).unwrap().unwrap();
+    assert_eq!(report, Report { fetched: 1, damaged: 3, lost: 2, refusing: 0 });
+    assert_eq!(storage.connect().download(&whole, 0, 0).body, b"whole");
 }
 
 #[test]
