@@ -4,7 +4,7 @@
 //! storage's own log, which was not lost: what was deleted or renamed here and is on its way to a peer must not come back
 //! under its old name, and what was here and nobody has is lost, and said to be.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use fdfs_fileid::{FileName, StorePathIndex};
 use fdfs_format::binlog::{Change, Record};
@@ -42,13 +42,13 @@ struct Gone {
 #[derive(Debug, Clone)]
 pub struct OwnLog {
     path: StorePathIndex,
-    gone: HashMap<FileName, Gone>,
+    gone: BTreeMap<FileName, Gone>,
 }
 
 impl OwnLog {
     /// Of an empty log.
     pub fn new(path: StorePathIndex) -> Self {
-        Self { path, gone: HashMap::new() }
+        Self { path, gone: BTreeMap::new() }
     }
 
     /// Takes note of the next record of the log.

@@ -21,7 +21,8 @@ fn own(lines: &[&str]) -> OwnLog {
 #[test]
 fn of_what_a_peer_lists_all_is_wanted_but_what_went_here_since() {
     // Own log, a line of the peer, what is asked for there and kept here.
-    let table: &[(&[&str], &str, Option<(&str, &str)>)] = &[
+    type Row = (&'static [&'static str], &'static str, Option<(&'static str, &'static str)>);
+    let table: &[Row] = &[
         (&[], "10 C $A", Some((A, A))),
         (&[], "10 c $A", Some((A, A))),
         (&[], "10 U $A", Some((A, A))),
@@ -69,7 +70,8 @@ fn every_readable_peer_that_serves_is_asked_and_without_one_the_others_are_waite
     let id = |text: &str| StorageId::new(text.as_bytes()).unwrap();
     let these = |ids: &[&str]| Sources::These(ids.iter().map(|text| id(text)).collect());
     // This storage's status, those of the peers b, c, … and whether they are readable.
-    let table: &[(Option<S>, &[(S, bool)], Sources)] = &[
+    type Row<'a> = (Option<S>, &'a [(S, bool)], Sources);
+    let table: &[Row<'_>] = &[
         (Some(S::Active), &[], Sources::Nobody),
         (Some(S::Active), &[(S::Active, true)], these(&["b"])),
         (Some(S::Recovery), &[(S::Active, true), (S::Active, true)], these(&["b", "c"])),
