@@ -14,7 +14,7 @@
 //!
 //! The last line is stricter than the original, which takes an empty folder for the old disk, fills it, and so
 //! hides the files below the mount point. Who has put a new disk in place of a broken one says so by removing the
-//! line from `.data_init_flag`.
+//! line from `.data_init_flag`. The path is then new ([`is_new`]), and its files are fetched from the peers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -104,7 +104,8 @@ pub fn check(
             if !is_in_use(&data) {
                 return refuse(format!(
                     "this store path was in use and is empty now; is the disk mounted? If it is a new disk in \
-                     place of a broken one, remove {own_key} from {INIT_FLAG_FILE} and start again"
+                     place of a broken one, remove {own_key} from {INIT_FLAG_FILE} and start again: its files are then \
+                     fetched from the peers"
                 ));
             }
             tracing::warn!(file = %file.display(), "the mark of a store path was gone and is made again");
@@ -129,6 +130,12 @@ pub fn check(
             file.display()
         )),
     }
+}
+
+/// Whether a store path has neither a mark nor folders for files: nobody has worked in it. Blocks.
+pub fn is_new(root: &Path) -> bool {
+    let data = root.join("data");
+    !data.join(PATH_MARK_FILE).exists() && !is_in_use(&data)
 }
 
 /// Whether a mark is one that this storage makes for this path, whatever its time.

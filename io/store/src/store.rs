@@ -215,6 +215,11 @@ impl Store {
         &self.binlog
     }
 
+    /// The same, for a reader that works on a thread of its own.
+    pub fn shared_binlog(&self) -> Arc<Binlog> {
+        Arc::clone(&self.binlog)
+    }
+
     /// Every store path with its packs.
     pub(crate) fn packed(&self) -> impl Iterator<Item = (&Files, &Packs)> {
         self.homes.iter().map(|home| (&*home.path.files, &*home.path.packs))

@@ -3,7 +3,8 @@
 //! Small machines and pure functions, each with its own owner in the service above: what a new file is
 //! called ([`naming`]), where it goes ([`directories`], [`space`]), what is counted ([`stats`]), what is
 //! known about the cluster ([`membership`]), how a storage talks with each of its trackers
-//! ([`tracker_link`]), what it pushes to the other members of its group ([`replication`]), and which slots of trunk
+//! ([`tracker_link`]), what it pushes to the other members of its group ([`replication`]), which files it gets back after a disk was lost
+//! ([`recovery`]), and which slots of trunk
 //! files are free ([`trunk`]).
 //!
 //! **Never knows**: sockets, files, clocks, threads, randomness. Time and random bits are arguments.
@@ -16,6 +17,7 @@
 pub mod directories;
 pub mod membership;
 pub mod naming;
+pub mod recovery;
 pub mod replication;
 pub mod space;
 pub mod stats;

@@ -208,6 +208,7 @@ async fn answer(
         C::QueryFileInfo => {
             Ok(handler::info::query(server, conn.peer_ip(), header.status, body, access).await)
         }
+        C::FetchOnePathBinlog => handler::fetch_binlog::fetch(server, conn, body).await,
         C::CreateLink => Ok(handler::link::create(server, body).await),
         _ => Ok(not_served(command, 0)),
     }

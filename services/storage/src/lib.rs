@@ -14,6 +14,7 @@ mod connection;
 mod content;
 mod copies;
 mod handler;
+mod recovery;
 mod relay;
 mod replication;
 mod run;

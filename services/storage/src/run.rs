@@ -30,6 +30,7 @@ use crate::access_log::AccessLog;
 use crate::connection;
 use crate::content::Chunks;
 use crate::copies::Copies;
+use crate::recovery::{Flag, Recovery};
 use crate::relay::Relay;
 use crate::replication::{self, Replication};
 use crate::server::{ChangeClock, Server, Synced, unix_now};
@@ -140,7 +141,13 @@ pub fn start(conf: &StorageConf) -> Result<Running, StartError> {
     launch(conf, |data, port, server, tell, stop| {
         let config = LinkConfig::new(conf, port, data, unix_now().into());
         let links = TrackerLinks::open(config)?;
-        tokio::spawn(links.run(Arc::clone(server) as Arc<dyn LinkInputs>, tell, stop));
+        let (recovery, inputs) = (Recovery::new(conf, data, port, server), Arc::clone(server));
+        // Not joined before it is complete: trackers take who has joined and beats for active.
+        tokio::spawn(async move {
+            if recovery.run(stop.clone()).await {
+                links.run(inputs as Arc<dyn LinkInputs>, tell, stop).await;
+            }
+        });
         Ok(())
     })
 }
@@ -294,6 +301,12 @@ fn check_marks(conf: &StorageConf, data: &Path) -> Result<(), StartError> {
     let owner = Owner { ip, port: conf.listen.inner_port, now: unix_now() };
     let enabled = conf.check_store_path_mark;
     for (index, path) in (0..=u8::MAX).map(StorePathIndex).zip(&conf.store_paths) {
+        // Before its mark is made: afterwards it looks like any other.
+        let is_lost = enabled && flag.sync_old_done && !flag.store_path_marks.contains_key(&index);
+        if is_lost && store::marks::is_new(&path.path) {
+            let sign = Flag::new(data, index);
+            sign.set().map_err(|error| StartError::BasePath { path: data.to_owned(), error })?;
+        }
         if let Some(mark) = store::marks::check(&path.path, index, &flag.store_path_marks, enabled, owner)? {
             flag.store_path_marks.insert(index, mark);
             record::write(&file, &flag)?;

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use fdfs_fileid::{FileName, GroupName, Source, StorePathIndex};
 use fdfs_proto::limits::GROUP_STORAGES_MAX;
-use fdfs_proto::{AddrWidth, GroupField, IpText, RawName, Status, StorageId};
+use fdfs_proto::{AddrWidth, GroupField, IpText, RawName, Status, StorageId, StorageStatus};
 use net::ConnCounters;
 use parking_lot::Mutex;
 use storage_core::directories::Directories;
@@ -22,7 +22,7 @@ use crate::access_log::AccessLog;
 use crate::content::Chunks;
 use crate::copies::Copies;
 use crate::relay::Relay;
-use crate::replication::Board;
+use crate::replication::{self, Board};
 
 /// What a storage must have learned from a tracker before it can name files.
 #[derive(Debug, Clone, Copy)]
@@ -137,13 +137,14 @@ impl Server {
         self.group().is_some_and(|own| group.is(&own))
     }
 
-    /// Whether an address is that of another member of the group, or of one of its lines in the storage ids.
+    /// Whether an address is that of another member of the group, as trackers and storage ids name them.
     pub(crate) fn is_member(&self, address: IpAddr) -> bool {
-        let view = self.cluster.borrow();
-        let listed = |id: &StorageId| view.ids.as_ref().and_then(|ids| ids.by_id_text(id.as_str()));
-        view.peers.iter().any(|(id, peer)| {
-            peer.ip.ip() == Some(address)
-                || listed(id).is_some_and(|entry| entry.addr.ips().any(|ip| ip == address))
+        let view = self.cluster.borrow().clone();
+        let gone = |status| {
+            matches!(status, StorageStatus::Deleted | StorageStatus::IpChanged | StorageStatus::None)
+        };
+        view.peers.iter().filter(|(_, peer)| !gone(peer.status)).any(|(id, _)| {
+            replication::addresses(&view, id).iter().any(|found| found.ip().to_canonical() == address)
         })
     }
 

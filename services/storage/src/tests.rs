@@ -5,6 +5,7 @@ mod files;
 mod group;
 mod holes;
 mod peer;
+mod recovery;
 mod refusals;
 mod relay;
 mod replication;

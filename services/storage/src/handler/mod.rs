@@ -2,6 +2,7 @@
 
 pub(crate) mod change;
 pub(crate) mod download;
+pub(crate) mod fetch_binlog;
 pub(crate) mod info;
 pub(crate) mod link;
 pub(crate) mod metadata;

@@ -12,7 +12,7 @@ mod peer;
 mod progress;
 mod send;
 mod stream;
-mod trackers;
+pub(crate) mod trackers;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};

@@ -52,7 +52,7 @@ pub(super) async fn source_of(
 ///
 /// # Errors
 /// In words, when no tracker heard it.
-pub(super) async fn report(
+pub(crate) async fn report(
     trackers: &[ServerAddr],
     settings: &wire::Settings,
     view: &ClusterView,
@@ -80,7 +80,7 @@ pub(super) async fn report(
     heard
 }
 
-async fn ask(
+pub(crate) async fn ask(
     tracker: &ServerAddr,
     settings: &wire::Settings,
     command: TrackerCommand,

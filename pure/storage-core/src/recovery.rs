@@ -1,0 +1,142 @@
+//! Getting the files of a lost store path back: which peers are asked, and which of their files are wanted.
+//!
+//! What peers list is joined (storage internals: holes, D9), as each may have what another lacks. Against that stands this
+//! storage's own log, which was not lost: what was deleted or renamed here and is on its way to a peer must not come back
+//! under its old name, and what was here and nobody has is lost, and said to be.
+
+use std::collections::BTreeMap;
+
+use fdfs_fileid::{FileName, StorePathIndex};
+use fdfs_format::binlog::{Change, Record};
+use fdfs_proto::{StorageId, StorageStatus};
+
+/// The file of a store path that a record tells to be there, under the name it has since.
+pub fn listed(record: &Record, path: StorePathIndex) -> Option<&FileName> {
+    let made = matches!(
+        record.change,
+        Change::Create { .. } | Change::Update { .. } | Change::Link { .. } | Change::Rename { .. }
+    );
+    let name = record.change.name();
+    (made && name.path_index() == path).then_some(name)
+}
+
+/// A file to get from a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// What the peer calls it.
+    pub there: &'a FileName,
+    /// What it is called here.
+    pub here: &'a FileName,
+}
+
+/// Why a name is not in use any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Gone {
+    /// Unix second.
+    at: i64,
+    /// The new name, after a rename.
+    to: Option<FileName>,
+}
+
+/// What this storage's own log says about a store path. Holds the names that went, nothing of those that stayed.
+#[derive(Debug, Clone)]
+pub struct OwnLog {
+    path: StorePathIndex,
+    gone: BTreeMap<FileName, Gone>,
+}
+
+impl OwnLog {
+    /// Of an empty log.
+    pub fn new(path: StorePathIndex) -> Self {
+        Self { path, gone: BTreeMap::new() }
+    }
+
+    /// Takes note of the next record of the log.
+    pub fn note(&mut self, record: &Record) {
+        let at = record.timestamp;
+        let name = record.change.name();
+        if name.path_index() != self.path {
+            return;
+        }
+        match &record.change {
+            Change::Delete { name } => {
+                self.gone.insert(name.clone(), Gone { at, to: None });
+            }
+            Change::Rename { name, old } => {
+                self.gone.insert(old.clone(), Gone { at, to: Some(name.clone()) });
+                self.gone.remove(name);
+            }
+            Change::Create { .. } | Change::Update { .. } | Change::Link { .. } => {
+                self.gone.remove(name);
+            }
+            Change::Append { .. } | Change::Modify { .. } | Change::Truncate { .. } => {}
+        }
+    }
+
+    /// What is wanted of a record in the list of a peer.
+    pub fn wanted<'a>(&'a self, record: &'a Record) -> Option<Wanted<'a>> {
+        let there = listed(record, self.path)?;
+        match self.gone.get(there) {
+            None => Some(Wanted { there, here: there }),
+            // Made once more at the peer since it went here.
+            Some(gone) if gone.at < record.timestamp => Some(Wanted { there, here: there }),
+            Some(Gone { to: None, .. }) => None,
+            // The peer has not heard of the new name yet.
+            Some(Gone { to: Some(here), .. }) => {
+                (!self.gone.contains_key(here)).then_some(Wanted { there, here })
+            }
+        }
+    }
+
+    /// The file that ought to be here because of this record of the own log, all of which was noted before.
+    pub fn expected<'a>(&self, record: &'a Record) -> Option<&'a FileName> {
+        listed(record, self.path).filter(|name| !self.gone.contains_key(*name))
+    }
+}
+
+/// A storage of the group, as a tracker lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// Its id.
+    pub id: StorageId,
+    /// Its status.
+    pub status: StorageStatus,
+    /// Whether files may be read from it.
+    pub readable: bool,
+}
+
+/// Whom to ask for the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sources {
+    /// This storage is not listed: it is new to the cluster, or whoever made the list has lost its memory.
+    Unknown,
+    /// Nobody has any: there is nothing to get back.
+    Nobody,
+    /// Those who have them do not serve now.
+    Wait,
+    /// All of these.
+    These(Vec<StorageId>),
+}
+
+/// Chooses the peers to ask (storage internals: single-disk recovery). `me` is this storage's id in the list.
+pub fn sources(me: Option<&StorageId>, members: &[Member]) -> Sources {
+    use StorageStatus as S;
+    let Some(own) = members.iter().find(|member| Some(&member.id) == me) else { return Sources::Unknown };
+    // A storage that is new to the cluster is filled as a whole.
+    if matches!(own.status, S::Init | S::Deleted | S::IpChanged) {
+        return Sources::Nobody;
+    }
+    let gone = |status| matches!(status, S::Deleted | S::IpChanged | S::Init | S::None);
+    let holds = |member: &&Member| Some(&member.id) != me && member.readable && !gone(member.status);
+    let holders: Vec<_> = members.iter().filter(holds).collect();
+    let serving: Vec<_> =
+        holders.iter().filter(|member| member.status == S::Active).map(|member| member.id).collect();
+    match (holders.is_empty(), serving.is_empty()) {
+        (true, _) => Sources::Nobody,
+        (false, true) => Sources::Wait,
+        (false, false) => Sources::These(serving),
+    }
+}
+
+#[cfg(test)]
+mod tests;
