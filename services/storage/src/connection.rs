@@ -156,6 +156,15 @@ async fn answer(
             Ok(handler::info::query(server, conn.peer_ip(), header.status, body, access).await)
         }
         C::CreateLink => Ok(handler::link::create(server, body).await),
+        C::TrunkAlloc
+        | C::TrunkConfirm
+        | C::TrunkFree
+        | C::TrunkSyncBinlog
+        | C::TrunkBinlogSize
+        | C::TrunkDeleteMarks
+        | C::TrunkTruncateBinlog => {
+            Ok(server.trunk.answer(server, conn.peer_ip(), command, header, body).await)
+        }
         _ => Ok(not_served(command, 0)),
     }
 }

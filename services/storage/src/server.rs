@@ -20,6 +20,7 @@ use crate::access_log::AccessLog;
 use crate::content::Chunks;
 use crate::relay::Relay;
 use crate::replication::Board;
+use crate::trunk::Trunk;
 
 /// What a storage must have learned from a tracker before it can name files.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +53,7 @@ pub(crate) struct Server {
     /// How far each peer is.
     pub(crate) replication: Board,
     pub(crate) relay: Relay,
+    pub(crate) trunk: Trunk,
 }
 
 impl Server {
