@@ -7,3 +7,4 @@ mod peer;
 mod refusals;
 mod relay;
 mod replication;
+mod trunk;
