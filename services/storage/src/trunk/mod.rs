@@ -280,16 +280,15 @@ impl Trunk {
         let mut body = Vec::new();
         if told.file_id != Some(file_id) {
             FileNumber { id: file_id }.encode(&mut body);
-            if !self.tell(TrackerCommand::ReportTrunkFileId, &body).await.is_empty() {
-                told.file_id = Some(file_id);
-            }
+            // Not repeated when it is refused: what counts is on disk here.
+            self.tell(TrackerCommand::ReportTrunkFileId, &body).await;
+            told.file_id = Some(file_id);
         }
         body.clear();
         if told.free_mb != Some(free_mb) {
             Free { free_mb }.encode(&mut body);
-            if !self.tell(TrackerCommand::ReportTrunkFree, &body).await.is_empty() {
-                told.free_mb = Some(free_mb);
-            }
+            self.tell(TrackerCommand::ReportTrunkFree, &body).await;
+            told.free_mb = Some(free_mb);
         }
     }
 
