@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use fdfs_fileid::{FileName, Kind, StorePathIndex};
+use fdfs_fileid::{FileName, Kind, StorePathIndex, TrunkPart};
 use parking_lot::Mutex;
 
 use crate::binlog::Binlog;
@@ -464,6 +464,38 @@ impl Store {
     /// is served and deleted either way. The trackers tell (storage internals: cluster parameters).
     pub fn keep_slots(&self, file_len: Option<u32>) {
         self.homes.iter().for_each(|home| home.path.files.trunk.set_file_len(file_len));
+    }
+
+    /// Makes a trunk file of `len` bytes, all of it free; false when there is a file of that name already.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub async fn make_trunk_file(
+        &self,
+        path: StorePathIndex,
+        dirs: (u8, u8),
+        file_id: u32,
+        len: u32,
+    ) -> Result<bool, StoreError> {
+        let path = &self.home(path)?.path;
+        let part = TrunkPart { file_id, offset: 0, alloc_size: len };
+        let files = Arc::clone(&path.files);
+        path.pool.run(move || Ok(trunk::make(&files.plain(), &trunk::Place::at(dirs, part))?)).await
+    }
+
+    /// Whether a slot of a trunk file, or what there is of it, holds nothing but zeros.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub async fn is_slot_free(
+        &self,
+        path: StorePathIndex,
+        dirs: (u8, u8),
+        part: TrunkPart,
+    ) -> Result<bool, StoreError> {
+        let path = &self.home(path)?.path;
+        let files = Arc::clone(&path.files);
+        path.pool.run(move || Ok(trunk::is_free(&files.plain(), &trunk::Place::at(dirs, part))?)).await
     }
 
     /// Takes out what the trunk server is to be told: the slots that deletions by clients of this storage have emptied

@@ -210,6 +210,15 @@ async fn answer(
         }
         C::FetchOnePathBinlog => handler::fetch_binlog::fetch(server, conn, body).await,
         C::CreateLink => Ok(handler::link::create(server, body).await),
+        C::TrunkAlloc
+        | C::TrunkConfirm
+        | C::TrunkFree
+        | C::TrunkSyncBinlog
+        | C::TrunkBinlogSize
+        | C::TrunkDeleteMarks
+        | C::TrunkTruncateBinlog => {
+            Ok(server.trunk.answer(server, conn.peer_ip(), command, header, body).await)
+        }
         _ => Ok(not_served(command, 0)),
     }
 }

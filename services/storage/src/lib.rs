@@ -20,6 +20,7 @@ mod replication;
 mod run;
 mod server;
 mod tracker_link;
+mod trunk;
 
 pub use run::{Running, StartError, start, store_settings};
 pub use tracker_link::RecordError;

@@ -35,6 +35,7 @@ use crate::relay::Relay;
 use crate::replication::{self, Replication};
 use crate::server::{ChangeClock, Server, Synced, unix_now};
 use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks, record};
+use crate::trunk::{self, Trunk};
 
 /// Name of the access log below `logs/`.
 const ACCESS_LOG: &str = "storage_access.log";
@@ -187,6 +188,7 @@ pub(crate) fn launch(
         relay,
         copies: Copies::new(conf),
         synced: Synced::default(),
+        trunk: Trunk::new(conf),
     });
     let port = addresses.first().map_or(0, SocketAddr::port);
     join(&data, port, &server, tell, stopping.clone())?;
@@ -265,6 +267,7 @@ fn run(work: Work) -> Result<(), StoreError> {
     let (flush_each, save_each) = (work.flush_each, work.save_each);
     runtime.spawn(flush_binlog(Arc::clone(&server), flush_each, stopping.clone()));
     runtime.spawn(save_stats(Arc::clone(&server), data.clone(), save_each, stopping.clone()));
+    runtime.spawn(trunk::run(Arc::clone(&server), stopping.clone()));
     let serving = Arc::clone(&server);
     let counters = Arc::clone(&server.connections);
     let handler = move |conn| {

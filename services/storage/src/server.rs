@@ -23,6 +23,7 @@ use crate::content::Chunks;
 use crate::copies::Copies;
 use crate::relay::Relay;
 use crate::replication::{self, Board};
+use crate::trunk::Trunk;
 
 /// What a storage must have learned from a tracker before it can name files.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +59,7 @@ pub(crate) struct Server {
     pub(crate) copies: Copies,
     /// How far the changes of each member are here.
     pub(crate) synced: Synced,
+    pub(crate) trunk: Trunk,
 }
 
 impl Server {

@@ -9,3 +9,4 @@ mod recovery;
 mod refusals;
 mod relay;
 mod replication;
+mod trunk;

@@ -23,7 +23,7 @@ mod write;
 pub(crate) use claims::Claims;
 pub use freed::{FreedSlot, FreedSlots};
 pub(crate) use read::{Opened, Slot, find, is_in_slot, open};
-pub(crate) use write::{SlotContent, empty, fill, is_free, suits};
+pub(crate) use write::{SlotContent, empty, fill, is_free, make, suits};
 
 use fdfs_fileid::{FileName, TrunkPart};
 use fdfs_format::SLOT_HEADER_LEN;
@@ -67,9 +67,13 @@ impl Place {
     /// None for a name that speaks of no slot, or of one too small for its header.
     pub(crate) fn of(name: &FileName) -> Option<Self> {
         let part = name.trunk_part()?;
-        let (high, low) = name.dirs();
         let has_room = part.alloc_size as usize >= SLOT_HEADER_LEN;
-        has_room.then(|| Self { container: format!("{high:02X}/{low:02X}/{}", part.container()), part })
+        has_room.then(|| Self::at(name.dirs(), part))
+    }
+
+    /// A slot of the trunk file in these directories.
+    pub(crate) fn at((high, low): (u8, u8), part: TrunkPart) -> Self {
+        Self { container: format!("{high:02X}/{low:02X}/{}", part.container()), part }
     }
 
     /// Where the header begins.

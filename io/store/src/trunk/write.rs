@@ -52,6 +52,20 @@ pub(crate) fn is_free(plain: &Plain<'_>, place: &Place) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Makes a trunk file as long as a slot that is all of it; false when something has its name.
+pub(crate) fn make(plain: &Plain<'_>, place: &Place) -> io::Result<bool> {
+    plain.make_dirs(&place.container)?;
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::CREATE | OFlags::EXCL;
+    let made = rustix::fs::openat(plain.data, place.container.as_str(), flags, Mode::from_raw_mode(0o644));
+    let file: File = match made {
+        Ok(file) => file.into(),
+        Err(Errno::EXIST) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    file.set_len(place.end())?;
+    Ok(true)
+}
+
 /// Whether content of this length and checksum is what a name says, and fits into the slot it speaks of.
 pub(crate) fn suits(name: &FileName, len: u64, crc32: impl FnOnce() -> u32) -> bool {
     let Some(header) = SlotHeader::of(name) else { return false };

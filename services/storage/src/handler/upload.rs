@@ -50,7 +50,12 @@ pub(crate) async fn upload(
         }
     };
     let file = if appender { NewFile::Appender } else { NewFile::Normal { size: ask.size } };
-    let done = match store_new(server, known.source, path, file, &ext, taken).await {
+    let slot = if appender { None } else { server.trunk.slot_for(server, &known, path, ask.size).await };
+    let stored = match slot {
+        Some(slot) => server.trunk.store_in(server, &known, slot, ask.size, &ext, taken).await,
+        None => store_new(server, known.source, path, file, &ext, taken).await,
+    };
+    let done = match stored {
         Ok(name) => {
             access.name(&name);
             named(known.group, &name)
@@ -61,7 +66,7 @@ pub(crate) async fn upload(
 }
 
 /// Names a new file and hands its content to the store.
-pub(super) async fn store_new(
+pub(crate) async fn store_new(
     server: &Server,
     source: Source,
     path: StorePathIndex,
