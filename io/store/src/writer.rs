@@ -234,7 +234,7 @@ impl State {
         for Prepared { checked, reply } in batch {
             drop(reply.send(match &committed {
                 Ok(()) => {
-                    for change in checked.packed.iter().filter(|change| change.op != '\0') {
+                    for change in &checked.packed {
                         let line = line(change.time, change.op, &change.name, format_args!(""));
                         self.binlog.append(line.as_bytes());
                     }
@@ -375,7 +375,6 @@ impl State {
                 self.create(name, must_be_slot, content, link_to, origin)
             }
             Mutation::Copy { name, content, same, op, origin } => self.copy(name, content, same, op, origin),
-            Mutation::Uncover { name, origin } => Ok(self.uncover(name, origin)),
             Mutation::Write { name, at, content, origin } => self.write(name, at, content, origin),
             Mutation::Truncate { name, size, old, origin } => self.truncate(name, size, old, origin),
             Mutation::Move { name, new, seen: before, origin } => {
@@ -671,7 +670,6 @@ fn touches(mutation: &Mutation) -> [Option<FileName>; 2] {
         Mutation::Move { name, new: NewName::Fixed(new), .. } => [Some(file_of(name)), Some(file_of(new))],
         Mutation::Create { name: NewName::Fixed(name) | NewName::Slot(name), .. }
         | Mutation::Copy { name, .. }
-        | Mutation::Uncover { name, .. }
         | Mutation::Write { name, .. }
         | Mutation::Truncate { name, .. }
         | Mutation::Move { name, .. }

@@ -109,6 +109,11 @@ impl Site {
     }
 }
 
+fn store_log(site: &Site, store: &Store) -> String {
+    store.binlog().flush().unwrap();
+    fs::read_to_string(site.log_path()).unwrap()
+}
+
 async fn at_every_site(scenario: impl AsyncFn(&Site)) {
     for durability in [Durability::Disk, Durability::Fastdfs] {
         for packs in [false, true] {
@@ -227,22 +232,75 @@ async fn large_content_is_taken_over_nothing_over_a_plain_file_and_over_a_packed
         let log = format!("{} c {name}\n", MADE + 1);
         let store = site.check(store, &[(&name, Some((&large, MADE + 1)))], &log).await;
         let small = slave(2);
-        created(&store, &small, b"small", MADE + 2).await;
         let meta = small.metadata_name();
+        created(&store, &small, b"small", MADE + 2).await;
         created(&store, &meta, b"k\x02v", MADE + 3).await;
         let content = staged(&store, &large).await;
         let received = store.receive_copy(small.clone(), content, WhichCopy::Updated, MADE + 4).await;
         assert_eq!(received.unwrap(), Received::Stored);
+        assert_eq!((site.is_plain(&small), site.is_plain(&meta)), (!site.packs, !site.packs));
         let log = format!("{log}{} c {small}\n{} c {meta}\n{} u {small}\n", MADE + 2, MADE + 3, MADE + 4);
         let files: [(_, Option<(&[u8], _)>); 2] =
             [(&small, Some((&large, MADE + 4))), (&meta, Some((b"k\x02v", MADE + 3)))];
         let store = site.check(store, &files, &log).await;
-        assert_eq!(site.is_plain(&small), site.is_plain(&meta), "metadata is kept as its file is");
         store.receive_delete(small.clone(), MADE + 5).await.unwrap();
         let log = format!("{log}{} d {small}\n{} d {meta}\n", MADE + 5, MADE + 5);
         site.check(store, &[(&small, None), (&meta, None)], &log).await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_packed_file_makes_way_for_one_that_no_pack_takes_and_nothing_of_it_comes_back() {
+    let huge = vec![7; fdfs_format::pack::CONTENT_MAX + 1];
+    for end in [End::InOrder, End::Crash, End::CrashWithoutLog] {
+        let site = Site::new(Durability::Disk, true, end);
+        let store = site.open();
+        let name = slave(1);
+        let meta = name.metadata_name();
+        created(&store, &name, b"small", MADE + 1).await;
+        created(&store, &meta, b"k\x02v", MADE + 2).await;
+        let content = staged(&store, &huge).await;
+        let refused = store.receive_copy(meta.clone(), content, WhichCopy::Updated, MADE + 3).await;
+        assert!(matches!(refused, Err(StoreError::Io(_))), "so much metadata there is not");
+        let content = staged(&store, &huge).await;
+        let received = store.receive_copy(name.clone(), content, WhichCopy::Updated, MADE + 4).await;
+        assert_eq!(received.unwrap(), Received::Stored);
+        let (one, two, four) = (MADE + 1, MADE + 2, MADE + 4);
+        let log =
+            format!("{one} c {name}\n{two} c {meta}\n{four} d {name}\n{four} d {meta}\n{four} u {name}\n");
+        let files: [(_, Option<(&[u8], _)>); 2] = [(&name, Some((&huge, four))), (&meta, None)];
+        // The lines of one second come from two places, and a crash without them leaves their order open.
+        site.look(&store, &files, &log).await;
+        let store = site.again(store);
+        store.receive_delete(name.clone(), MADE + 5).await.unwrap();
+        let store = site.again(store);
+        assert!(matches!(store.open_file(&name).await, Err(StoreError::NotFound)));
+        let mut lines: Vec<_> = store_log(&site, &store).lines().map(str::to_owned).collect();
+        let mut wanted: Vec<_> = log.lines().map(str::to_owned).collect();
+        wanted.push(format!("{} d {name}", MADE + 5));
+        (lines.sort_unstable(), wanted.sort_unstable());
+        assert_eq!(lines, wanted);
+    }
+}
+
+#[tokio::test]
+async fn too_large_a_part_for_a_packed_file_is_refused_so_that_the_whole_comes() {
+    let site = Site::new(Durability::Disk, true, End::Crash);
+    let store = site.open();
+    let name = slave(1);
+    created(&store, &name, b"small", MADE + 1).await;
+    let large = vec![7; INLINE_MAX + 1];
+    let content = staged(&store, &large).await;
+    let append = store.receive_append(name.clone(), 5, content, MADE + 2).await;
+    assert!(matches!(append, Err(StoreError::NotFound)));
+    let content = staged(&store, &large).await;
+    let modify = store.receive_modify(name.clone(), 0, content, MADE + 2).await;
+    assert!(matches!(modify, Err(StoreError::NotFound)));
+    let truncate = store.receive_truncate(name.clone(), 5, u64::MAX, MADE + 2).await;
+    assert!(matches!(truncate, Err(StoreError::NotFound)));
+    let log = format!("{} c {name}\n", MADE + 1);
+    site.check(store, &[(&name, Some((b"small", MADE + 1)))], &log).await;
 }
 
 #[tokio::test]
