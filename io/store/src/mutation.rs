@@ -83,7 +83,7 @@ pub(crate) enum At {
     /// To its end, wherever that is.
     End,
     /// To its end, which is here: as another member has it.
-    EndAt(u64),
+    KnownEnd(u64),
     /// Here, which is not behind its end.
     Offset(u64),
 }
@@ -135,6 +135,8 @@ pub(crate) enum Outcome {
     Done,
     /// The file was there already.
     Had,
+    /// There is no such file; that it is to go has been noted.
+    Missing,
     /// The file has changed since it was looked at; look again.
     Changed,
 }

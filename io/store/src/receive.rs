@@ -53,6 +53,7 @@ impl Store {
     ///
     /// A created file is here already when one of this size is and, where the name speaks of the content, its checksum
     /// is right: the file here is then read once, which is cheaper than writing it again, and a rotten one is replaced.
+    /// An update of a file in a slot of a trunk file is taken in the same way.
     ///
     /// A packed file that is to have more than a pack takes is deleted first, as by its peer: the size of one that was
     /// packed changes only when it was deleted and another one made under its name.
@@ -73,9 +74,11 @@ impl Store {
         }
         let content = self.packable(&name, content, time).await?;
         self.ready(name.path_index(), &content).await?;
-        let same = match which {
-            WhichCopy::Created => self.same(&name, len).await?,
-            WhichCopy::Updated => None,
+        // A file beside the one in its slot would be deleted alone: the other one would come back.
+        let same = if which == WhichCopy::Created || name.kind() == Kind::Trunk {
+            self.same(&name, len).await?
+        } else {
+            None
         };
         let (path, origin) = (name.path_index(), Origin::Peer(time));
         let copy = Mutation::Copy { name, content: Some(content), same, op: which.op(), origin };
@@ -157,7 +160,7 @@ impl Store {
         content: Content,
         time: u32,
     ) -> Result<(), StoreError> {
-        self.write(name, At::EndAt(start), content, Origin::Peer(time)).await.map(drop)
+        self.write(name, At::KnownEnd(start), content, Origin::Peer(time)).await.map(drop)
     }
 
     /// Takes bytes that were written over part of a file.
@@ -193,9 +196,13 @@ impl Store {
     /// Deletes a file and its metadata, or a metadata file.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`]; nothing is noted.
+    /// [`StoreError::NotFound`]. The binlog has a line all the same, but for metadata: the file may not have come yet, and
+    /// whoever remembers deletions finds it there after a start.
     pub async fn receive_delete(&self, name: FileName, time: u32) -> Result<(), StoreError> {
-        self.ask(name.path_index(), Mutation::Delete { name, origin: Origin::Peer(time) }).await.map(drop)
+        match self.ask(name.path_index(), Mutation::Delete { name, origin: Origin::Peer(time) }).await? {
+            Outcome::Missing => Err(StoreError::NotFound),
+            _ => Ok(()),
+        }
     }
 
     /// Gives a file another name on the same store path. Metadata moves along.

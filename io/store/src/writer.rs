@@ -581,7 +581,7 @@ impl State {
             Some(_) => return Err(StoreError::NotRegular),
             None => {
                 if !trunk::is_in_slot(&self.files, &name)? {
-                    return Err(StoreError::NotFound);
+                    return missing(name, lines, origin);
                 }
                 OwnedChange::Empty { name }
             }
@@ -643,6 +643,16 @@ impl State {
             Err(error) => Err(error),
         }
     }
+}
+
+/// A file that is to go is not here. When a peer says so, it may only not have come yet, and the log has to know what must
+/// not come any more; metadata goes with its file.
+fn missing(name: FileName, lines: String, origin: Origin) -> Result<Checked, StoreError> {
+    if matches!(origin, Origin::Here(_)) || name.is_metadata() {
+        return Err(StoreError::NotFound);
+    }
+    let entry = OwnedEntry { change: OwnedChange::Note { name }, mtime: 0, lines };
+    Ok(Checked::plain(vec![entry], Outcome::Missing))
 }
 
 /// A new file in its slot.
@@ -736,9 +746,11 @@ fn company(jobs: &mut mpsc::Receiver<Job>, due: Option<Instant>) -> Option<Job> 
 fn offset_of(at: At, size: u64, len: u64) -> Result<u64, StoreError> {
     match at {
         At::End => Ok(size),
-        At::EndAt(start) if start == size => Ok(start),
-        At::EndAt(start) if start.checked_add(len).is_some_and(|end| size >= end) => Err(StoreError::Exists),
-        At::EndAt(_) => Err(StoreError::NotFound),
+        At::KnownEnd(start) if start == size => Ok(start),
+        At::KnownEnd(start) if start.checked_add(len).is_some_and(|end| size >= end) => {
+            Err(StoreError::Exists)
+        }
+        At::KnownEnd(_) => Err(StoreError::NotFound),
         At::Offset(offset) if offset <= size => Ok(offset),
         At::Offset(_) => Err(StoreError::Offset),
     }

@@ -9,7 +9,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use fdfs_fileid::{ExtName, FileName, SizeWord, Source, Stamp, StorePathIndex, build_name};
+use fdfs_fileid::{
+    ExtName, FileName, SizeWord, Source, Stamp, StorePathIndex, TrunkPart, build_name, build_trunk_name,
+};
 use store::{Content, Durability, NewName, Packing, Received, Store, StoreError, StoreSettings, WhichCopy};
 use tempfile::TempDir;
 
@@ -18,6 +20,9 @@ const M00: StorePathIndex = StorePathIndex(0);
 const MADE: u32 = 1_751_328_000;
 const INLINE_MAX: usize = 64 * 1024;
 const PACKED_MAX: usize = 16 * 1024;
+
+/// Names, and content and time of their files.
+type Files<'a> = &'a [(&'a FileName, Option<(&'a [u8], u32)>)];
 
 #[derive(Debug, Clone, Copy)]
 enum End {
@@ -84,14 +89,14 @@ impl Site {
     }
 
     /// The files and the log are like this, now and when the store has been stopped and started.
-    async fn check(&self, store: Store, files: &[(&FileName, Option<(&[u8], u32)>)], log: &str) -> Store {
+    async fn check(&self, store: Store, files: Files<'_>, log: &str) -> Store {
         self.look(&store, files, log).await;
         let store = self.again(store);
         self.look(&store, files, log).await;
         store
     }
 
-    async fn look(&self, store: &Store, files: &[(&FileName, Option<(&[u8], u32)>)], log: &str) {
+    async fn look(&self, store: &Store, files: Files<'_>, log: &str) {
         let site = format!("{:?}, packs: {}, {:?}", self.durability, self.packs, self.end);
         for (name, wanted) in files {
             match (store.open_file(name).await, wanted) {
@@ -279,7 +284,8 @@ async fn a_packed_file_makes_way_for_one_that_no_pack_takes_and_nothing_of_it_co
         let mut lines: Vec<_> = store_log(&site, &store).lines().map(str::to_owned).collect();
         let mut wanted: Vec<_> = log.lines().map(str::to_owned).collect();
         wanted.push(format!("{} d {name}", MADE + 5));
-        (lines.sort_unstable(), wanted.sort_unstable());
+        lines.sort_unstable();
+        wanted.sort_unstable();
         assert_eq!(lines, wanted);
     }
 }
@@ -457,7 +463,7 @@ async fn a_file_gets_another_size_only_from_the_one_that_its_peer_knew() {
 }
 
 #[tokio::test]
-async fn a_deletion_takes_the_metadata_along_and_what_is_missing_is_not_noted() {
+async fn a_deletion_takes_the_metadata_along() {
     at_every_site(async |site| {
         let store = site.open();
         let (name, bare) = (normal(b"hello", 1), normal(b"world", 2));
@@ -467,10 +473,6 @@ async fn a_deletion_takes_the_metadata_along_and_what_is_missing_is_not_noted() 
         created(&store, &bare, b"world", MADE + 3).await;
         store.receive_delete(name.clone(), MADE + 4).await.unwrap();
         store.receive_delete(bare.clone(), MADE + 5).await.unwrap();
-        for gone in [&name, &meta, &bare] {
-            let again = store.receive_delete(gone.clone(), MADE + 6).await;
-            assert!(matches!(again, Err(StoreError::NotFound)));
-        }
         let log = format!(
             "{} c {name}\n{} c {meta}\n{} c {bare}\n{} d {name}\n{} d {meta}\n{} d {bare}\n",
             MADE + 1,
@@ -483,6 +485,36 @@ async fn a_deletion_takes_the_metadata_along_and_what_is_missing_is_not_noted() 
         site.check(store, &[(&name, None), (&meta, None), (&bare, None)], &log).await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_deletion_that_comes_before_its_file_is_noted_and_that_of_missing_metadata_is_not() {
+    at_every_site(async |site| {
+        let store = site.open();
+        let name = normal(b"hello", 1);
+        for missing in [name.clone(), name.metadata_name()] {
+            let answer = store.receive_delete(missing, MADE + 1).await;
+            assert!(matches!(answer, Err(StoreError::NotFound)));
+        }
+        let log = format!("{} d {name}\n", MADE + 1);
+        let store = site.check(store, &[(&name, None)], &log).await;
+        let own = store.delete(name.clone(), MADE + 2).await;
+        assert!(matches!(own, Err(StoreError::NotFound)), "what clients ask for is not noted");
+        site.check(store, &[(&name, None)], &log).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_packed_file_is_not_renamed_so_that_the_whole_comes() {
+    let site = Site::new(Durability::Disk, true, End::Crash);
+    let store = site.open();
+    let name = slave(1);
+    created(&store, &name, b"hello", MADE + 1).await;
+    let renamed = store.receive_rename(name.clone(), slave(2), MADE + 2).await;
+    assert!(matches!(renamed, Err(StoreError::NotFound)));
+    let log = format!("{} c {name}\n", MADE + 1);
+    site.check(store, &[(&name, Some((b"hello", MADE + 1))), (&slave(2), None)], &log).await;
 }
 
 #[tokio::test]
@@ -673,6 +705,60 @@ async fn what_a_client_of_this_storage_made_is_changed_by_peers_all_the_same() {
         let store = site.check(store, &[(&name, None)], &log).await;
         let outside = store.receive_delete(name.as_str().replace("M00", "M01").parse().unwrap(), MADE + 3);
         assert!(matches!(outside.await, Err(StoreError::NoSuchPath)));
+    })
+    .await;
+}
+
+/// The name of `content` in a slot of the trunk file 1.
+fn in_slot(content: &[u8], random: u32) -> FileName {
+    let size = SizeWord::trunk(content.len() as u32, random);
+    let stamp = Stamp { source: Source::Id(100_001), timestamp: MADE, size, crc32: crc32fast::hash(content) };
+    let part = TrunkPart { file_id: 1, offset: 0, alloc_size: 256 };
+    build_trunk_name(M00, (0, 1), &stamp, &part, &ExtName::from_field(b"txt\0\0\0").unwrap(), random)
+}
+
+#[tokio::test]
+async fn a_file_in_a_slot_comes_once_is_repaired_beside_it_and_goes_without_a_word_to_the_trunk_server() {
+    at_every_site(async |site| {
+        const TRUNK_LEN: u32 = 1 << 20;
+        let store = site.open();
+        store.keep_slots(Some(TRUNK_LEN));
+        let name = in_slot(b"hello", 1);
+        created(&store, &name, b"hello", MADE).await;
+        assert!(!site.is_plain(&name));
+        let again = store.receive_copy(name.clone(), bytes(b"hello"), WhichCopy::Created, MADE + 1).await;
+        assert_eq!(again.unwrap(), Received::Had);
+        let update = store.receive_copy(name.clone(), bytes(b"hello"), WhichCopy::Updated, MADE + 1).await;
+        assert_eq!(
+            update.unwrap(),
+            Received::Had,
+            "beside it there is none that would hide it from deletion"
+        );
+        let log = format!("{MADE} c {name}\n{} c {name}\n{} u {name}\n", MADE + 1, MADE + 1);
+        let store = site.check(store, &[(&name, Some((b"hello", MADE)))], &log).await;
+        store.receive_delete(name.clone(), MADE + 2).await.unwrap();
+        assert!(store.take_freed_slots().slots.is_empty(), "the peer has told it");
+        let log = format!("{log}{} d {name}\n", MADE + 2);
+        let store = site.check(store, &[(&name, None)], &log).await;
+        store.keep_slots(Some(TRUNK_LEN));
+        created(&store, &name, b"hello", MADE + 3).await;
+        let log = format!("{log}{} c {name}\n", MADE + 3);
+        let store = site.check(store, &[(&name, Some((b"hello", MADE)))], &log).await;
+        store.close().unwrap();
+        drop(store);
+        let container = site.dir.path().join("data/00/01/000001");
+        let mut rotten = fs::read(&container).unwrap();
+        rotten[24] ^= 1;
+        fs::write(&container, rotten).unwrap();
+        let store = site.open();
+        store.keep_slots(Some(TRUNK_LEN));
+        created(&store, &name, b"hello", MADE + 4).await;
+        assert!(site.is_plain(&name));
+        let log = format!("{log}{} c {name}\n", MADE + 4);
+        let store = site.check(store, &[(&name, Some((b"hello", MADE + 4)))], &log).await;
+        store.receive_delete(name.clone(), MADE + 5).await.unwrap();
+        let log = format!("{log}{} d {name}\n", MADE + 5);
+        site.check(store, &[(&name, None)], &log).await;
     })
     .await;
 }
