@@ -83,7 +83,7 @@ pub(crate) enum At {
     /// To its end, wherever that is.
     End,
     /// To its end, which is here: as another member has it.
-    EndWas(u64),
+    KnownEnd(u64),
     /// Here, which is not behind its end.
     Offset(u64),
 }
@@ -95,8 +95,6 @@ pub(crate) enum Mutation {
     /// A whole file as a peer has it, over whatever is there. Without content, or when there still is what was `same` as
     /// the content, only the line is written. `op` is the letter of the line, upper-case.
     Copy { name: FileName, content: Option<Content>, same: Option<Found>, op: char, origin: Origin },
-    /// A packed file goes, and its metadata: a plain one of its name has taken its place, which the binlog knows.
-    Uncover { name: FileName, origin: Origin },
     /// Bytes into an appender.
     Write { name: FileName, at: At, content: Content, origin: Origin },
     /// Another size for an appender, which has the size `old` if that is given.
@@ -137,8 +135,8 @@ pub(crate) enum Outcome {
     Done,
     /// The file was there already.
     Had,
-    /// A plain file is there, behind a packed one of the same name.
-    Covered,
+    /// There is no such file; that it is to go has been noted.
+    Missing,
     /// The file has changed since it was looked at; look again.
     Changed,
 }
@@ -187,7 +185,7 @@ pub(crate) struct PackedChange {
     pub(crate) name: FileName,
     /// All of its content from now on; `None` when it goes.
     pub(crate) content: Option<Bytes>,
-    /// Letter of the binlog line; NUL for none.
+    /// Letter of the binlog line.
     pub(crate) op: char,
     /// Time of the binlog line, and of the file, Unix seconds.
     pub(crate) time: u32,

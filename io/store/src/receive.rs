@@ -3,7 +3,10 @@
 //!
 //! Conditions on the file as it is now are checked by the writer, which makes one change of a file at a time.
 
+use std::io;
+
 use fdfs_fileid::{FileName, Kind};
+use fdfs_format::pack::CONTENT_MAX;
 
 use crate::mutation::{At, Content, Found, Mutation, NewName, Origin, Outcome};
 use crate::{Store, StoreError};
@@ -50,9 +53,14 @@ impl Store {
     ///
     /// A created file is here already when one of this size is and, where the name speaks of the content, its checksum
     /// is right: the file here is then read once, which is cheaper than writing it again, and a rotten one is replaced.
+    /// An update of a file in a slot of a trunk file is taken in the same way.
+    ///
+    /// A packed file that is to have more than a pack takes is deleted first, as by its peer: the size of one that was
+    /// packed changes only when it was deleted and another one made under its name.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`] for content that is not what its name says; what was there stays.
+    /// [`StoreError::Corrupt`] for content that is not what its name says, [`StoreError::Busy`] when something else came
+    /// to be under the name meanwhile: what was there stays.
     pub async fn receive_copy(
         &self,
         name: FileName,
@@ -64,22 +72,44 @@ impl Store {
         if named_content(&name).is_some_and(|named| named != (len, crc32)) {
             return Err(StoreError::Corrupt { name: name.as_str().into(), len, crc32 });
         }
+        let content = self.packable(&name, content, time).await?;
         self.ready(name.path_index(), &content).await?;
-        let same = match which {
-            WhichCopy::Created => self.same(&name, len).await?,
-            WhichCopy::Updated => None,
+        // A file beside the one in its slot would be deleted alone: the other one would come back.
+        let same = if which == WhichCopy::Created || name.kind() == Kind::Trunk {
+            self.same(&name, len).await?
+        } else {
+            None
         };
-        let origin = Origin::Peer(time);
-        let copy =
-            Mutation::Copy { name: name.clone(), content: Some(content), same, op: which.op(), origin };
-        match self.ask(name.path_index(), copy).await? {
+        let (path, origin) = (name.path_index(), Origin::Peer(time));
+        let copy = Mutation::Copy { name, content: Some(content), same, op: which.op(), origin };
+        match self.ask(path, copy).await? {
             Outcome::Had => Ok(Received::Had),
-            Outcome::Covered => {
-                // A crash before this leaves the packed one, which is whole: the peer was not told and sends again.
-                self.ask(name.path_index(), Mutation::Uncover { name, origin }).await?;
-                Ok(Received::Stored)
-            }
             _ => Ok(Received::Stored),
+        }
+    }
+
+    /// Content as it can be kept: what takes the place of a packed file, or is the metadata of one, is packed itself,
+    /// however large, so that it is one change. A file that no pack takes makes its place free first.
+    async fn packable(&self, name: &FileName, content: Content, time: u32) -> Result<Content, StoreError> {
+        let packs = &self.path_of(name)?.packs;
+        let master = name.metadata_master();
+        let is_packed = |name: &FileName| packs.contains(name.true_name());
+        if !is_packed(name) && !master.as_ref().is_some_and(is_packed) {
+            return Ok(content);
+        }
+        if content.len() <= CONTENT_MAX as u64 {
+            return Ok(match content {
+                Content::Staged(staged) => Content::Bytes(staged.into_bytes().await?),
+                content => content,
+            });
+        }
+        if master.is_some() {
+            let text = format!("{} bytes are too much for the metadata of a packed file", content.len());
+            return Err(StoreError::Io(io::Error::new(io::ErrorKind::InvalidInput, text)));
+        }
+        match self.receive_delete(name.clone(), time).await {
+            Ok(()) | Err(StoreError::NotFound) => Ok(content),
+            Err(error) => Err(error),
         }
     }
 
@@ -130,7 +160,7 @@ impl Store {
         content: Content,
         time: u32,
     ) -> Result<(), StoreError> {
-        self.write(name, At::EndWas(start), content, Origin::Peer(time)).await.map(drop)
+        self.write(name, At::KnownEnd(start), content, Origin::Peer(time)).await.map(drop)
     }
 
     /// Takes bytes that were written over part of a file.
@@ -166,19 +196,13 @@ impl Store {
     /// Deletes a file and its metadata, or a metadata file.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`]; nothing is noted.
+    /// [`StoreError::NotFound`]. The binlog has a line all the same, but for metadata: the file may not have come yet, and
+    /// whoever remembers deletions finds it there after a start.
     pub async fn receive_delete(&self, name: FileName, time: u32) -> Result<(), StoreError> {
-        self.ask(name.path_index(), Mutation::Delete { name, origin: Origin::Peer(time) }).await.map(drop)
-    }
-
-    /// Notes that a file was deleted which is not here; it must not be taken when it comes.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn receive_gone(&self, name: FileName, time: u32) -> Result<(), StoreError> {
-        let (path, origin) = (name.path_index(), Origin::Peer(time));
-        let note = Mutation::Copy { name, content: None, same: None, op: 'D', origin };
-        self.ask(path, note).await.map(drop)
+        match self.ask(name.path_index(), Mutation::Delete { name, origin: Origin::Peer(time) }).await? {
+            Outcome::Missing => Err(StoreError::NotFound),
+            _ => Ok(()),
+        }
     }
 
     /// Gives a file another name on the same store path. Metadata moves along.

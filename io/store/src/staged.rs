@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rustix::fs::{Mode, OFlags};
 
 use crate::StoreError;
@@ -66,6 +67,17 @@ impl Staged {
     /// CRC-32 of the bytes so far.
     pub fn crc32(&self) -> u32 {
         self.crc.clone().finalize()
+    }
+
+    /// All of the content, in memory.
+    pub(crate) async fn into_bytes(self) -> Result<Bytes, StoreError> {
+        let (file, len) = (Arc::clone(&self.file), self.len);
+        let read = move || {
+            let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+            file.read_exact_at(&mut bytes, 0).map_err(StoreError::Io)?;
+            Ok(bytes.into())
+        };
+        self.path.pool.run(read).await
     }
 
     /// Makes the content durable.

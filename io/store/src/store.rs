@@ -255,7 +255,7 @@ impl Store {
         self.homes.get(usize::from(index.0)).ok_or(StoreError::NoSuchPath)
     }
 
-    fn path_of(&self, name: &FileName) -> Result<&Arc<StorePath>, StoreError> {
+    pub(crate) fn path_of(&self, name: &FileName) -> Result<&Arc<StorePath>, StoreError> {
         Ok(&self.home(name.path_index())?.path)
     }
 

@@ -234,7 +234,7 @@ impl State {
         for Prepared { checked, reply } in batch {
             drop(reply.send(match &committed {
                 Ok(()) => {
-                    for change in checked.packed.iter().filter(|change| change.op != '\0') {
+                    for change in &checked.packed {
                         let line = line(change.time, change.op, &change.name, format_args!(""));
                         self.binlog.append(line.as_bytes());
                     }
@@ -375,7 +375,6 @@ impl State {
                 self.create(name, must_be_slot, content, link_to, origin)
             }
             Mutation::Copy { name, content, same, op, origin } => self.copy(name, content, same, op, origin),
-            Mutation::Uncover { name, origin } => Ok(self.uncover(name, origin)),
             Mutation::Write { name, at, content, origin } => self.write(name, at, content, origin),
             Mutation::Truncate { name, size, old, origin } => self.truncate(name, size, old, origin),
             Mutation::Move { name, new, seen: before, origin } => {
@@ -582,7 +581,7 @@ impl State {
             Some(_) => return Err(StoreError::NotRegular),
             None => {
                 if !trunk::is_in_slot(&self.files, &name)? {
-                    return Err(StoreError::NotFound);
+                    return missing(name, lines, origin);
                 }
                 OwnedChange::Empty { name }
             }
@@ -646,6 +645,16 @@ impl State {
     }
 }
 
+/// A file that is to go is not here. When a peer says so, it may only not have come yet, and the log has to know what must
+/// not come any more; metadata goes with its file.
+fn missing(name: FileName, lines: String, origin: Origin) -> Result<Checked, StoreError> {
+    if matches!(origin, Origin::Here(_)) || name.is_metadata() {
+        return Err(StoreError::NotFound);
+    }
+    let entry = OwnedEntry { change: OwnedChange::Note { name }, mtime: 0, lines };
+    Ok(Checked::plain(vec![entry], Outcome::Missing))
+}
+
 /// A new file in its slot.
 fn in_slot(
     name: FileName,
@@ -671,7 +680,6 @@ fn touches(mutation: &Mutation) -> [Option<FileName>; 2] {
         Mutation::Move { name, new: NewName::Fixed(new), .. } => [Some(file_of(name)), Some(file_of(new))],
         Mutation::Create { name: NewName::Fixed(name) | NewName::Slot(name), .. }
         | Mutation::Copy { name, .. }
-        | Mutation::Uncover { name, .. }
         | Mutation::Write { name, .. }
         | Mutation::Truncate { name, .. }
         | Mutation::Move { name, .. }
@@ -738,9 +746,11 @@ fn company(jobs: &mut mpsc::Receiver<Job>, due: Option<Instant>) -> Option<Job> 
 fn offset_of(at: At, size: u64, len: u64) -> Result<u64, StoreError> {
     match at {
         At::End => Ok(size),
-        At::EndWas(start) if start == size => Ok(start),
-        At::EndWas(start) if start.checked_add(len).is_some_and(|end| size >= end) => Err(StoreError::Exists),
-        At::EndWas(_) => Err(StoreError::NotFound),
+        At::KnownEnd(start) if start == size => Ok(start),
+        At::KnownEnd(start) if start.checked_add(len).is_some_and(|end| size >= end) => {
+            Err(StoreError::Exists)
+        }
+        At::KnownEnd(_) => Err(StoreError::NotFound),
         At::Offset(offset) if offset <= size => Ok(offset),
         At::Offset(_) => Err(StoreError::Offset),
     }

@@ -85,8 +85,11 @@ impl Gone {
         // The first line may be cut; then it is none.
         binlog.lines_from((index, end.saturating_sub(GONE_LOG_LEN)), |line| {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
-            if let Ok(Record { change: Change::Delete { name }, .. }) = Record::parse(line) {
-                gone.add(name);
+            match Record::parse(line) {
+                Ok(Record { change: Change::Delete { name }, .. }) => gone.add(name),
+                // Slaves and metadata may have the name of one that was deleted.
+                Ok(Record { change: Change::Create { name }, .. }) => gone.remove(&name),
+                _ => {}
             }
         })?;
         Ok(gone)

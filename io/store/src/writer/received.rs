@@ -65,54 +65,37 @@ impl State {
         {
             return Ok(in_slot(name, file_len, content, time, lines, Outcome::Done));
         }
-        let is_packed = matches!(found, Some(Found::Packed(_)));
-        let mut entries = Vec::new();
+        let pack = match (found, name.metadata_master()) {
+            (Some(Found::Packed(_)), _) => true,
+            // Before a damaged file in a slot, the one beside is found.
+            (Some(Found::Plain(_) | Found::Slot), _) => false,
+            (None, Some(master)) => self.packs.contains(master.true_name()),
+            (None, None) => match &content {
+                Content::Bytes(content) => self.packs_new(&name, content.len(), origin)?,
+                Content::Staged(_) => false,
+            },
+        };
         let mut staged = None;
         let change = match content {
-            Content::Bytes(content) => {
-                let pack = match found {
-                    Some(Found::Packed(_)) => content.len() <= CONTENT_MAX,
-                    // Before a damaged file in a slot, the one beside is found.
-                    Some(Found::Plain(_) | Found::Slot) => false,
-                    None => self.packs_new(&name, content.len(), origin)?,
-                };
-                if pack {
-                    let change = PackedChange { name, content: Some(content), op, time };
-                    return Ok(Checked::packed(vec![change], Outcome::Done));
-                }
-                match found {
-                    Some(Found::Plain(_)) => {
-                        OwnedChange::Replace { name: name.clone(), content: content.into() }
-                    }
-                    _ => OwnedChange::Create { name: name.clone(), content },
-                }
+            Content::Bytes(content) if pack && content.len() <= CONTENT_MAX => {
+                let change = PackedChange { name, content: Some(content), op, time };
+                return Ok(Checked::packed(vec![change], Outcome::Done));
             }
+            // It was not packed when its content was got ready. A file of its own would never be seen behind that.
+            _ if pack => return Err(StoreError::Busy),
+            Content::Bytes(content) => match found {
+                Some(Found::Plain(_)) => OwnedChange::Replace { name, content: content.into() },
+                _ => OwnedChange::Create { name, content },
+            },
             Content::Staged(content) => {
                 set_mtime(content.file(), time)?;
                 let temp = content.number();
                 staged = Some(content);
-                OwnedChange::Adopt { name: name.clone(), temp }
+                OwnedChange::Adopt { name, temp }
             }
         };
-        entries.push(OwnedEntry { change, mtime: time, lines });
-        if !is_packed {
-            return Ok(Checked { staged, ..Checked::plain(entries, Outcome::Done) });
-        }
-        let metadata = name.metadata_name();
-        if let Some(content) = self.packs.read(metadata.true_name())? {
-            let lines = line(time, origin.letter('U'), &metadata, format_args!(""));
-            let change = OwnedChange::Replace { name: metadata, content };
-            entries.push(OwnedEntry { change, mtime: 0, lines });
-        }
-        Ok(Checked { staged, ..Checked::plain(entries, Outcome::Covered) })
-    }
-
-    /// A packed file goes in favour of the plain one of its name.
-    pub(super) fn uncover(&self, name: FileName, origin: Origin) -> Checked {
-        let metadata = name.metadata_name();
-        let packed = [name, metadata].into_iter().filter(|name| self.packs.contains(name.true_name()));
-        let going = packed.map(|name| PackedChange { name, content: None, op: '\0', time: origin.time() });
-        Checked::packed(going.collect(), Outcome::Done)
+        let entry = OwnedEntry { change, mtime: time, lines };
+        Ok(Checked { staged, ..Checked::plain(vec![entry], Outcome::Done) })
     }
 
     /// Bytes into a packed file, which is written anew as a whole; so says its line, too.

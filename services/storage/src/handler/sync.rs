@@ -58,17 +58,18 @@ pub(crate) async fn copy(
         Ok(name) => name,
         Err(status) => return Ok(Done::refused(status, unread)),
     };
-    let result = if !ask.has_content {
-        server.store.receive_claim(name, which, ask.timestamp).await.map(|()| Received::Had)
-    } else {
-        let taken = match take(server, conn, &name, ask.size).await? {
-            Ok(taken) => taken,
+    let taken = match ask.has_content {
+        true => match take(server, conn, &name, ask.size).await? {
+            Ok(taken) => Some(taken),
             Err(done) => return Ok(done),
-        };
-        if came_too_late(server, &name) {
-            // Who deleted it has told the others, too.
-            Ok(Received::Had)
-        } else {
+        },
+        false => None,
+    };
+    let result = match taken {
+        // Who deleted it has told the others, too.
+        _ if came_too_late(server, &name) => Ok(Received::Had),
+        None => server.store.receive_claim(name, which, ask.timestamp).await.map(|()| Received::Had),
+        Some(taken) => {
             let received = server.store.receive_copy(name.clone(), taken.into(), which, ask.timestamp).await;
             received.inspect(|_| server.relay.gone.remove(&name))
         }
@@ -131,18 +132,11 @@ async fn delete(server: &Server, body: &[u8]) -> Result<(u32, Status), Done> {
     let ask = sync_delete::Ask::decode(body).map_err(|error| malformed(error, 0))?;
     let name = name_in(server, &ask.group, ask.name).map_err(Done::status)?;
     let result = server.store.receive_delete(name.clone(), ask.timestamp).await;
-    let status = match result {
-        Ok(()) => Status::OK,
-        // It may still come, from a member that has not heard of it: that it is gone goes on record.
-        Err(StoreError::NotFound) if is_unique(&name) => {
-            let noted = server.store.receive_gone(name.clone(), ask.timestamp).await;
-            noted.map_or_else(|error| answer::status(&error), |()| Status::ENOENT)
-        }
-        Err(error) => answer::status(&error),
-    };
-    if matches!(status, Status::OK | Status::ENOENT) {
+    // One that is not here may still come, from a member that has not heard of its deletion.
+    if matches!(result, Ok(()) | Err(StoreError::NotFound)) {
         server.relay.gone.add(name);
     }
+    let status = result.map_or_else(|error| answer::status(&error), |()| Status::OK);
     Ok((ask.timestamp, status))
 }
 

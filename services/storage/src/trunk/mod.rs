@@ -345,7 +345,7 @@ fn is_member(server: &Server, from: IpAddr) -> bool {
     let view = server.cluster.borrow().clone();
     let from = from.to_canonical();
     let is_me = view.identity.as_ref().is_some_and(|me| me.ips.first == from || me.ips.second == Some(from));
-    is_me || view.peers.keys().any(|id| replication::addresses(&view, id).iter().any(|of| of.ip() == from))
+    is_me || server.is_member(from)
 }
 
 fn slot_of(block: &TrunkBlock) -> Slot {
