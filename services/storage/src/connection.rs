@@ -1,5 +1,6 @@
 //! The life of one connection: requests in, answers out, in order.
 
+use fdfs_proto::storage::file_info;
 use fdfs_proto::{Body, DecodeError, Header, Status, StorageCommand, StorageId, frame};
 use net::{Conn, ConnError};
 use storage_core::stats::Counter;
@@ -180,6 +181,7 @@ async fn dispatch(
     }
     let done = answer(server, conn, command, header, body, access).await?;
     if done.status == Status::ENOENT
+        && !asks_what_is_here(session, command, header)
         && let Some(relayed) = relay::ask(server, conn, command, header, body).await?
     {
         return Ok(relayed);
@@ -221,6 +223,13 @@ async fn answer(
         }
         _ => Ok(not_served(command, 0)),
     }
+}
+
+/// Whether another member asks what this storage itself has, to know what it must send: somebody who said who he is, or
+/// who asks without wanting a missing file to be noticed, as only members of the original do.
+fn asks_what_is_here(session: &Session, command: StorageCommand, header: Header) -> bool {
+    let silent = file_info::Flags::from_status(header.status).silent;
+    session.source.is_some() || command == StorageCommand::QueryFileInfo && silent
 }
 
 /// Commands that only another member of the group may use (storage internals: holes, S2).

@@ -68,6 +68,10 @@ pub(crate) async fn copy(
     let result = match taken {
         // Who deleted it has told the others, too.
         _ if came_too_late(server, &name) => Ok(Received::Had),
+        // Who is told that it is not here after all sends it.
+        None if matches!(server.store.open_file(&name).await, Err(StoreError::NotFound)) => {
+            Err(StoreError::NotFound)
+        }
         None => server.store.receive_claim(name, which, ask.timestamp).await.map(|()| Received::Had),
         Some(taken) => {
             let received = server.store.receive_copy(name.clone(), taken.into(), which, ask.timestamp).await;

@@ -7,7 +7,7 @@ use fdfs_fileid::{FileName, Source};
 use fdfs_proto::{IpText, Status, StorageCommand as C, StorageId, StorageStatus};
 use storage_core::membership::{ClusterView, Identity, OwnIps, Peer};
 
-use super::client::{Client, TestStorage, group, view};
+use super::client::{Client, TestStorage, group, number, view};
 use super::peer::{FakePeer, Instead};
 use crate::run::launch;
 
@@ -119,6 +119,29 @@ fn a_deletion_that_is_passed_on_and_not_answered_is_not_said_to_have_found_nothi
     client.send(C::DeleteFile, 0, &[&group("group1"), name.as_str().as_bytes()]);
     let mut answer = [0; 10];
     assert!(std::io::Read::read_exact(&mut client.0, &mut answer).is_err(), "{answer:?}");
+}
+
+#[test]
+fn a_member_that_asks_what_is_here_is_not_told_what_the_origin_has() {
+    let pair = Pair::start();
+    let name = pair.upload(b"content");
+    let body = [&group("group1")[..], name.as_str().as_bytes()];
+    // As members of the original ask: a missing file is nothing to notice.
+    let mut client = pair.other.connect();
+    client.send(C::QueryFileInfo, 3, &body);
+    assert_eq!(client.receive().status, Status::ENOENT);
+    // And as one that has said who it is.
+    let mut member = [0; 16];
+    member[..ORIGIN.len()].copy_from_slice(ORIGIN.as_bytes());
+    assert_eq!(client.ask(C::ReportServerId, &[&member]).status, Status::OK);
+    client.send(C::QueryFileInfo, 0, &body);
+    assert_eq!(client.receive().status, Status::ENOENT);
+    // Nor does it get away with saying that the file is here.
+    let text = name.as_str().as_bytes();
+    let time = 1_700_000_000_u32.to_be_bytes();
+    let claim = [&number(text.len())[..], &number(7), &time, &group("group1"), text];
+    client.send(C::SyncCreate, Status::EEXIST.0, &claim);
+    assert_eq!(client.receive().status, Status::ENOENT);
 }
 
 #[test]
