@@ -130,7 +130,8 @@ fn a_client_that_goes_away_in_the_middle_leaves_nothing() {
         let client = announce(&storage, 11, announced as i64 + 15, &head);
         client.0.shutdown(Shutdown::Both).unwrap();
     }
-    // The server is done with them when it has closed them all.
+    // They have been accepted when one that came later is served, and are done with when all are closed.
+    assert!(storage.connect().is_open());
     let server = storage.running.as_ref().unwrap();
     until("connections are closed, temporary files gone", || {
         server.connections() == 0 && storage.temps() == 0

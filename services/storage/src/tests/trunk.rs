@@ -55,7 +55,7 @@ fn seen(me: Ipv4Addr, trunk_server: Option<Ipv4Addr>, peers: &[(Ipv4Addr, u16)])
 
 impl Member {
     fn start(view: ClusterView) -> Self {
-        let mut storage = TestStorage::prepare("");
+        let mut storage = TestStorage::prepare("durability=disk");
         let mut kept = None;
         let started = launch(&storage.conf, |_, _, _, tell, _| {
             tell.send_replace(Arc::new(view));
