@@ -1,3 +1,5 @@
+//! Which peers a lost store path is rebuilt from, and with which files.
+
 use fdfs_fileid::StorePathIndex;
 use fdfs_format::binlog::Record;
 use fdfs_proto::{StorageId, StorageStatus as S};
