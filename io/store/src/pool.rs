@@ -5,15 +5,15 @@
 use std::io;
 use std::sync::Arc;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Sender, unbounded};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::StoreError;
 
 /// Threads of one disk, besides its writer.
-const THREADS: usize = 4;
+pub(crate) const THREADS: usize = 4;
 
-/// Jobs that may wait for a thread; whoever brings one more waits himself.
+/// Jobs with somebody waiting for them that may wait for a thread; whoever brings one more waits himself.
 const QUEUE_LEN: usize = 256;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -26,7 +26,7 @@ pub(crate) struct Pool {
 
 impl Pool {
     pub(crate) fn start(name: &str) -> io::Result<Self> {
-        let (jobs, waiting) = bounded::<Job>(QUEUE_LEN);
+        let (jobs, waiting) = unbounded::<Job>();
         for _ in 0..THREADS {
             let waiting = waiting.clone();
             std::thread::Builder::new().name(name.to_owned()).spawn(move || {
@@ -53,18 +53,14 @@ impl Pool {
             let _ = send.send(work());
             drop(room);
         };
-        self.jobs.try_send(Box::new(job)).map_err(|_| StoreError::Closed)?;
+        self.jobs.send(Box::new(job)).map_err(|_| StoreError::Closed)?;
         receive.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Runs `work` some time, waiting for nothing; on this thread when too much is waiting already.
+    /// Runs `work` some time, waiting for nothing. Of these there may be as many as there are things to tidy up, one
+    /// for each connection at most.
     pub(crate) fn run_later(&self, work: impl FnOnce() + Send + 'static) {
-        let Ok(room) = Arc::clone(&self.room).try_acquire_owned() else { return work() };
-        let job = move || {
-            work();
-            drop(room);
-        };
         // Closed: a start clears what is left over.
-        let _ = self.jobs.try_send(Box::new(job));
+        let _ = self.jobs.send(Box::new(work));
     }
 }

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use rustix::fs::{Mode, OFlags};
 
 use crate::StoreError;
-use crate::path::{Promise, StorePath};
+use crate::path::StorePath;
+use crate::space::Promise;
 
 /// A temporary file of a store path that takes content as it arrives. Dropped without being committed it
 /// goes away, and its promise of space with it.
@@ -25,7 +26,7 @@ pub struct Staged {
 
 impl Staged {
     pub(crate) async fn create(path: Arc<StorePath>, promised: u64) -> Result<Self, StoreError> {
-        let promise = path.promise(promised)?;
+        let promise = path.space.promise(promised, &path.pool).await?;
         let number = path.new_temp();
         let temp = path.temp_path(number);
         let open = move || {

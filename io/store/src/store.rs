@@ -14,8 +14,9 @@ use crate::binlog::Binlog;
 use crate::journal::{Journal, JournalSettings};
 use crate::mutation::{At, Content, MetadataUpdate, Mutation, NewName, Origin, Outcome};
 use crate::pack::{self, CompactSettings, Compactor, PackSettings, PackUsage, Packs};
-use crate::path::{Files, StorePath, Usage};
+use crate::path::{Files, StorePath};
 use crate::recover::recover;
+use crate::space::Usage;
 use crate::trunk::{self, FreedSlots, Opened};
 use crate::unpack::take_back;
 use crate::writer::{Writer, WriterParts, WriterThread};
@@ -243,12 +244,26 @@ impl Store {
         self.homes.len()
     }
 
-    /// Space on the disk of a store path.
+    /// Space on the disk of a store path, as it was told last, without what was written since; waits for nothing.
     ///
     /// # Errors
-    /// [`StoreError::NoSuchPath`], or what the file system says.
+    /// [`StoreError::NoSuchPath`].
     pub fn usage(&self, path: StorePathIndex) -> Result<Usage, StoreError> {
-        Ok(self.home(path)?.path.usage()?)
+        Ok(self.home(path)?.path.space.usage())
+    }
+
+    /// Has all disks tell their space now; one that does not answer within a second is taken to be as it was.
+    pub async fn read_usage(&self) {
+        // All at once.
+        self.refresh_usage();
+        for home in &self.homes {
+            home.path.space.read(&home.path.pool).await;
+        }
+    }
+
+    /// Has all disks tell their space, for those who ask for it from now on; waits for nothing.
+    pub fn refresh_usage(&self) {
+        self.homes.iter().for_each(|home| home.path.space.ask(&home.path.pool));
     }
 
     fn home(&self, index: StorePathIndex) -> Result<&Home, StoreError> {
@@ -260,7 +275,11 @@ impl Store {
     }
 
     pub(crate) async fn ask(&self, path: StorePathIndex, mutation: Mutation) -> Result<Outcome, StoreError> {
-        let writer = self.home(path)?.writer.lock().clone().ok_or(StoreError::Closed)?;
+        let home = self.home(path)?;
+        if let Some(Content::Bytes(content)) = mutation.content() {
+            home.path.space.take(content.len() as u64);
+        }
+        let writer = home.writer.lock().clone().ok_or(StoreError::Closed)?;
         writer.ask(mutation).await
     }
 

@@ -43,6 +43,9 @@ const ACCESS_LOG: &str = "storage_access.log";
 /// How long tasks may take to end once all connections are closed.
 const STOP_WAIT: Duration = Duration::from_secs(10);
 
+/// How often the disks are asked how full they are.
+const SPACE_EACH: Duration = Duration::from_secs(1);
+
 /// Why a storage did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -181,7 +184,7 @@ pub(crate) fn launch(
         directories: Mutex::new(directories(conf, position)),
         read_only: conf.store_paths.iter().map(|path| path.read_only).collect(),
         turn: AtomicU32::new(0),
-        chunks: Chunks::new(),
+        chunks: Chunks::new(conf.store_paths.len()),
         clock: ChangeClock::default(),
         access_log,
         replication: replication::Board::default(),
@@ -267,6 +270,7 @@ fn run(work: Work) -> Result<(), StoreError> {
     let (flush_each, save_each) = (work.flush_each, work.save_each);
     runtime.spawn(flush_binlog(Arc::clone(&server), flush_each, stopping.clone()));
     runtime.spawn(save_stats(Arc::clone(&server), data.clone(), save_each, stopping.clone()));
+    runtime.spawn(ask_for_space(Arc::clone(&server), stopping.clone()));
     runtime.spawn(trunk::run(Arc::clone(&server), stopping.clone()));
     let serving = Arc::clone(&server);
     let counters = Arc::clone(&server.connections);
@@ -409,6 +413,16 @@ async fn flush_binlog(server: Arc<Server>, each: Duration, mut stop: Stop) {
         // The task can't be cancelled, and a panic has said so itself.
         if let Ok(Err(error)) = spawn_blocking(move || flushing.store.binlog().flush()).await {
             tracing::error!(%error, "cannot write the binlog, its lines stay in memory and in the journal");
+        }
+    }
+}
+
+async fn ask_for_space(server: Arc<Server>, mut stop: Stop) {
+    let mut ticks = ticks(SPACE_EACH);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => server.store.refresh_usage(),
+            () = stop.wait() => return,
         }
     }
 }

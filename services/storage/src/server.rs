@@ -50,7 +50,8 @@ pub(crate) struct Server {
     /// Which store paths take no uploads.
     pub(crate) read_only: Vec<bool>,
     pub(crate) turn: AtomicU32,
-    pub(crate) chunks: Chunks,
+    /// One for each store path.
+    pub(crate) chunks: Vec<Chunks>,
     pub(crate) clock: ChangeClock,
     pub(crate) access_log: Option<AccessLog>,
     /// How far each peer is.
@@ -94,26 +95,55 @@ impl Server {
     ///
     /// # Errors
     /// `EINVAL` for a path that is not there, `ENOSPC` when no path has room.
-    pub(crate) fn choose_path(
+    pub(crate) async fn choose_path(
         &self,
         wanted: Option<StorePathIndex>,
         size: u64,
         known: &Known,
     ) -> Result<StorePathIndex, Status> {
-        let usage = self.path_usage();
-        let paths = Paths { usage: &usage, reserve: known.reserve, mode: known.path_mode };
         let wanted = wanted.map_or(ANY_PATH, |path| path.0);
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        paths.choose(wanted, size, turn).map_err(Refused::status)
+        let choose = |paths: &Paths<'_>| paths.choose(wanted, size, turn);
+        self.with_space(known, choose).await.map_err(Refused::status)
     }
 
-    /// Space on every store path.
+    /// Whether there is room for `size` bytes on a store path.
+    ///
+    /// # Errors
+    /// `EINVAL` for a path that is not there, `ENOSPC`.
+    pub(crate) async fn check_space(
+        &self,
+        path: StorePathIndex,
+        size: u64,
+        known: &Known,
+    ) -> Result<(), Status> {
+        let fits = |paths: &Paths<'_>| {
+            let usage = paths.usage.get(usize::from(path.0)).ok_or(Refused::NoSuchPath)?;
+            if paths.fits(usage, size) { Ok(()) } else { Err(Refused::NoSpace) }
+        };
+        self.with_space(known, fits).await.map_err(Refused::status)
+    }
+
+    /// What `pick` says of the space there is; before it says that there is none the disks are asked again.
+    async fn with_space<T>(
+        &self,
+        known: &Known,
+        pick: impl Fn(&Paths<'_>) -> Result<T, Refused>,
+    ) -> Result<T, Refused> {
+        let paths = |usage| Paths { usage, reserve: known.reserve, mode: known.path_mode };
+        match pick(&paths(&self.path_usage())) {
+            Err(Refused::NoSpace) => {
+                self.store.read_usage().await;
+                pick(&paths(&self.path_usage()))
+            }
+            picked => picked,
+        }
+    }
+
+    /// Space on every store path, as its disk told it last.
     pub(crate) fn path_usage(&self) -> Vec<PathUsage> {
         let usage_of = |(index, &read_only): (usize, &bool)| {
-            let usage = self.store.usage(StorePathIndex(index as u8)).unwrap_or_else(|error| {
-                tracing::warn!(%error, path = index, "cannot tell the free space of a store path");
-                store::Usage::default()
-            });
+            let usage = self.store.usage(StorePathIndex(index as u8)).unwrap_or_default();
             PathUsage {
                 total_mb: usage.total / MIB,
                 free_mb: usage.free / MIB,
