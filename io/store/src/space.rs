@@ -178,30 +178,13 @@ impl Drop for Promise {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
     use super::*;
+    use crate::pool::tests::hang;
 
     fn space() -> (tempfile::TempDir, Arc<Space>) {
         let dir = tempfile::tempdir().unwrap();
         let disk = std::fs::File::open(dir.path()).unwrap();
         (dir, Arc::new(Space::new(disk.into()).unwrap()))
-    }
-
-    /// Keeps all threads of the pool busy until what is returned goes.
-    async fn hang(pool: &Pool) -> Vec<mpsc::Sender<()>> {
-        let mut held = Vec::new();
-        for _ in 0..crate::pool::THREADS {
-            let (release, wait) = mpsc::channel::<()>();
-            let (busy, is_busy) = tokio::sync::oneshot::channel();
-            pool.run_later(move || {
-                busy.send(()).unwrap();
-                let _ = wait.recv();
-            });
-            is_busy.await.unwrap();
-            held.push(release);
-        }
-        held
     }
 
     #[tokio::test]
