@@ -152,6 +152,8 @@ pub enum Reason {
     TooMany { limit: usize },
     #[error("is the same folder as {other}")]
     SameFolder { other: String },
+    #[error("group {got} has a section already")]
+    SameGroup { got: String },
 
     // storage_ids.conf
     #[error("must read: id group address[:port] [rw=none|read|write|both]")]

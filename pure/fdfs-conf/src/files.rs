@@ -1,6 +1,7 @@
 //! The files and what each may hold.
 
 use crate::client::{CLIENT_KEYS, IGNORED_CLIENT_KEYS};
+use crate::gateway::{GATEWAY_KEYS, GROUP_SECTION, HTTP_KEYS, IGNORED_GATEWAY_KEYS};
 use crate::registry::FileSpec;
 use crate::service::{
     ERROR_LOG, IGNORED_LOG_KEYS, IGNORED_SERVICE_KEYS, LOG_FILE_KEYS, OLD_SERVICE_KEYS, SERVICE_KEYS,
@@ -51,9 +52,19 @@ pub const CLIENT_CONF: FileSpec = FileSpec {
     shared: true,
 };
 
-/// All files, in the order of the reference page.
-pub const FILES: [&FileSpec; 3] = [&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF];
+/// mod_fastdfs.conf, with the http.conf that it includes
+pub const GATEWAY_CONF: FileSpec = FileSpec {
+    name: "mod_fastdfs.conf",
+    doc: "HTTP access: where files are read, and how they are answered. The http.* keys may stand here or in an http.conf that is included.",
+    keys: &[GATEWAY_KEYS, HTTP_KEYS, IGNORED_GATEWAY_KEYS],
+    sections: &[GROUP_SECTION],
+    shared: false,
+};
 
-pub(crate) const OTHERS_OF_TRACKER: &[&FileSpec] = &[&STORAGE_CONF, &CLIENT_CONF];
-pub(crate) const OTHERS_OF_STORAGE: &[&FileSpec] = &[&TRACKER_CONF, &CLIENT_CONF];
-pub(crate) const OTHERS_OF_CLIENT: &[&FileSpec] = &[&TRACKER_CONF, &STORAGE_CONF];
+/// All files, in the order of the reference page.
+pub const FILES: [&FileSpec; 4] = [&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF, &GATEWAY_CONF];
+
+pub(crate) const OTHERS_OF_TRACKER: &[&FileSpec] = &[&STORAGE_CONF, &CLIENT_CONF, &GATEWAY_CONF];
+pub(crate) const OTHERS_OF_STORAGE: &[&FileSpec] = &[&TRACKER_CONF, &CLIENT_CONF, &GATEWAY_CONF];
+pub(crate) const OTHERS_OF_CLIENT: &[&FileSpec] = &[&TRACKER_CONF, &STORAGE_CONF, &GATEWAY_CONF];
+pub(crate) const OTHERS_OF_GATEWAY: &[&FileSpec] = &[&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF];

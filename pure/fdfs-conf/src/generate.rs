@@ -25,9 +25,13 @@ pub fn default_conf(file: &FileSpec) -> String {
     for section in file.sections {
         text.push_str("\n\n");
         comment(&mut text, section.doc);
-        let _ = writeln!(text, "[{}]", section.name);
-        for key in own_rows(file, section) {
-            push_key(&mut text, key);
+        // Sections that come in numbers are shown, not set: how many there are is said elsewhere.
+        let numbered = section.name.contains('#');
+        let mark = if numbered { "#" } else { "" };
+        let _ = writeln!(text, "{mark}[{}]", section.name.replace('#', "1"));
+        for key in if numbered { section.rows().collect() } else { own_rows(file, section).collect::<Vec<_>>() } {
+            let key = if numbered { Key { sample: None, default: key.default.or(key.sample), ..*key } } else { *key };
+            push_key(&mut text, &key);
         }
     }
     text
@@ -60,7 +64,10 @@ pub fn configuration_md() -> String {
         }
         for section in file.sections {
             let _ = write!(page, "\n### [{}]\n\n{}\n", section.name, section.doc);
-            let mut own = own_rows(file, section).peekable();
+            let numbered = section.name.contains('#');
+            let rows: Vec<&Key> =
+                if numbered { section.rows().collect() } else { own_rows(file, section).collect() };
+            let mut own = rows.into_iter().peekable();
             if own.peek().is_some() {
                 page.push('\n');
                 push_table(&mut page, own);

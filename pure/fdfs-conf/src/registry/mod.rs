@@ -199,15 +199,19 @@ impl Key {
         }
     }
 
-    /// The number that stands for `#`: canonical, at most three digits.
     fn number_in(&self, name: &str) -> Option<u32> {
-        let (head, tail) = self.name.split_once('#')?;
-        let digits = name.strip_prefix(head)?.strip_suffix(tail)?;
-        let canonical = (1..=3).contains(&digits.len())
-            && digits.bytes().all(|b| b.is_ascii_digit())
-            && (digits.len() == 1 || !digits.starts_with('0'));
-        digits.parse().ok().filter(|_| canonical)
+        number_in(self.name, name)
     }
+}
+
+/// The number that stands for `#` in a name: canonical, at most three digits.
+fn number_in(pattern: &str, name: &str) -> Option<u32> {
+    let (head, tail) = pattern.split_once('#')?;
+    let digits = name.strip_prefix(head)?.strip_suffix(tail)?;
+    let canonical = (1..=3).contains(&digits.len())
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && (digits.len() == 1 || !digits.starts_with('0'));
+    digits.parse().ok().filter(|_| canonical)
 }
 
 pub(crate) const fn flag() -> Key {

@@ -1,6 +1,7 @@
 //! Typed values out of a file: the first stage of loading.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Key, Kind, Shape};
 use crate::error::{ConfError, Oddity, Reason, Warning};
@@ -63,7 +64,7 @@ impl<T: FromConf> Slot for Option<Given<T>> {
     fn read(reader: &mut Reader<'_>, key: &'static Key) -> Result<Self, ConfError> {
         // An empty text is a value, an empty number is none.
         let number = matches!(key.kind, Kind::Number { .. } | Kind::Size { .. });
-        match reader.ini.get(reader.section, key.name) {
+        match reader.ini.get(&reader.section, key.name) {
             Some(item) if number && item.value.is_empty() => {
                 reader.warn(item, Oddity::EmptyNumber { used: key.absent.to_owned() });
                 Ok(None)
@@ -80,7 +81,8 @@ impl<T: FromConf> Slot for Vec<Given<T>> {
     const SHAPE: Shape = Shape::Repeated;
 
     fn read(reader: &mut Reader<'_>, key: &'static Key) -> Result<Self, ConfError> {
-        let items: Vec<&Item> = reader.ini.all("", key.name).collect();
+        let (ini, section) = (reader.ini, reader.section.clone());
+        let items: Vec<&Item> = ini.all(&section, key.name).collect();
         items.into_iter().map(|item| reader.parse(key, item)).collect()
     }
 }
@@ -93,8 +95,8 @@ impl<T: FromConf> Slot for BTreeMap<u32, Given<T>> {
 
     fn read(reader: &mut Reader<'_>, key: &'static Key) -> Result<Self, ConfError> {
         let mut numbered = BTreeMap::new();
-        let ini = reader.ini;
-        for item in ini.items().iter().filter(|item| item.section.is_empty()) {
+        let (ini, section) = (reader.ini, reader.section.clone());
+        for item in ini.items().iter().filter(|item| item.section == section) {
             let Some(number) = key.number_in(&item.key) else { continue };
             let given: Given<T> = reader.parse(key, item)?;
             if let Some(Given { place: Some(earlier), .. }) = numbered.insert(number, given) {
@@ -109,25 +111,25 @@ impl<T: FromConf> Slot for BTreeMap<u32, Given<T>> {
 pub(crate) struct Reader<'a> {
     pub(crate) ini: &'a Ini,
     warnings: Vec<Warning>,
-    section: &'static str,
+    section: Arc<str>,
     fall_back: bool,
 }
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(ini: &'a Ini) -> Self {
-        Reader { ini, warnings: ini.warnings().to_vec(), section: "", fall_back: false }
+        Reader { ini, warnings: ini.warnings().to_vec(), section: "".into(), fall_back: false }
     }
 
     /// Runs `read` on the keys of a section. With `fall_back`, keys the section lacks are taken from no section.
     pub(crate) fn in_section<T>(
         &mut self,
-        section: &'static str,
+        section: &str,
         fall_back: bool,
         read: impl FnOnce(&mut Self) -> T,
     ) -> T {
-        (self.section, self.fall_back) = (section, fall_back);
+        (self.section, self.fall_back) = (section.into(), fall_back);
         let value = read(self);
-        (self.section, self.fall_back) = ("", false);
+        (self.section, self.fall_back) = ("".into(), false);
         value
     }
 
@@ -158,9 +160,10 @@ impl<'a> Reader<'a> {
     }
 
     fn last<T: FromConf>(&mut self, key: &Key) -> Result<Option<Given<T>>, ConfError> {
-        let mut items: Vec<&Item> = self.ini.all(self.section, key.name).collect();
+        let (ini, section) = (self.ini, self.section.clone());
+        let mut items: Vec<&Item> = ini.all(&section, key.name).collect();
         if items.is_empty() && self.fall_back {
-            items = self.ini.all("", key.name).collect();
+            items = ini.all("", key.name).collect();
         }
         let Some((last, earlier)) = items.split_last() else { return Ok(None) };
         if let Some(earlier) = earlier.last() {

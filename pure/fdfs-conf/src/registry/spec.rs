@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Effect, Key, Reader, Shape};
+use super::{Effect, Key, Reader, Shape, number_in};
 use crate::error::Oddity;
 use crate::suggest::nearest;
 
@@ -24,7 +24,7 @@ pub struct FileSpec {
 /// A section and the keys it may hold.
 #[derive(Clone, Copy, Debug)]
 pub struct SectionSpec {
-    /// Between the brackets.
+    /// Between the brackets; `#` stands for a number.
     pub name: &'static str,
     /// What it is for, one line.
     pub doc: &'static str,
@@ -43,7 +43,7 @@ impl FileSpec {
     }
 
     fn section(&self, name: &str) -> Option<&'static SectionSpec> {
-        self.sections.iter().find(|section| section.name == name)
+        self.sections.iter().find(|section| section.name == name || number_in(section.name, name).is_some())
     }
 }
 
