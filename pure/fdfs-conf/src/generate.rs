@@ -29,9 +29,9 @@ pub fn default_conf(file: &FileSpec) -> String {
         let numbered = section.name.contains('#');
         let mark = if numbered { "#" } else { "" };
         let _ = writeln!(text, "{mark}[{}]", section.name.replace('#', "1"));
-        for key in if numbered { section.rows().collect() } else { own_rows(file, section).collect::<Vec<_>>() } {
-            let key = if numbered { Key { sample: None, default: key.default.or(key.sample), ..*key } } else { *key };
-            push_key(&mut text, &key);
+        for key in own_rows(file, section) {
+            let shown = Key { sample: None, default: key.default.or(key.sample), ..*key };
+            push_key(&mut text, if numbered { &shown } else { key });
         }
     }
     text
@@ -64,10 +64,7 @@ pub fn configuration_md() -> String {
         }
         for section in file.sections {
             let _ = write!(page, "\n### [{}]\n\n{}\n", section.name, section.doc);
-            let numbered = section.name.contains('#');
-            let rows: Vec<&Key> =
-                if numbered { section.rows().collect() } else { own_rows(file, section).collect() };
-            let mut own = rows.into_iter().peekable();
+            let mut own = own_rows(file, section).peekable();
             if own.peek().is_some() {
                 page.push('\n');
                 push_table(&mut page, own);
@@ -138,10 +135,13 @@ fn groups(file: &FileSpec) -> Vec<(&'static str, Vec<&'static Key>)> {
     groups
 }
 
-/// The keys of a section that the file does not have outside it: the others are overrides.
+/// The keys of a section that the file does not have outside it: the others are overrides. Sections that come in numbers
+/// override nothing, so all their keys are their own.
 fn own_rows(file: &FileSpec, section: &SectionSpec) -> impl Iterator<Item = &'static Key> {
     let outside: Vec<&str> = file.rows().map(|key| key.name).collect();
-    section.rows().filter(move |key| key.effect == Effect::Used && !outside.contains(&key.name))
+    let numbered = section.name.contains('#');
+    let own = move |key: &&Key| numbered || !outside.contains(&key.name);
+    section.rows().filter(move |key| key.effect == Effect::Used && own(key))
 }
 
 fn push_key(text: &mut String, key: &Key) {

@@ -6,7 +6,7 @@ mod support;
 use fdfs_conf::files::{CLIENT_CONF, FILES, STORAGE_CONF, TRACKER_CONF};
 use fdfs_conf::generate::{configuration_md, default_conf, default_storage_ids};
 use fdfs_conf::registry::{Effect, FileSpec, Key, Shape};
-use fdfs_conf::{ClientConf, StorageConf, StorageIds, TrackerConf};
+use fdfs_conf::{ClientConf, GatewayConf, StorageConf, StorageIds, TrackerConf};
 use support::{clean, files, warnings};
 
 /// Loads a text as the file a spec is for; the configuration as text, and its warnings.
@@ -16,6 +16,7 @@ fn load(spec: &FileSpec, text: &str) -> (String, Vec<String>) {
     match spec.name {
         "tracker.conf" => shown(TrackerConf::load(spec.name, &mut files)),
         "storage.conf" => shown(StorageConf::load(spec.name, &mut files)),
+        "mod_fastdfs.conf" => shown(GatewayConf::load(spec.name, &mut files)),
         _ => shown(ClientConf::load(spec.name, &mut files)),
     }
 }
@@ -31,6 +32,7 @@ fn least(spec: &FileSpec) -> &'static str {
     match spec.name {
         "tracker.conf" => "base_path=/x\n",
         "storage.conf" => "base_path=/x\ntracker_server=10.0.0.1\n",
+        "mod_fastdfs.conf" => "group_name=group1\n",
         _ => "tracker_server=10.0.0.1\n",
     }
 }

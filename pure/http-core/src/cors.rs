@@ -10,7 +10,8 @@ pub(crate) const ALLOWED_FIELDS: &str =
     "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since";
 
 /// What a page may read besides what it always may.
-pub(crate) const EXPOSED_FIELDS: &str = "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag";
+pub(crate) const EXPOSED_FIELDS: &str =
+    "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag";
 
 /// Which origins' pages may read files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -50,7 +50,7 @@ pub fn accepted(accept_encoding: &Lines<'_>, offered: &[Coding]) -> Accepted {
         return Accepted { coding: None, identity: true };
     }
     let (mut any, mut identity): (Option<Weight>, Option<Weight>) = (None, None);
-    let mut named: [Option<Weight>; Coding::ALL.len()] = [None; _];
+    let mut named: [Option<Weight>; Coding::ALL.len()] = [None; Coding::ALL.len()];
     for element in accept_encoding.elements() {
         let (name, weight) = weighed(element);
         match name {

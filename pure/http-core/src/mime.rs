@@ -41,7 +41,9 @@ pub enum MimeError {
     TooLong,
     #[error("line {line}: \"{got}\" is no media type such as text/plain")]
     NotAType { line: usize, got: String },
-    #[error("line {line}: this is nginx's form (types {{ … }}); wanted is Apache's: type extension extension")]
+    #[error(
+        "line {line}: this is nginx's form (types {{ … }}); wanted is Apache's: type extension extension"
+    )]
     Nginx { line: usize },
 }
 

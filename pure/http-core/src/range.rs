@@ -70,8 +70,7 @@ impl Ranges {
                 continue;
             };
             let there = self.list[other];
-            self.list[at] =
-                ByteRange { first: here.first.min(there.first), last: here.last.max(there.last) };
+            self.list[at] = ByteRange { first: here.first.min(there.first), last: here.last.max(there.last) };
             self.list.copy_within(other + 1..self.count, other);
             self.count -= 1;
             // What has grown may reach an earlier one now.

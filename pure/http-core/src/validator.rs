@@ -48,8 +48,8 @@ impl EntityTag {
         match name.stamp() {
             Some(stamp) if never_changes(name) => Self::new(false, stamp.crc32.into(), 8, facts.size),
             _ => {
-                let settled = name.kind() == Kind::Slave
-                    && now.saturating_sub(facts.modified) >= SETTLED_AFTER_S;
+                let settled =
+                    name.kind() == Kind::Slave && now.saturating_sub(facts.modified) >= SETTLED_AFTER_S;
                 Self::new(!settled, facts.modified.cast_unsigned(), 1, facts.size)
             }
         }
@@ -131,7 +131,8 @@ fn tags(line: &[u8]) -> impl Iterator<Item = &[u8]> {
                 None => break,
             }
         }
-        let open = rest.iter().position(|byte| *byte == b'"').filter(|at| matches!(&rest[..*at], b"" | b"W/"))?;
+        let open =
+            rest.iter().position(|byte| *byte == b'"').filter(|at| matches!(&rest[..*at], b"" | b"W/"))?;
         let inside = rest.get(open + 1..)?;
         let close = inside.iter().position(|byte| *byte == b'"')?;
         let (tag, after) = rest.split_at(open + close + 2);

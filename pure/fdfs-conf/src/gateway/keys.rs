@@ -6,8 +6,8 @@ use std::time::Duration;
 use fdfs_fileid::GroupName;
 
 use super::{
-    AnswersConf, CorsOrigins, GatewayConf, GatewayLimitsConf, GatewayListenConf, LocalGroup, ResponseModeConf,
-    TlsConf, TokenConf, TokenFailStatus,
+    AnswersConf, CorsOrigins, GatewayConf, GatewayLimitsConf, GatewayListenConf, LocalGroup,
+    ResponseModeConf, TlsConf, TokenConf, TokenFailStatus,
 };
 use crate::addr::parse_bind;
 use crate::client::AntiStealConf;
@@ -247,8 +247,12 @@ impl RawGateway {
                 }
                 Some(TlsConf { port: self.tls_port.value, cert, key })
             }
-            (Some(_), None) => return Err(needed(ini, self.tls_cert.as_ref(), "tls_key", "tls_cert is given")),
-            (None, Some(_)) => return Err(needed(ini, self.tls_key.as_ref(), "tls_cert", "tls_key is given")),
+            (Some(_), None) => {
+                return Err(needed(ini, self.tls_cert.as_ref(), "tls_key", "tls_cert is given"));
+            }
+            (None, Some(_)) => {
+                return Err(needed(ini, self.tls_key.as_ref(), "tls_cert", "tls_key is given"));
+            }
         };
         Ok(GatewayListenConf { bind, port: self.port.value, tls })
     }
@@ -351,26 +355,27 @@ impl RawGateway {
         let filled = |given: &'_ Maybe<String>| {
             given.as_ref().map(|given| given.value.clone()).filter(|text| !text.is_empty())
         };
-        let bypass = match (
-            filled(&self.anti_steal_bypass_header_name),
-            filled(&self.anti_steal_bypass_header_value),
-        ) {
-            (None, None) => None,
-            (Some(name), Some(value)) => Some((name, value)),
-            // FastDFS would let everybody in who sends the header empty.
-            (Some(_), None) => {
-                let (key, other) =
-                    ("anti_steal_bypass_header_value", "anti_steal_bypass_header_name is given");
-                return Err(needed(ini, self.anti_steal_bypass_header_name.as_ref(), key, other));
-            }
-            (None, Some(_)) => {
-                if let Some(given) = &self.anti_steal_bypass_header_value {
-                    reader
-                        .warn_given(given, Oddity::NoEffect { why: "there is no anti_steal_bypass_header_name" });
+        let bypass =
+            match (filled(&self.anti_steal_bypass_header_name), filled(&self.anti_steal_bypass_header_value))
+            {
+                (None, None) => None,
+                (Some(name), Some(value)) => Some((name, value)),
+                // FastDFS would let everybody in who sends the header empty.
+                (Some(_), None) => {
+                    let (key, other) =
+                        ("anti_steal_bypass_header_value", "anti_steal_bypass_header_name is given");
+                    return Err(needed(ini, self.anti_steal_bypass_header_name.as_ref(), key, other));
                 }
-                None
-            }
-        };
+                (None, Some(_)) => {
+                    if let Some(given) = &self.anti_steal_bypass_header_value {
+                        reader.warn_given(
+                            given,
+                            Oddity::NoEffect { why: "there is no anti_steal_bypass_header_name" },
+                        );
+                    }
+                    None
+                }
+            };
         Ok(TokenConf {
             anti_steal: AntiStealConf {
                 check_token,
