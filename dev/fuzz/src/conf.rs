@@ -1,6 +1,8 @@
 //! Configuration files.
 
-use fdfs_conf::{ClientConf, Ini, LoadError, StorageConf, StorageIds, ThisHost, TrackerConf, text_of};
+use fdfs_conf::{
+    ClientConf, GatewayConf, Ini, LoadError, StorageConf, StorageIds, ThisHost, TrackerConf, text_of,
+};
 
 /// What a configuration cannot do without, so that the fuzzer gets behind the question for it.
 const REQUIRED: &str =
@@ -33,6 +35,7 @@ pub fn conf(bytes: &[u8]) {
     let _ = TrackerConf::load(path, &mut files).map(drop);
     let _ = StorageConf::load(path, &mut files).map(drop);
     let _ = ClientConf::load(path, &mut files).map(drop);
+    let _ = GatewayConf::load(path, &mut files).map(drop);
 }
 
 /// A table of storage ids, as a file or as pages from a tracker: written again it is the same table.

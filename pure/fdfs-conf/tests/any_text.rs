@@ -3,7 +3,7 @@
 
 mod support;
 
-use fdfs_conf::{AllowHosts, ClientConf, Ini, ServerAddr, StorageConf, StorageIds, TrackerConf};
+use fdfs_conf::{AllowHosts, ClientConf, GatewayConf, Ini, ServerAddr, StorageConf, StorageIds, TrackerConf};
 use proptest::prelude::*;
 use support::{files, host};
 
@@ -113,6 +113,7 @@ proptest! {
             let _ = TrackerConf::load_on("storage.conf", &mut files(&texts), host);
             let _ = StorageConf::load_on("storage.conf", &mut files(&texts), host);
             let _ = ClientConf::load_on("storage.conf", &mut files(&texts), host);
+            let _ = GatewayConf::load_on("storage.conf", &mut files(&texts), host);
         }
         let _ = StorageIds::parse("ids.conf", &included);
     }

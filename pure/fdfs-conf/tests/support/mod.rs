@@ -71,6 +71,7 @@ pub(crate) fn field_files() -> impl FnMut(&str) -> Result<String, LoadError> {
         ("/etc/fdfs/storage.conf", include_str!("../data/storage.conf")),
         ("/etc/fdfs/fdht_servers.conf", include_str!("../data/fdht_servers.conf")),
         ("/etc/fdfs/client.conf", include_str!("../data/client.conf")),
+        ("/etc/fdfs/mod_fastdfs.conf", include_str!("../data/mod_fastdfs.conf")),
         ("/etc/fdfs/http.conf", include_str!("../data/http.conf")),
         ("/etc/fdfs/storage_ids.conf", include_str!("../data/storage_ids.conf")),
     ])
