@@ -61,7 +61,7 @@ fn groups_have_sections_by_number() {
     assert_eq!(shown, [("a", 23000, 2), ("b", 24000, 1)]);
     assert_eq!(
         warnings(gateway(&two.replace("group_count=2", "group_count=1"))),
-        ["m.conf:8: [group2]: not used: group_count counts fewer sections, and from 1"]
+        ["m.conf:9: [group2]: not used: group_count counts fewer sections, and from 1"]
     );
     assert_eq!(
         refused(gateway(&two.replace("group_name=b", "group_name=a"))),

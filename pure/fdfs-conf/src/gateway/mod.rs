@@ -13,6 +13,7 @@ use crate::client::AntiStealConf;
 use crate::service::LogLevel;
 use crate::storage_ids::StorageIds;
 
+pub use keys::LOCAL_GROUPS_MAX;
 pub(crate) use keys::{GATEWAY_KEYS, GROUP_SECTION, HTTP_KEYS, IGNORED_GATEWAY_KEYS};
 
 /// A checked mod_fastdfs.conf, with its storage ids.
