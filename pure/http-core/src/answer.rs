@@ -62,6 +62,10 @@ pub struct FileRequest<'a> {
 
 /// What goes out behind the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "made once a request on the stack: a box would cost an allocation"
+)]
 pub enum Body {
     /// Nothing.
     Empty,

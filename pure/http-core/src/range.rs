@@ -81,6 +81,10 @@ impl Ranges {
 
 /// What a `Range` field asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "made once a request on the stack: a box would cost an allocation"
+)]
 pub enum RangeAnswer {
     /// The whole file: there is no range in the field that means anything here.
     Whole,
