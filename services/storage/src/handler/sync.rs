@@ -4,7 +4,7 @@
 //!
 //! Served to members only, as the trackers name them (storage internals: holes, S2).
 
-use fdfs_fileid::{FileName, Kind};
+use fdfs_fileid::FileName;
 use fdfs_proto::storage::{report_server_id, sync_copy, sync_delete, sync_pair, sync_truncate, sync_write};
 use fdfs_proto::{GroupField, Header, RawName, Status, StorageCommand};
 use net::{Conn, ConnError};
@@ -67,7 +67,7 @@ pub(crate) async fn copy(
     };
     let result = match taken {
         // Who deleted it has told the others, too.
-        _ if came_too_late(server, &name) => Ok(Received::Had),
+        _ if server.relay.gone.came_too_late(&name) => Ok(Received::Had),
         // Who is told that it is not here after all sends it.
         None if matches!(server.store.open_file(&name).await, Err(StoreError::NotFound)) => {
             Err(StoreError::NotFound)
@@ -189,22 +189,6 @@ fn name_in(server: &Server, group: &GroupField, raw: RawName<'_>) -> Result<File
     let of_client = name.metadata_master().unwrap_or_else(|| name.clone());
     let inside = usize::from(name.path_index().0) < server.store.path_count();
     if inside && of_client.check_client().is_ok() { Ok(name) } else { Err(Status::EINVAL) }
-}
-
-/// Whether no other file ever has this name: it carries random bits, which those of slaves and metadata share with
-/// that of their file.
-fn is_unique(name: &FileName) -> bool {
-    matches!(name.kind(), Kind::Normal | Kind::Trunk) && name.metadata_master().is_none()
-}
-
-/// Whether a file that comes was deleted before: by a member whose word was faster than that of the one that made it
-/// (storage internals: holes, D16).
-fn came_too_late(server: &Server, name: &FileName) -> bool {
-    let late = is_unique(name) && server.relay.gone.holds(name);
-    if late {
-        tracing::info!(%name, "a file came that was deleted already, it is not kept");
-    }
-    late
 }
 
 async fn take(
