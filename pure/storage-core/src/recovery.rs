@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use fdfs_fileid::{FileName, StorePathIndex};
+use fdfs_fileid::{FileName, Kind, StorePathIndex};
 use fdfs_format::binlog::{Change, Record};
 use fdfs_proto::{StorageId, StorageStatus};
 
@@ -118,6 +118,47 @@ pub enum Sources {
     These(Vec<StorageId>),
 }
 
+/// Whether the copies of a file may differ, as it changes and not all peers have the last change: each of them is to be asked
+/// for its version. Metadata can differ, too, but members are not told of its version.
+pub fn can_differ(name: &FileName) -> bool {
+    name.kind() == Kind::Appender && !name.is_metadata()
+}
+
+/// A copy of a file that can change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    /// When it was changed last, Unix second of the storage where that was.
+    pub mtime: i64,
+    /// Its size, bytes.
+    pub size: u64,
+}
+
+/// Whether a peer's copy is to be fetched though this one is here: it was changed later, or in the same second and has
+/// grown.
+pub fn is_better(here: Option<Version>, there: Version) -> bool {
+    here.is_none_or(|here| (there.mtime, there.size) > (here.mtime, here.size))
+}
+
+/// Whether somebody who has files does not serve now. What those who do could not give may be there: as long as a file is
+/// missing, nothing is complete. One that is rebuilt itself has nothing that the others lack, and may wait for this one.
+pub fn holders_away(me: Option<&StorageId>, members: &[Member]) -> bool {
+    holders(me, members).any(|member| matches!(member.status, StorageStatus::Offline | StorageStatus::Online))
+}
+
+/// Whether a member gives files out. One that is being filled does: who fills it may be this storage, which has no others
+/// to ask, and must not wait for it to be complete.
+fn gives(status: StorageStatus) -> bool {
+    matches!(status, StorageStatus::Active | StorageStatus::WaitSync | StorageStatus::Syncing)
+}
+
+/// The other members that have files, now or when they are back.
+fn holders<'a>(me: Option<&StorageId>, members: &'a [Member]) -> impl Iterator<Item = &'a Member> {
+    use StorageStatus as S;
+    let gone = |status| matches!(status, S::Deleted | S::IpChanged | S::Init | S::None);
+    let me = me.copied();
+    members.iter().filter(move |member| Some(member.id) != me && member.readable && !gone(member.status))
+}
+
 /// Chooses the peers to ask (storage internals: single-disk recovery). `me` is this storage's id in the list.
 pub fn sources(me: Option<&StorageId>, members: &[Member]) -> Sources {
     use StorageStatus as S;
@@ -126,11 +167,9 @@ pub fn sources(me: Option<&StorageId>, members: &[Member]) -> Sources {
     if matches!(own.status, S::Init | S::Deleted | S::IpChanged) {
         return Sources::Nobody;
     }
-    let gone = |status| matches!(status, S::Deleted | S::IpChanged | S::Init | S::None);
-    let holds = |member: &&Member| Some(&member.id) != me && member.readable && !gone(member.status);
-    let holders: Vec<_> = members.iter().filter(holds).collect();
+    let holders: Vec<_> = holders(me, members).collect();
     let serving: Vec<_> =
-        holders.iter().filter(|member| member.status == S::Active).map(|member| member.id).collect();
+        holders.iter().filter(|member| gives(member.status)).map(|member| member.id).collect();
     match (holders.is_empty(), serving.is_empty()) {
         (true, _) => Sources::Nobody,
         (false, true) => Sources::Wait,

@@ -80,6 +80,9 @@ fn every_readable_peer_that_serves_is_asked_and_without_one_the_others_are_waite
         (Some(S::Offline), &[(S::Active, true), (S::Offline, true)], these(&["b"])),
         (Some(S::Offline), &[(S::Offline, true), (S::Recovery, true)], Sources::Wait),
         (Some(S::Offline), &[(S::Active, false), (S::Online, true)], Sources::Wait),
+        // Found by simulation: each waited for the other.
+        (Some(S::Offline), &[(S::Syncing, true)], these(&["b"])),
+        (Some(S::Offline), &[(S::WaitSync, true), (S::Offline, true)], these(&["b"])),
         (Some(S::Offline), &[(S::Active, false)], Sources::Nobody),
         (Some(S::Offline), &[(S::Deleted, true), (S::IpChanged, true)], Sources::Nobody),
         (Some(S::Init), &[(S::Active, true)], Sources::Nobody),
@@ -98,4 +101,45 @@ fn every_readable_peer_that_serves_is_asked_and_without_one_the_others_are_waite
         assert_eq!(sources(Some(&id("a")), &members), *expected, "{own:?} {peers:?}");
     }
     assert_eq!(sources(None, &[]), Sources::Unknown);
+}
+
+#[test]
+fn d9_somebody_who_has_files_and_does_not_serve_may_have_what_the_others_lack() {
+    let id = |text: &str| StorageId::new(text.as_bytes()).unwrap();
+    // A peer's status and whether it is readable; whether that is somebody who is away.
+    let table = [
+        (S::Active, true, false),
+        (S::Offline, true, true),
+        (S::Online, true, true),
+        (S::Recovery, true, false),
+        (S::Syncing, true, false),
+        (S::WaitSync, true, false),
+        (S::Offline, false, false),
+        (S::Deleted, true, false),
+        (S::IpChanged, true, false),
+        (S::Init, true, false),
+    ];
+    for (status, readable, away) in table {
+        let me = Member { id: id("a"), status: S::Offline, readable: true };
+        let members = [me, Member { id: id("b"), status, readable }];
+        assert_eq!(holders_away(Some(&id("a")), &members), away, "{status:?} {readable}");
+    }
+}
+
+#[test]
+fn of_a_file_that_can_change_the_copy_that_was_changed_last_is_the_one() {
+    let version = |mtime, size| Version { mtime, size };
+    assert!(is_better(None, version(10, 5)));
+    for (here, there, better) in [
+        (version(10, 5), version(11, 3), true),
+        (version(10, 5), version(9, 50), false),
+        (version(10, 5), version(10, 6), true),
+        (version(10, 5), version(10, 5), false),
+    ] {
+        assert_eq!(is_better(Some(here), there), better, "{here:?} {there:?}");
+    }
+    let can_differ = |text: &str| can_differ(&fdfs_fileid::FileName::parse(text.as_bytes()).unwrap());
+    let appender = "M00/00/00/CgEBAmtJ0tCEJIrgAAAAAJfidFo3017347";
+    assert!(can_differ(appender));
+    assert!(!can_differ(A) && !can_differ(&format!("{A}-m")) && !can_differ(&format!("{appender}-m")));
 }

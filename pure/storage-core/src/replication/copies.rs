@@ -85,7 +85,11 @@ mod tests {
         ];
         for (others, accept_missing, serving, there, admits, wanted) in table {
             let (rule, members) = (CopiesRule { others, accept_missing }, Members { serving, there });
-            assert_eq!((rule.admits(members), rule.wanted(members)), (admits, wanted), "{rule:?} {members:?}");
+            assert_eq!(
+                (rule.admits(members), rule.wanted(members)),
+                (admits, wanted),
+                "{rule:?} {members:?}"
+            );
         }
     }
 
@@ -98,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_member_has_what_it_acknowledged_unless_something_was_set_aside_meanwhile() {
-        let at = |offset, set_aside| Progress { acknowledged: Some(LogPosition { file: 0, offset }), set_aside };
+        let at =
+            |offset, set_aside| Progress { acknowledged: Some(LogPosition { file: 0, offset }), set_aside };
         let place = LogPosition { file: 0, offset: 20 };
         let table = [
             (Progress::default(), Progress::default(), None),

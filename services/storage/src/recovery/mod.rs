@@ -11,7 +11,7 @@ mod cluster;
 mod peer;
 mod rebuild;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,9 @@ const RETRY: Duration = Duration::from_secs(5);
 /// How often the trackers are told of it once more: one that takes this storage for active does not believe it, until it
 /// has noticed that nothing comes from it.
 const REPORT_EACH: Duration = Duration::from_secs(30);
+
+/// Why a rebuilt store path is not complete.
+const AWAY: &str = "files are missing that a member may have which does not serve now: start it, or delete it from the group";
 
 /// The sign that a store path is being rebuilt.
 #[derive(Debug, Clone)]
@@ -116,8 +119,9 @@ impl Recovery {
                 path = path.0,
                 "a store path is empty that was in use, it is rebuilt from the peers"
             );
+            let mut asked = BTreeSet::new();
             loop {
-                match self.one(path, &flag).await {
+                match self.one(path, &flag, &mut asked).await {
                     Ok(()) => break,
                     Err(error) => {
                         tracing::warn!(path = path.0, error, "a store path is not rebuilt yet, trying again");
@@ -128,16 +132,25 @@ impl Recovery {
         }
     }
 
-    /// One round: asks the trackers for peers, and these for files.
+    /// One round: asks the trackers for peers, and these for files. `asked` are those who gave all they had, while files
+    /// are missing that somebody who does not serve may have: they are not asked once more.
     ///
     /// # Errors
     /// In words: it is to be tried again, and what was fetched stays.
-    async fn one(&self, path: StorePathIndex, flag: &Flag) -> Result<(), String> {
+    async fn one(
+        &self,
+        path: StorePathIndex,
+        flag: &Flag,
+        asked: &mut BTreeSet<StorageId>,
+    ) -> Result<(), String> {
         let Some(found) = cluster::find(&self.trackers, &self.wire, &self.me, &self.data).await? else {
             tracing::warn!(path = path.0, "no peer has files for a store path, it stays empty");
             return clear(flag).await;
         };
         cluster::report(&self.trackers, &self.wire, &found).await?;
+        if found.away && found.sources.keys().eq(asked.iter()) {
+            return Err(AWAY.to_owned());
+        }
         let mut again = interval(REPORT_EACH);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         again.tick().await;
@@ -153,6 +166,10 @@ impl Recovery {
             () = keep_reporting => return Ok(()),
         };
         report.say(path);
+        if found.away && report.lost > 0 {
+            *asked = found.sources.into_keys().collect();
+            return Err(AWAY.to_owned());
+        }
         clear(flag).await
     }
 

@@ -7,8 +7,9 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use fdfs_fileid::{FileName, StorePathIndex};
-use fdfs_proto::storage::{download, fetch_binlog};
+use fdfs_proto::storage::{download, fetch_binlog, file_info};
 use fdfs_proto::{GroupField, HEADER_LEN, Header, RESPONSE, RawName, Status, StorageCommand, frame};
+use storage_core::recovery::Version;
 use store::{Content, Store, StoreError, named_content};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -23,6 +24,9 @@ const STEP: usize = 256 * 1024;
 /// How long a peer may be silent while it looks through its log for files that are there (storage internals:
 /// single-disk recovery).
 const LIST_PAUSE_MIN: Duration = Duration::from_secs(600);
+
+/// Longest answer about a file, bytes.
+const INFO_LEN_MAX: usize = 256;
 
 /// Why a peer did not give what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -70,8 +74,12 @@ impl Peer {
     ) -> Result<Header, PeerError> {
         let mut message = Vec::new();
         frame::request(&mut message, command, body);
+        self.send(&message, wait).await
+    }
+
+    async fn send(&mut self, message: &[u8], wait: Duration) -> Result<Header, PeerError> {
         let mut head = [0; HEADER_LEN];
-        timeout(self.timeout, self.stream.write_all(&message)).await.map_err(io::Error::from)??;
+        timeout(self.timeout, self.stream.write_all(message)).await.map_err(io::Error::from)??;
         timeout(wait, self.stream.read_exact(&mut head)).await.map_err(io::Error::from)??;
         let reply = Header::decode(&head).ok().filter(|reply| reply.command == RESPONSE);
         Ok(reply.ok_or(io::Error::from(io::ErrorKind::InvalidData))?)
@@ -109,6 +117,26 @@ impl Peer {
             Ok::<_, io::Error>(spool)
         };
         Ok(spawn_blocking(cut).await.map_err(io::Error::other)??)
+    }
+
+    /// Which version of a file the peer has; `None` when it has it no more.
+    pub(super) async fn version(&mut self, name: &FileName) -> Result<Option<Version>, PeerError> {
+        let flags = file_info::Flags { no_crc: true, silent: true };
+        let (group, name) = (self.group, RawName::new(name.as_str().as_bytes()));
+        let mut message = Vec::new();
+        frame::request_head(&mut message, StorageCommand::QueryFileInfo, flags.status(), 0, |out| {
+            file_info::Ask { flags, group, name }.encode(out);
+        });
+        let reply = self.send(&message, self.timeout).await?;
+        match reply.status() {
+            Status::OK => {}
+            Status::ENOENT => return Ok(None),
+            status => return Err(PeerError::Refused(status)),
+        }
+        let mut body = vec![0; usize::try_from(reply.body_len).unwrap_or_default().min(INFO_LEN_MAX)];
+        timeout(self.timeout, self.stream.read_exact(&mut body)).await.map_err(io::Error::from)??;
+        let got = file_info::Got::decode(&body).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+        Ok(Some(Version { mtime: got.mtime, size: got.size }))
     }
 
     /// Fetches a file that will be `here` under this name; `None` when the peer has it no more.

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use fdfs_fileid::{FileName, StorePathIndex};
 use fdfs_format::LineReader;
 use fdfs_format::binlog::Record;
-use fdfs_proto::GroupField;
-use storage_core::recovery::{OwnLog, Wanted};
+use fdfs_proto::{GroupField, Status};
+use storage_core::recovery::{self, OwnLog, Version, Wanted};
 use storage_core::replication::LogPosition;
 use store::binlog::{LogReader, Read};
 use store::{StoreError, WhichCopy};
@@ -238,6 +238,14 @@ async fn is_here(server: &Server, name: &FileName) -> Result<bool, StoreError> {
     }
 }
 
+async fn version_here(server: &Server, name: &FileName) -> Result<Option<Version>, StoreError> {
+    match server.store.open_file(name).await {
+        Ok(stored) => Ok(Some(Version { mtime: stored.mtime().await?, size: stored.len })),
+        Err(StoreError::NotFound | StoreError::NotRegular) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// What came of a part of a list.
 #[derive(Default)]
 struct Part {
@@ -258,25 +266,29 @@ struct Stream {
 impl Stream {
     /// Fetches a file unless it is here; one that is not what its name says is left to another peer.
     async fn get(&mut self, wanted: Wanted<'_>, time: i64) -> Result<(), PeerError> {
-        let (store, name) = (&self.server.store, wanted.here);
-        if is_here(&self.server, name).await? {
+        let server = Arc::clone(&self.server);
+        let (store, name) = (&server.store, wanted.here);
+        let here = version_here(&server, name).await?;
+        let mut time = time;
+        if recovery::can_differ(name) {
+            match self.peer.version(wanted.there).await {
+                Ok(Some(there)) if recovery::is_better(here, there) => time = there.mtime,
+                Ok(_) => return Ok(()),
+                Err(PeerError::Refused(status)) => return self.refused(name, status).await,
+                Err(error) => return Err(error),
+            }
+        } else if here.is_some() {
             return Ok(());
         }
         let content = match self.peer.download(store, wanted.there, name).await {
             Ok(Some(content)) => content,
             Ok(None) => return Ok(()),
-            // One file must not keep all others away.
-            Err(PeerError::Refused(status)) => {
-                tracing::warn!(%name, %status, "a peer does not send a file that it lists");
-                self.part.bad.push(name.clone());
-                let (addresses, settings, group) = &self.again;
-                self.peer = Peer::open(addresses, settings, *group).await?;
-                return Ok(());
-            }
+            Err(PeerError::Refused(status)) => return self.refused(name, status).await,
             Err(error) => return Err(error),
         };
+        let which = if here.is_some() { WhichCopy::Updated } else { WhichCopy::Created };
         let time = u32::try_from(time).unwrap_or_default();
-        match store.receive_copy(name.clone(), content, WhichCopy::Created, time).await {
+        match store.receive_copy(name.clone(), content, which, time).await {
             Ok(_) => self.part.fetched += 1,
             Err(StoreError::Corrupt { name: _, len, crc32 }) => {
                 tracing::warn!(%name, len, crc32, "a peer's copy of a file is damaged, not taken");
@@ -284,6 +296,15 @@ impl Stream {
             }
             Err(error) => return Err(error.into()),
         }
+        Ok(())
+    }
+
+    /// A peer does not give a file: that one must not keep all others away.
+    async fn refused(&mut self, name: &FileName, status: Status) -> Result<(), PeerError> {
+        tracing::warn!(%name, %status, "a peer does not send a file that it lists");
+        self.part.bad.push(name.clone());
+        let (addresses, settings, group) = &self.again;
+        self.peer = Peer::open(addresses, settings, *group).await?;
         Ok(())
     }
 }

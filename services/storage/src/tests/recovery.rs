@@ -308,6 +308,63 @@ fn d9_what_no_peer_has_whole_is_counted_and_a_file_that_one_peer_has_damaged_com
 }
 
 #[test]
+fn d9_a_file_that_only_a_member_who_is_away_has_is_waited_for() {
+    let (first, second) = (started(""), started(""));
+    let there = first.connect().upload(b"there", "txt").name();
+    let away = second.connect().upload(b"away", "txt").name();
+    let lister = Lister::start();
+    let mut storage = without_its_disk(&lister, &format!("1700000000 C {there}\n1700000000 c {away}\n"));
+    let list = |status| {
+        lister.list(&[
+            ("100001", StorageStatus::Offline, 23_000),
+            ("100002", StorageStatus::Active, first.address().port()),
+            ("100003", status, second.address().port()),
+        ]);
+    };
+    list(StorageStatus::Offline);
+    recover(&mut storage);
+    until("what is to be had is here", || storage.connect().download(&there, 0, 0).body == b"there");
+    list(StorageStatus::Active);
+    until("the storage joins", || has_joined(&storage));
+    assert_eq!(storage.connect().download(&away, 0, 0).body, b"away");
+    assert!(!flag(&storage).is_set());
+}
+
+/// A storage with one file, which was changed last at this Unix second.
+fn with_file(name: &FileName, content: &[u8], mtime: u64) -> TestStorage {
+    let mut storage = started("pack_max_size = 0");
+    let path = storage.on_disk(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, content).unwrap();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(mtime)).unwrap();
+    storage.running.take().unwrap().stop().unwrap();
+    let log = storage.dir.path().join("base/data/sync/binlog.000");
+    std::fs::write(log, format!("1700000000 c {name}\n")).unwrap();
+    start(&mut storage, StorageStatus::Recovery);
+    storage
+}
+
+#[test]
+fn d9_of_an_appender_the_copy_that_was_changed_last_comes_back_whichever_peer_has_it() {
+    let name = started("").connect().upload_as(C::UploadAppender, 0, b"begin", "log").name();
+    let old = with_file(&name, b"begin, and much that was cut off", 1_700_000_000);
+    let new = with_file(&name, b"begin", 1_700_000_100);
+    for (first, second) in [(&old, &new), (&new, &old)] {
+        let lister = Lister::start();
+        let mut storage = without_its_disk(&lister, "");
+        lister.list(&[
+            ("100001", StorageStatus::Offline, 23_000),
+            ("100002", StorageStatus::Active, first.address().port()),
+            ("100003", StorageStatus::Active, second.address().port()),
+        ]);
+        recover(&mut storage);
+        until("the storage joins", || has_joined(&storage));
+        assert_eq!(storage.connect().download(&name, 0, 0).body, b"begin");
+    }
+}
+
+#[test]
 fn d9_a_rebuild_that_was_stopped_goes_on_at_the_next_start_with_what_is_missing() {
     let peer = started("");
     let name = peer.connect().upload(b"content", "txt").name();
