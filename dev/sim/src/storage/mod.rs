@@ -156,7 +156,7 @@ impl Storage {
             Happening::Closed(conn) => self.lost(env, conn, Failure::Closed),
             Happening::Message(conn, bytes) => self.message(env, conn, &bytes),
             Happening::Synced(end) => self.synced(env, end),
-            Happening::Wake => recovery::woken(self, env),
+            Happening::Wake => {}
         }
         self.go_on(env);
     }
@@ -382,6 +382,7 @@ impl Storage {
         for (conn, header, body) in deferred {
             server::serve(self, env, conn, header, &body);
         }
+        recovery::certain(self, env);
     }
 
     /// Writes a change; gives the length of the log that makes it certain.

@@ -296,10 +296,9 @@ fn fetch(storage: &mut Storage, env: &mut Env, conn: Conn, mut records: VecDeque
         let is_here = wanted.is_some_and(|wanted| running.store.has(wanted.here));
         match wanted {
             Some(wanted) if running.store.is_busy(wanted.here) => {
-                // Its sync is awaited, as by a connection of the real one.
-                let delay = 50;
+                // Its sync is awaited, as by a connection of the real one: see `certain`.
                 recovery.state = State::Fetching(conn, records, Step::Nothing);
-                return env.tell(me, delay, crate::world::Happening::Wake);
+                return;
             }
             Some(wanted) if !is_here || recovery::can_differ(wanted.here) && !first => {
                 let mut body = Vec::new();
@@ -377,7 +376,7 @@ fn got(
 }
 
 /// A file that is being written may be certain now.
-pub(super) fn woken(storage: &mut Storage, env: &mut Env) {
+pub(super) fn certain(storage: &mut Storage, env: &mut Env) {
     let Some(running) = &mut storage.running else { return };
     let Some(recovery) = &mut running.recovery else { return };
     if let State::Fetching(_, _, Step::Nothing) = recovery.state
