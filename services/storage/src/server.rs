@@ -8,7 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use fdfs_fileid::{FileName, GroupName, Source, StorePathIndex};
 use fdfs_proto::limits::GROUP_STORAGES_MAX;
-use fdfs_proto::{AddrWidth, GroupField, IpText, RawName, Status, StorageId, StorageStatus};
+use fdfs_proto::{
+    AddrWidth, GroupField, IpText, RawName, Status, StorageCommand, StorageId, StorageStatus,
+};
 use net::ConnCounters;
 use parking_lot::Mutex;
 use storage_core::directories::Directories;
@@ -23,6 +25,7 @@ use crate::content::Chunks;
 use crate::copies::Copies;
 use crate::relay::Relay;
 use crate::replication::{self, Board};
+use crate::strangers::Strangers;
 use crate::trunk::Trunk;
 
 /// What a storage must have learned from a tracker before it can name files.
@@ -60,6 +63,7 @@ pub(crate) struct Server {
     /// How far the changes of each member are here.
     pub(crate) synced: Synced,
     pub(crate) trunk: Trunk,
+    pub(crate) strangers: Strangers,
 }
 
 impl Server {
@@ -139,8 +143,20 @@ impl Server {
         self.group().is_some_and(|own| group.is(&own))
     }
 
-    /// Whether an address is that of another member of the group, as trackers and storage ids name them.
+    /// The same, for a request that names the group, too.
+    ///
+    /// # Errors
+    /// `EINVAL`.
+    pub(crate) fn name_in(&self, group: &GroupField, raw: RawName<'_>) -> Result<FileName, Status> {
+        if self.is_own_group(group) { self.name(raw) } else { Err(Status::EINVAL) }
+    }
+
+    /// Whether an address is that of another member of the group, as trackers, storage ids and `allow_peers` name them.
     pub(crate) fn is_member(&self, address: IpAddr) -> bool {
+        if self.strangers.are_members_at(address) {
+            return true;
+        }
+        let address = address.to_canonical();
         let view = self.cluster.borrow().clone();
         let gone = |status| {
             matches!(status, StorageStatus::Deleted | StorageStatus::IpChanged | StorageStatus::None)
@@ -150,12 +166,13 @@ impl Server {
         })
     }
 
-    /// The same, for a request that names the group, too.
-    ///
-    /// # Errors
-    /// `EINVAL`.
-    pub(crate) fn name_in(&self, group: &GroupField, raw: RawName<'_>) -> Result<FileName, Status> {
-        if self.is_own_group(group) { self.name(raw) } else { Err(Status::EINVAL) }
+    /// The same; who is refused is told to the operator, unless no tracker has said yet who the members are.
+    pub(crate) fn admits_member(&self, address: IpAddr, command: StorageCommand) -> bool {
+        let is_member = self.is_member(address);
+        if !is_member && self.known().is_some() {
+            self.strangers.refused(address, command);
+        }
+        is_member
     }
 
     /// The time of a change that is made now.
