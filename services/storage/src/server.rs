@@ -8,13 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use fdfs_fileid::{FileName, GroupName, Source, StorePathIndex};
 use fdfs_proto::limits::GROUP_STORAGES_MAX;
-use fdfs_proto::{
-    AddrWidth, GroupField, IpText, RawName, Status, StorageCommand, StorageId, StorageStatus,
-};
+use fdfs_proto::{AddrWidth, GroupField, IpText, RawName, Status, StorageCommand, StorageId};
 use net::ConnCounters;
 use parking_lot::Mutex;
 use storage_core::directories::Directories;
-use storage_core::membership::ClusterView;
+use storage_core::membership::{ClusterView, has_left};
 use storage_core::space::{ANY_PATH, MIB, PathMode, PathUsage, Paths, Refused, Reserve};
 use storage_core::stats::Statistics;
 use store::Store;
@@ -158,10 +156,7 @@ impl Server {
         }
         let address = address.to_canonical();
         let view = self.cluster.borrow().clone();
-        let gone = |status| {
-            matches!(status, StorageStatus::Deleted | StorageStatus::IpChanged | StorageStatus::None)
-        };
-        view.peers.iter().filter(|(_, peer)| !gone(peer.status)).any(|(id, _)| {
+        view.peers.iter().filter(|(_, peer)| !has_left(peer.status)).any(|(id, _)| {
             replication::addresses(&view, id).iter().any(|found| found.ip().to_canonical() == address)
         })
     }
