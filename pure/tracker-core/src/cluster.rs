@@ -329,7 +329,8 @@ fn numbered(
     changelog: &Changelog,
     last: usize,
 ) -> (BTreeMap<GroupName, Arc<Group>>, usize) {
-    let mut groups: BTreeMap<GroupName, Group> = groups.into_iter().map(|group| (group.name, group)).collect();
+    let mut groups: BTreeMap<GroupName, Group> =
+        groups.into_iter().map(|group| (group.name, group)).collect();
     for (name, old, new) in changelog.moves() {
         if let Some(group) = groups.get_mut(&name) {
             group.note_move(old, new);

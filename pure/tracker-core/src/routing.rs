@@ -50,9 +50,7 @@ impl Origin {
 
     fn is_source(&self, member: &Member) -> bool {
         match self.source {
-            Some(Source::Ip(addr)) => {
-                self.moved_to == Some(member.id) || member.addrs.contains(addr.into())
-            }
+            Some(Source::Ip(addr)) => self.moved_to == Some(member.id) || member.addrs.contains(addr.into()),
             Some(Source::Id(id)) => member.id.as_str().parse() == Ok(id),
             None => false,
         }

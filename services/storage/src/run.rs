@@ -34,8 +34,8 @@ use crate::recovery::{Flag, Recovery};
 use crate::relay::Relay;
 use crate::replication::{self, Replication};
 use crate::server::{ChangeClock, Server, Synced, unix_now};
-use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks, record};
 use crate::strangers::Strangers;
+use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks, record};
 use crate::trunk::{self, Trunk};
 
 /// Name of the access log below `logs/`.

@@ -84,7 +84,14 @@ impl ClusterView {
     pub fn source_ip(&self, source: Source, requester: IpAddr) -> Option<IpAddr> {
         match source {
             Source::Ip(ip) => Some(IpAddr::V4(ip)),
-            Source::Id(id) => self.ids.as_ref()?.by_id(id)?.addr.shown_to(requester).ip(),
+            Source::Id(id) => {
+                let entry = self.ids.as_ref()?.by_id(id)?;
+                let peer = StorageId::new(id.to_string().as_bytes()).and_then(|id| self.peers.get(&id));
+                // The table is that of this storage's start; where a server is now comes with every list.
+                let moved_to = peer.and_then(|peer| peer.ip.ip());
+                let moved_to = moved_to.filter(|now| entry.addr.ips().all(|known| known != *now));
+                moved_to.or_else(|| entry.addr.shown_to(requester).ip())
+            }
         }
     }
 

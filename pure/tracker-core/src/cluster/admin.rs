@@ -105,7 +105,8 @@ impl Cluster {
         out: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
         let Some(group) = self.groups.get(&name) else { return Ok(()) };
-        let given_up = group.members.get(&who.id).is_some_and(|member| member.status == StorageStatus::IpChanged);
+        let given_up =
+            group.members.get(&who.id).is_some_and(|member| member.status == StorageStatus::IpChanged);
         let Some(member) = group.now_called(&who.id).filter(|_| given_up) else { return Ok(()) };
         if member.connections > 0 || member.join_time != join_time {
             return Ok(());

@@ -226,10 +226,8 @@ impl PeerTask {
         self.shared.server.replication.remove(&self.id);
         let (file, suffix) = (self.file.clone(), Zoned::now().strftime("%Y%m%d%H%M%S").to_string());
         let now_called = self.cluster.borrow().now_called(self.id);
-        let heir = MarkFile::new(
-            self.shared.server.store.binlog().dir(),
-            &mark_file(&now_called, self.own_port),
-        );
+        let heir =
+            MarkFile::new(self.shared.server.store.binlog().dir(), &mark_file(&now_called, self.own_port));
         let put_away = move || match file.move_to(&heir)? {
             true => Ok(true),
             false => file.retire(&suffix).map(|()| false),
