@@ -261,6 +261,24 @@ fn a_window_for_replication_is_noticed() {
 }
 
 #[test]
+fn nobody_counts_as_a_member_by_the_configuration_unless_it_names_him() {
+    let ip = |text: &str| text.parse().unwrap();
+    assert!(clean(storage("")).allow_peers.is_nobody());
+    let peers = clean(storage("allow_peers=10.0.1.[4-5]\nallow_peers = fd00::/64\n")).allow_peers;
+    assert!(peers.allows(ip("10.0.1.5")) && peers.allows(ip("fd00::9")) && !peers.allows(ip("10.0.1.6")));
+    assert_eq!(
+        refused(storage("allow_peers=10.0.0.0/40")),
+        "storage.conf:3: allow_peers: \"10.0.0.0/40\" is no network: an address, a slash and 1 to 32 bits"
+    );
+    assert_eq!(
+        warnings(storage("allow_peers=10.0.0.7\nallow_peers=*")),
+        [
+            "storage.conf:4: allow_peers: whoever may connect counts as a member of the group: he can write and delete every file"
+        ]
+    );
+}
+
+#[test]
 fn deduplication_is_said_not_to_be_there() {
     assert_eq!(
         warnings(storage("check_file_duplicate=1\nkey_namespace=x")),

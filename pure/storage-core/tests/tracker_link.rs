@@ -4,7 +4,7 @@
 
 mod script;
 
-use fdfs_proto::StorageStatus::{Active, Deleted, Init, Offline, Online, Syncing, WaitSync};
+use fdfs_proto::StorageStatus::{Active, Deleted, Init, IpChanged, Offline, Online, Syncing, WaitSync};
 use fdfs_proto::tracker::{beat, disk_usage, identity_change, join, status_report, storage_ids, sync_report};
 use fdfs_proto::{Status, TrackerCommand as Cmd};
 use script::{Script, id, secs};
@@ -474,14 +474,50 @@ fn the_changelog_is_read_after_each_beat_when_the_cluster_follows_changes_of_add
     t.parameters.storage_ip_changed_auto_adjust = true;
     t.run_to(0, Cmd::Beat);
     t.asked(0, Cmd::Beat).list(&[("10.0.1.9", Active), ("127.0.0.3", Active)]);
-    // A page may end in the middle of a line.
-    t.asked(0, Cmd::GetChangelog).reply(b"1700000000 group2 10.0.1.9 3 10.0.1.7\n1700000001 group1 10.0.");
+    t.asked(0, Cmd::GetChangelog).reply(b"1700000000 group2 10.0.1.9 3 10.0.1.7\n");
+    t.asked(0, Cmd::GetChangelog).reply(b"");
     assert_eq!(t.peer("10.0.1.9"), Some(Active));
     t.run_to_rest(0);
     t.at(secs(30)).wake(0);
-    t.run_to(0, Cmd::GetChangelog);
+    t.asked(0, Cmd::Beat).reply(b"");
+    t.asked(0, Cmd::GetChangelog).reply(b"");
+}
+
+#[test]
+fn a_peer_with_a_new_address_is_the_peer_it_was_before_anybody_sees_the_new_list() {
+    let mut t = Script::established("10.0.1.9");
+    t.parameters.storage_ip_changed_auto_adjust = true;
+    t.run_to(0, Cmd::Beat);
+    t.asked(0, Cmd::Beat).list(&[("10.0.1.9", Active), ("127.0.0.3", Active)]);
+    t.asked(0, Cmd::GetChangelog).reply(b"");
+    t.run_to_rest(0);
+    t.at(secs(30)).wake(0);
+    t.asked(0, Cmd::Beat).list(&[("10.0.1.9", IpChanged), ("10.0.1.8", Active), ("127.0.0.3", Active)]);
+    // A page may end in the middle of a line.
+    t.asked(0, Cmd::GetChangelog).reply(b"1700000001 group1 10.0.");
+    assert_eq!((t.peer("10.0.1.9"), t.peer("10.0.1.8")), (Some(Active), None));
     t.asked(0, Cmd::GetChangelog).reply(b"1.9 3 10.0.1.8\n");
-    assert_eq!(t.peer("10.0.1.9"), Some(fdfs_proto::StorageStatus::IpChanged));
+    assert_eq!(t.peer("10.0.1.8"), None);
+    t.asked(0, Cmd::GetChangelog).reply(b"");
+    assert_eq!((t.peer("10.0.1.9"), t.peer("10.0.1.8")), (Some(IpChanged), Some(Active)));
+    let view = t.view();
+    assert_eq!(view.now_called(id("10.0.1.9")), id("10.0.1.8"));
+    assert_eq!(view.earlier_ids(id("10.0.1.8")).collect::<Vec<_>>(), [id("10.0.1.9")]);
+    assert_eq!(t.membership.record().source, Some(id("10.0.1.8")), "and the source of the old files");
+}
+
+#[test]
+fn a_peer_that_is_back_at_its_first_address_leads_nowhere_else() {
+    let mut t = Script::new();
+    t.parameters.storage_ip_changed_auto_adjust = true;
+    t.run_to(0, Cmd::Beat);
+    t.asked(0, Cmd::Beat).list(&[("10.0.1.7", Offline), ("127.0.0.3", Active)]);
+    let lines = b"1 group1 10.0.1.7 3 10.0.1.8\n2 group1 10.0.1.8 3 10.0.1.9\n3 group1 10.0.1.9 3 10.0.1.7\n";
+    t.asked(0, Cmd::GetChangelog).reply(lines);
+    t.asked(0, Cmd::GetChangelog).reply(b"");
+    let called = ["10.0.1.7", "10.0.1.8", "10.0.1.9", "10.0.1.6"].map(|old| t.view().now_called(id(old)));
+    assert_eq!(called, ["10.0.1.7", "10.0.1.7", "10.0.1.7", "10.0.1.6"].map(id));
+    assert_eq!(t.peer("10.0.1.7"), Some(Offline));
 }
 
 #[test]
@@ -553,6 +589,15 @@ fn a_group_of_more_than_32_servers_is_cut_and_counted() {
     let list: Vec<_> = names.iter().map(|name| (name.as_str(), Active)).collect();
     t.asked(0, Cmd::Beat).list(&list);
     assert_eq!((t.view().peers.len(), t.view().surplus), (32, 8));
+    // Who has left makes room.
+    t.asked(0, Cmd::ReportDiskUsage).list(&[("10.0.1.1", Deleted)]);
+    t.run_to(0, Cmd::ReplicaChange);
+    t.asked(0, Cmd::ReplicaChange).reply(b"");
+    t.run_to_rest(0);
+    t.at(secs(60)).wake(0);
+    t.run_to(0, Cmd::Beat);
+    t.asked(0, Cmd::Beat).list(&[("10.0.1.77", Active)]);
+    assert_eq!((t.peer("10.0.1.77"), t.peer("10.0.1.1")), (Some(Active), None));
 }
 
 // Several trackers

@@ -151,8 +151,7 @@ async fn dispatch(
     let Some(head_len) = command.body().bytes_to_decode(header.body_len) else {
         return Ok(Done::refused(Status::EINVAL, header.body_len));
     };
-    if is_of_members(command) && !server.is_member(conn.peer_ip()) {
-        tracing::warn!(peer = %conn.peer(), %command, "refused, only members of the group may say this");
+    if is_of_members(command) && !server.admits_member(conn.peer_ip(), command) {
         return Ok(Done::refused(Status::EINVAL, header.body_len));
     }
     if matches!(command.body(), Body::Streamed { .. }) {

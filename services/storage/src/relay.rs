@@ -19,7 +19,7 @@ use fdfs_proto::storage::{FileAsk, download};
 use fdfs_proto::{HEADER_LEN, Header, RESPONSE, Status, StorageCommand, StorageId, StorageStatus};
 use net::{Conn, ConnError};
 use parking_lot::Mutex;
-use storage_core::membership::ClusterView;
+use storage_core::membership::{ClusterView, has_left};
 use store::binlog::Binlog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -219,7 +219,10 @@ fn member(view: &ClusterView, source: Source) -> Option<StorageId> {
         Source::Id(id) => StorageId::new(id.to_string().as_bytes()),
         Source::Ip(ip) => {
             let has_it = |(_, peer): &(_, &storage_core::membership::Peer)| peer.ip.ip() == Some(ip.into());
-            view.peers.iter().find(has_it).map(|(id, _)| *id)
+            let peer = view.peers.iter().filter(|(_, peer)| !has_left(peer.status)).find(has_it);
+            // It may have had that address when it took the file.
+            peer.map(|(id, _)| *id)
+                .or_else(|| StorageId::new(ip.to_string().as_bytes()).map(|id| view.now_called(id)))
         }
     }
 }

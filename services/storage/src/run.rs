@@ -34,6 +34,7 @@ use crate::recovery::{Flag, Recovery};
 use crate::relay::Relay;
 use crate::replication::{self, Replication};
 use crate::server::{ChangeClock, Server, Synced, unix_now};
+use crate::strangers::Strangers;
 use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks, record};
 use crate::trunk::{self, Trunk};
 
@@ -192,6 +193,7 @@ pub(crate) fn launch(
         copies: Copies::new(conf),
         synced: Synced::default(),
         trunk: Trunk::new(conf),
+        strangers: Strangers::new(conf),
     });
     let port = addresses.first().map_or(0, SocketAddr::port);
     join(&data, port, &server, tell, stopping.clone())?;

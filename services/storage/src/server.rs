@@ -8,11 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use fdfs_fileid::{FileName, GroupName, Source, StorePathIndex};
 use fdfs_proto::limits::GROUP_STORAGES_MAX;
-use fdfs_proto::{AddrWidth, GroupField, IpText, RawName, Status, StorageId, StorageStatus};
+use fdfs_proto::{AddrWidth, GroupField, IpText, RawName, Status, StorageCommand, StorageId};
 use net::ConnCounters;
 use parking_lot::Mutex;
 use storage_core::directories::Directories;
-use storage_core::membership::ClusterView;
+use storage_core::membership::{ClusterView, has_left};
 use storage_core::space::{ANY_PATH, MIB, PathMode, PathUsage, Paths, Refused, Reserve};
 use storage_core::stats::Statistics;
 use store::Store;
@@ -23,6 +23,7 @@ use crate::content::Chunks;
 use crate::copies::Copies;
 use crate::relay::Relay;
 use crate::replication::{self, Board};
+use crate::strangers::Strangers;
 use crate::trunk::Trunk;
 
 /// What a storage must have learned from a tracker before it can name files.
@@ -61,6 +62,7 @@ pub(crate) struct Server {
     /// How far the changes of each member are here.
     pub(crate) synced: Synced,
     pub(crate) trunk: Trunk,
+    pub(crate) strangers: Strangers,
 }
 
 impl Server {
@@ -169,23 +171,33 @@ impl Server {
         self.group().is_some_and(|own| group.is(&own))
     }
 
-    /// Whether an address is that of another member of the group, as trackers and storage ids name them.
-    pub(crate) fn is_member(&self, address: IpAddr) -> bool {
-        let view = self.cluster.borrow().clone();
-        let gone = |status| {
-            matches!(status, StorageStatus::Deleted | StorageStatus::IpChanged | StorageStatus::None)
-        };
-        view.peers.iter().filter(|(_, peer)| !gone(peer.status)).any(|(id, _)| {
-            replication::addresses(&view, id).iter().any(|found| found.ip().to_canonical() == address)
-        })
-    }
-
     /// The same, for a request that names the group, too.
     ///
     /// # Errors
     /// `EINVAL`.
     pub(crate) fn name_in(&self, group: &GroupField, raw: RawName<'_>) -> Result<FileName, Status> {
         if self.is_own_group(group) { self.name(raw) } else { Err(Status::EINVAL) }
+    }
+
+    /// Whether an address is that of another member of the group, as trackers, storage ids and `allow_peers` name them.
+    pub(crate) fn is_member(&self, address: IpAddr) -> bool {
+        if self.strangers.are_members_at(address) {
+            return true;
+        }
+        let address = address.to_canonical();
+        let view = self.cluster.borrow().clone();
+        view.peers.iter().filter(|(_, peer)| !has_left(peer.status)).any(|(id, _)| {
+            replication::addresses(&view, id).iter().any(|found| found.ip().to_canonical() == address)
+        })
+    }
+
+    /// The same; who is refused is told to the operator, unless no tracker has said yet who the members are.
+    pub(crate) fn admits_member(&self, address: IpAddr, command: StorageCommand) -> bool {
+        let is_member = self.is_member(address);
+        if !is_member && self.known().is_some() {
+            self.strangers.refused(address, command);
+        }
+        is_member
     }
 
     /// The time of a change that is made now.

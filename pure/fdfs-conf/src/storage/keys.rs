@@ -9,6 +9,7 @@ use super::{
     JOURNAL_SIZE_MIN, JournalConf, PackConf, StorageConf, StorePath, SyncConf, TimePrecision,
 };
 use crate::addr::{ServerAddr, TRACKER_PORT, TRACKERS_MAX, TrackerServers};
+use crate::allow_hosts::AllowHosts;
 use crate::error::{ConfError, Oddity, Reason, Warning};
 use crate::files::{OTHERS_OF_STORAGE, STORAGE_CONF};
 use crate::ini::{Ini, Loader, ThisHost};
@@ -19,6 +20,7 @@ use crate::registry::{
 };
 use crate::service::{
     ERROR_LOG, IGNORED_LOG_KEYS, LOG_FILE_KEYS, LogLevel, RawLogFile, RawService, TimeOfDay, filled, folder,
+    hosts,
 };
 use crate::storage_ids::parse_storage_id;
 use crate::value::{FromConf, Size};
@@ -125,6 +127,8 @@ conf_keys! {
             .doc("Rank for uploads with store_server = 2 in tracker.conf; lower is preferred.");
     }
     "Replication" {
+        allow_peers: Many<String> = text("host pattern").absent("the addresses that trackers and storage_ids.conf have for members").ours()
+            .doc("Further addresses that members of the group come from, behind NAT or with several networks, repeatable, written as for allow_hosts. Who comes from one may replicate, and so write and delete every file: a storage logs whom it refuses.");
         sync_min_threads: One<u32> = number(1, SYNC_THREADS_MAX as i64, Clamp).default("1")
             .doc("Connections per peer that are kept although nothing travels.");
         sync_max_threads: One<SyncThreads> = text("auto, or 1 to 256").default("auto")
@@ -245,6 +249,7 @@ impl StorageConf {
             log_file,
             access_log,
             allow_hosts: service.allow_hosts,
+            allow_peers: raw.allow_peers(&mut reader)?,
             heart_beat_interval: raw.heart_beat_interval.value,
             stat_report_interval: raw.stat_report_interval.value,
             durability: raw.durability.value,
@@ -289,6 +294,14 @@ impl StorageConf {
 }
 
 impl RawStorage {
+    fn allow_peers(&self, reader: &mut Reader<'_>) -> Result<AllowHosts, ConfError> {
+        let peers = hosts(reader, &self.allow_peers)?;
+        if let Some(everybody) = self.allow_peers.iter().find(|given| given.value.trim() == "*") {
+            reader.warn_given(everybody, Oddity::EverybodyReplicates);
+        }
+        Ok(peers)
+    }
+
     fn group_name(&self, reader: &Reader<'_>) -> Result<Option<GroupName>, ConfError> {
         let Some(given) = &self.group_name else { return Ok(None) };
         if given.value.is_empty() {

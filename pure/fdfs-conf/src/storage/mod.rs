@@ -46,6 +46,8 @@ pub struct StorageConf {
     pub access_log: AccessLogConf,
     /// Who may connect.
     pub allow_hosts: AllowHosts,
+    /// Who counts as a member of the group beside the addresses that the cluster knows; usually nobody.
+    pub allow_peers: AllowHosts,
     /// Pause between beats to a tracker.
     pub heart_beat_interval: Duration,
     /// Pause between reports of disk usage.

@@ -26,7 +26,7 @@ pub(crate) use leader::LeaderDuty;
 pub use merge::Merged;
 use source::{Copy, SourceSearch};
 pub(crate) use source::{Recheck, SourceDuty};
-pub use view::{ClusterView, Peer, TrackerSeen};
+pub use view::{ClusterView, Peer, TrackerSeen, has_left};
 
 /// Which tracker, in the order of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -131,6 +131,8 @@ pub struct Membership {
     record_version: u64,
     /// Servers that did not fit into the table, by what was last said.
     surplus: BTreeSet<StorageId>,
+    /// Servers of the group that got another id with another address, by the id before.
+    moved: BTreeMap<StorageId, StorageId>,
 }
 
 impl Membership {
@@ -156,6 +158,7 @@ impl Membership {
             version: 0,
             record_version: 0,
             surplus: BTreeSet::new(),
+            moved: BTreeMap::new(),
         }
     }
 

@@ -196,6 +196,9 @@ impl TrackerLink {
         body: &mut Vec<u8>,
     ) -> Option<Question> {
         let session = self.session.as_mut()?;
+        if std::mem::take(&mut session.changelog_due) {
+            return Some(Question::Changelog);
+        }
         let beaten = session.beaten;
         let by_leader = || membership.status_to_correct(self.index).filter(|_| beaten);
         if let Some(status) = session.correction.take().or_else(by_leader) {
@@ -215,10 +218,6 @@ impl TrackerLink {
             let stat = inputs.stat_block();
             beat::Ask { stat: Some(stat).filter(|stat| session.stat.as_ref() != Some(stat)) }.encode(body);
             return Some(Question::Beat(Box::new(stat)));
-        }
-        if session.changelog_due {
-            session.changelog_due = false;
-            return Some(Question::Changelog);
         }
         if std::mem::take(&mut session.synced_due) {
             let times = inputs.synced_from();

@@ -19,6 +19,7 @@ mod trouble;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use fdfs_proto::tracker::change_list;
 use fdfs_proto::tracker::disk_usage::PathSpace;
 use fdfs_proto::{Brief, StatBlock, Status, StorageId, StorageStatus, TrackerCommand, Version};
 
@@ -162,6 +163,10 @@ struct Session {
     /// The tail of the changelog that broke off in the middle of a line.
     changelog: Vec<u8>,
     changelog_due: bool,
+    /// Pages of the changelog that were read one after the other.
+    pages: u32,
+    /// A list that waits until the changelog is read: it may have a server under another id than it is known by.
+    held: Option<change_list::Got>,
     synced_due: bool,
     beat_due: Mono,
     disk_due: Mono,
@@ -186,6 +191,8 @@ impl Session {
             correction: None,
             changelog: Vec::new(),
             changelog_due: false,
+            pages: 0,
+            held: None,
             synced_due: false,
             beat_due: now,
             disk_due: now,

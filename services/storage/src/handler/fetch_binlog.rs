@@ -8,7 +8,7 @@ use fdfs_fileid::{FileName, StorePathIndex};
 use fdfs_format::binlog::{Change, Record};
 use fdfs_proto::storage::download;
 use fdfs_proto::storage::fetch_binlog::{Ask, REPLY_LEN, trailer};
-use fdfs_proto::{HEADER_LEN, Header, Status};
+use fdfs_proto::{HEADER_LEN, Header, Status, StorageCommand};
 use net::{Conn, ConnError};
 use storage_core::recovery;
 use storage_core::replication::LogPosition;
@@ -26,8 +26,7 @@ pub(crate) async fn fetch(server: &Server, conn: &mut Conn, body: &[u8]) -> Resu
         Ok(ask) => ask,
         Err(error) => return Ok(malformed(error, 0)),
     };
-    if !server.is_member(conn.peer_ip()) {
-        tracing::warn!(peer = %conn.peer(), "the list of a store path was asked for by a stranger, refused");
+    if !server.admits_member(conn.peer_ip(), StorageCommand::FetchOnePathBinlog) {
         return Ok(Done::status(Status::EINVAL));
     }
     let own_group = server.known().is_some_and(|known| ask.group.is(&known.group));

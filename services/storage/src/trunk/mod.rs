@@ -92,8 +92,7 @@ impl Trunk {
         // second costs sending the log once more.
         let is_for_all =
             matches!(command, StorageCommand::TrunkBinlogSize | StorageCommand::TrunkDeleteMarks);
-        if !is_for_all && !is_member(server, from) {
-            tracing::warn!(%from, %command, "only members of the group may say anything about slots");
+        if !is_for_all && !is_me(server, from) && !server.admits_member(from, command) {
             return Done::status(Status::EINVAL);
         }
         match self.done(server, command, header, body).await {
@@ -340,12 +339,11 @@ fn ended<T>(role: &mut Option<Role>, done: Result<T, Failure>) -> Result<T, Stat
     })
 }
 
-/// Whether somebody is this storage or another member of the group.
-fn is_member(server: &Server, from: IpAddr) -> bool {
-    let view = server.cluster.borrow().clone();
+/// Whether somebody comes from an address of this storage itself.
+fn is_me(server: &Server, from: IpAddr) -> bool {
     let from = from.to_canonical();
-    let is_me = view.identity.as_ref().is_some_and(|me| me.ips.first == from || me.ips.second == Some(from));
-    is_me || server.is_member(from)
+    let me = server.cluster.borrow().identity.clone();
+    me.is_some_and(|me| me.ips.first == from || me.ips.second == Some(from))
 }
 
 fn slot_of(block: &TrunkBlock) -> Slot {
