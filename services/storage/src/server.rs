@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::access_log::AccessLog;
 use crate::content::Chunks;
 use crate::copies::Copies;
+use crate::handler::sync::Damaged;
 use crate::relay::Relay;
 use crate::replication::{self, Board};
 use crate::trunk::Trunk;
@@ -60,6 +61,7 @@ pub(crate) struct Server {
     /// How far the changes of each member are here.
     pub(crate) synced: Synced,
     pub(crate) trunk: Trunk,
+    pub(crate) damaged: Damaged,
 }
 
 impl Server {

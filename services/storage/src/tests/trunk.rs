@@ -48,6 +48,7 @@ fn seen(me: Ipv4Addr, trunk_server: Option<Ipv4Addr>, peers: &[(Ipv4Addr, u16)])
         identity: Some(Arc::new(identity)),
         parameters: Some(parameters),
         trunk_server: trunk_server.map(id),
+        trunk_file_id: Some(0),
         peers: peers.iter().map(|(ip, port)| (id(*ip), peer(*port))).collect(),
         ..view
     }
