@@ -167,7 +167,7 @@ impl FileName {
     }
 
     /// Whether a name of no more than a generated one's length ends as one does: in random digits, dot and extension,
-    /// or in digits alone; names of old versions have no digits.
+    /// or in digits alone. Old versions had one digit less, or none.
     fn ends_as_generated(&self) -> bool {
         let base = self.base();
         let tail = match base.len().checked_sub(TRUNK_TRUE_LEN - DIRS_LEN) {
@@ -177,7 +177,7 @@ impl FileName {
         let tail = tail.unwrap_or_default();
         let end = tail.trim_start_matches(|digit: char| digit.is_ascii_digit());
         let has_digits = end.len() < tail.len();
-        (end.is_empty() || end.starts_with('.')) && (!has_digits || tail.len() == EXT_PART_LEN)
+        (end.is_empty() || end.starts_with('.')) && (!has_digits || tail.len() + 1 >= EXT_PART_LEN)
     }
 
     /// True when the length alone says that this is a slave, whatever its master was.

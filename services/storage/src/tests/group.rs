@@ -39,7 +39,7 @@ impl Group {
         this
     }
 
-    fn run(&mut self, member: usize) {
+    pub(super) fn run(&mut self, member: usize) {
         let mut outside = None;
         let running = launch(&self.members[member].conf, |_, _, _, tell, _| {
             outside = Some(tell);
@@ -54,7 +54,7 @@ impl Group {
     }
 
     /// What each member is told of the other one.
-    fn say(&self, status: StorageStatus) {
+    pub(super) fn say(&self, status: StorageStatus) {
         for member in [0, 1] {
             let (me, other) = (ADDRESSES[member], 1 - member);
             let mut view = view();

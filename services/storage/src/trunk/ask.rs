@@ -119,8 +119,10 @@ impl Asker {
                 Some(answer)
             }
             Err(error) => {
-                tracing::warn!(%address, %command, %error, "the trunk server does not answer");
-                *self.silent_until.lock() = Some(Instant::now() + PAUSE);
+                // Said once, not at every attempt.
+                if self.silent_until.lock().replace(Instant::now() + PAUSE).is_none() {
+                    tracing::warn!(%address, %command, %error, "the trunk server does not answer");
+                }
                 None
             }
         }

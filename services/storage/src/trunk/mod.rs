@@ -27,7 +27,7 @@ use parking_lot::Mutex;
 use storage_core::tracker_link::TrunkFigures;
 use tokio::sync::{Mutex as Turn, watch};
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::connection::Done;
 use crate::replication;
@@ -35,10 +35,14 @@ use crate::server::Server;
 use crate::tracker_link::wire;
 use ask::Asker;
 use files::TrunkFiles;
+use push::Peers;
 use role::{Failure, Role, rules};
 
 /// How often freed slots are given back, and the log is sent on.
 const EACH: Duration = Duration::from_secs(1);
+
+/// How long the other members are sent the rest of the log at the end.
+const LAST_PUSH: Duration = Duration::from_secs(3);
 
 /// How often a slot is given back to a trunk server that refuses it.
 const REFUSALS_MAX: u32 = 30;
@@ -52,6 +56,8 @@ pub(crate) struct Trunk {
     role: Turn<Option<Role>>,
     /// What trackers are told, while it lasts.
     figures: watch::Sender<Option<TrunkFigures>>,
+    /// Whose questions were refused last.
+    stranger: Mutex<Option<IpAddr>>,
     /// The slot that was refused last, and how often.
     refusals: Mutex<(Option<TrunkBlock>, u32)>,
 }
@@ -71,6 +77,7 @@ impl Trunk {
             wire,
             role: Turn::new(None),
             figures: watch::Sender::new(None),
+            stranger: Mutex::default(),
             refusals: Mutex::default(),
         })
     }
@@ -93,7 +100,13 @@ impl Trunk {
         let is_for_all =
             matches!(command, StorageCommand::TrunkBinlogSize | StorageCommand::TrunkDeleteMarks);
         if !is_for_all && !is_member(server, from) {
-            tracing::warn!(%from, %command, "only members of the group may say anything about slots");
+            // A member of the original asks from whichever address its system chooses, and often.
+            if self.stranger.lock().replace(from) != Some(from) {
+                tracing::warn!(
+                    %from, %command,
+                    "only members of the group may say anything about slots; if this is one, trackers have to know this address"
+                );
+            }
             return Done::status(Status::EINVAL);
         }
         match self.done(server, command, header, body).await {
@@ -145,9 +158,19 @@ impl Trunk {
                     return Err(Status::EINVAL);
                 }
                 let lines = lines.to_vec();
-                self.as_copy(move |files| files.append(&lines)).await?;
+                self.as_copy(move |files| {
+                    files.remove_marks()?;
+                    files.append(&lines)
+                })
+                .await?;
             }
-            C::TrunkTruncateBinlog => self.as_copy(|files| files.truncate()).await?,
+            C::TrunkTruncateBinlog => {
+                self.as_copy(|files| {
+                    files.remove_marks()?;
+                    files.truncate()
+                })
+                .await?;
+            }
             C::TrunkDeleteMarks => {
                 self.as_copy(|files| {
                     files.remove_snapshot()?;
@@ -194,7 +217,9 @@ impl Trunk {
         ended(&mut turn, done)
     }
 
-    /// Changes the log of a storage that only has a copy of it.
+    /// Changes the log of a storage that only has a copy of it. Marks of an earlier term as trunk server speak of another
+    /// log from then on: kept, members would get the rest of this one behind the beginning of that. A tracker of the
+    /// original that lost the trunk server for a while does not have them removed (32) before it names the next one.
     async fn as_copy<T: Send + 'static>(
         &self,
         change: impl FnOnce(&TrunkFiles) -> std::io::Result<T> + Send + 'static,
@@ -294,6 +319,10 @@ pub(crate) async fn run(server: Arc<Server>, mut stop: Stop) {
         () = push::run(&server) => {}
     }
     trunk.keep_freed(&server).await;
+    // Whoever is trunk server next should know which slots are taken.
+    if timeout(LAST_PUSH, push::round(&server, &mut Peers::new())).await.is_err() {
+        tracing::warn!("the other members may lack the end of the trunk binlog");
+    }
 }
 
 /// What a message came to; a role that can't log what it does is over.
