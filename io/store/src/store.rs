@@ -379,16 +379,17 @@ impl Store {
         }
     }
 
-    /// Gives an appender file an ordinary name. `make` is called with size and CRC-32 of the content and the
-    /// number of the attempt, and is to give a name on the same store path. Metadata moves along.
+    /// Gives an appender file an ordinary name. `make` is called with the time of its last change (Unix seconds), size and
+    /// CRC-32 of the content, and the number of the attempt, and is to give a name on the same store path. Metadata moves
+    /// along. The binlog has the file's time, too: members of the original leave a file's time alone when they rename
+    /// it, so any other would differ from theirs.
     ///
     /// # Errors
     /// [`StoreError::Busy`] when the content keeps changing; the file keeps its name.
     pub async fn regenerate(
         &self,
         name: FileName,
-        now: u32,
-        make: impl Fn(u64, u32, u32) -> FileName + Clone + Send + 'static,
+        make: impl Fn(u32, u64, u32, u32) -> FileName + Clone + Send + 'static,
     ) -> Result<FileName, StoreError> {
         for _ in 0..LOOKS {
             let stored = self.open_file(&name).await?;
@@ -396,9 +397,10 @@ impl Store {
                 return Err(StoreError::NotAppender);
             }
             let (size, crc32, make) = (stored.len, stored.crc32().await?, make.clone());
-            let new = NewName::fresh(move |attempt| make(size, crc32, attempt));
+            let time = u32::try_from(stored.mtime().await?).unwrap_or_default();
+            let new = NewName::fresh(move |attempt| make(time, size, crc32, attempt));
             let seen = stored.seen().ok_or(StoreError::NotAppender)?;
-            let origin = Origin::Here(now);
+            let origin = Origin::Here(time);
             let mutation = Mutation::Move { name: name.clone(), new, seen: Some(seen), origin };
             match self.ask(name.path_index(), mutation).await? {
                 Outcome::Named(new) => return Ok(new),

@@ -9,7 +9,7 @@ use fdfs_proto::tracker::{beat, disk_usage, identity_change, join, status_report
 use fdfs_proto::{Status, TrackerCommand as Cmd};
 use script::{Script, id, secs};
 use storage_core::membership::{IdentityProblem, TrackerIndex};
-use storage_core::tracker_link::{Action, Failure, Notice, Trouble};
+use storage_core::tracker_link::{Action, Failure, Notice, Trouble, TrunkFigures};
 
 // Finding out who one is
 
@@ -466,6 +466,65 @@ fn replication_is_reported_when_it_got_further() {
     t.at(secs(90)).wake(0);
     t.canned(0);
     t.never_asks_before_rest(0, Cmd::SyncReport);
+}
+
+#[test]
+fn the_trunk_server_asks_for_the_newest_trunk_file_and_reports_on_the_connection_of_its_join() {
+    let mut t = Script::new();
+    t.run_to(0, Cmd::Beat);
+    t.asked(0, Cmd::Beat).trunk_server("127.0.0.3");
+    t.run_to(0, Cmd::FetchTrunkFileId);
+    assert_eq!(t.view().trunk_file_id, None);
+    t.asked(0, Cmd::FetchTrunkFileId).reply(&7_u32.to_be_bytes());
+    assert_eq!(t.view().trunk_file_id, Some(7));
+    t.never_asks_before_rest(0, Cmd::FetchTrunkFileId);
+    // The role was taken.
+    t.inputs.trunk = Some(TrunkFigures { file_id: 8, free_mb: 60 });
+    t.wake(0);
+    assert_eq!(t.asked(0, Cmd::ReportTrunkFileId).body, 8_u32.to_be_bytes());
+    t.asked(0, Cmd::ReportTrunkFileId).reply(&[]);
+    assert_eq!(t.asked(0, Cmd::ReportTrunkFree).body, 60_u64.to_be_bytes());
+    t.asked(0, Cmd::ReportTrunkFree).reply(&[]);
+    t.nothing_asked(0);
+    t.inputs.trunk = Some(TrunkFigures { file_id: 8, free_mb: 59 });
+    t.wake(0);
+    assert_eq!(t.asked(0, Cmd::ReportTrunkFree).body, 59_u64.to_be_bytes());
+    t.asked(0, Cmd::ReportTrunkFree).reply(&[]);
+    // The role goes and comes back: what others did meanwhile has to be learned.
+    for trunk_server in ["10.0.1.9", "127.0.0.3"] {
+        let now = t.now.after_ms(30_000);
+        t.at(now).wake(0);
+        t.run_to(0, Cmd::Beat);
+        t.asked(0, Cmd::Beat).trunk_server(trunk_server);
+        if trunk_server == "10.0.1.9" {
+            t.never_asks_before_rest(0, Cmd::FetchTrunkFileId);
+            assert_eq!(t.view().trunk_file_id, None);
+        }
+    }
+    t.run_to(0, Cmd::FetchTrunkFileId);
+}
+
+#[test]
+fn a_tracker_that_does_not_know_the_trunk_server_yet_is_told_again_after_a_beat() {
+    let mut t = Script::new();
+    t.run_to(0, Cmd::Beat);
+    t.asked(0, Cmd::Beat).trunk_server("127.0.0.3");
+    t.run_to(0, Cmd::FetchTrunkFileId);
+    // Then the own files tell.
+    t.asked(0, Cmd::FetchTrunkFileId).refuse(Status::EINVAL);
+    assert_eq!(t.view().trunk_file_id, Some(0));
+    t.inputs.trunk = Some(TrunkFigures { file_id: 1, free_mb: 0 });
+    t.run_to(0, Cmd::ReportTrunkFileId);
+    t.asked(0, Cmd::ReportTrunkFileId).refuse(Status::EINVAL);
+    t.asked(0, Cmd::ReportTrunkFree).refuse(Status::EINVAL);
+    t.nothing_asked(0);
+    t.at(secs(30)).wake(0);
+    t.run_to(0, Cmd::ReportTrunkFileId);
+    t.asked(0, Cmd::ReportTrunkFileId).reply(&[]);
+    t.asked(0, Cmd::ReportTrunkFree).reply(&[]);
+    t.nothing_asked(0);
+    t.at(secs(90)).wake(0);
+    t.never_asks_before_rest(0, Cmd::ReportTrunkFileId);
 }
 
 #[test]

@@ -30,6 +30,7 @@ use crate::access_log::AccessLog;
 use crate::connection;
 use crate::content::Chunks;
 use crate::copies::Copies;
+use crate::handler::sync::Damaged;
 use crate::recovery::{Flag, Recovery};
 use crate::relay::Relay;
 use crate::replication::{self, Replication};
@@ -150,7 +151,8 @@ pub fn start(conf: &StorageConf) -> Result<Running, StartError> {
         // Not joined before it is complete: trackers take who has joined and beats for active.
         tokio::spawn(async move {
             if recovery.run(stop.clone()).await {
-                links.run(inputs as Arc<dyn LinkInputs>, tell, stop).await;
+                let trunk = inputs.trunk.follow_figures();
+                links.run(inputs as Arc<dyn LinkInputs>, tell, trunk, stop).await;
             }
         });
         Ok(())
@@ -168,6 +170,7 @@ pub(crate) fn launch(
     check_marks(conf, &data)?;
     let (store, _) = Store::open(&store_settings(conf))?;
     let relay = Relay::new(conf, store.binlog()).map_err(StoreError::Io)?;
+    let trunk = Trunk::new(conf).map_err(StoreError::Io)?;
     let runtime = runtime()?;
     let inside = runtime.enter();
     let listeners = listen(conf)?;
@@ -192,8 +195,9 @@ pub(crate) fn launch(
         relay,
         copies: Copies::new(conf),
         synced: Synced::default(),
-        trunk: Trunk::new(conf),
+        trunk,
         strangers: Strangers::new(conf),
+        damaged: Damaged::default(),
     });
     let port = addresses.first().map_or(0, SocketAddr::port);
     join(&data, port, &server, tell, stopping.clone())?;

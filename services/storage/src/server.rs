@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::access_log::AccessLog;
 use crate::content::Chunks;
 use crate::copies::Copies;
+use crate::handler::sync::Damaged;
 use crate::relay::Relay;
 use crate::replication::{self, Board};
 use crate::strangers::Strangers;
@@ -63,6 +64,7 @@ pub(crate) struct Server {
     pub(crate) synced: Synced,
     pub(crate) trunk: Trunk,
     pub(crate) strangers: Strangers,
+    pub(crate) damaged: Damaged,
 }
 
 impl Server {

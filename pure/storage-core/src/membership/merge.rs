@@ -61,6 +61,8 @@ impl Membership {
             && self.trunk_server != trunk_server.id
         {
             self.trunk_server = trunk_server.id;
+            self.trunk_file_id = None;
+            self.trunk_epoch += 1;
             self.touch();
         }
         list.storages.as_ref().map(|storages| self.merge_storages(tracker, storages)).unwrap_or_default()

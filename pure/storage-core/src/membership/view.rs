@@ -60,6 +60,8 @@ pub struct ClusterView {
     pub leader: Option<Host>,
     /// The trunk server of the group.
     pub trunk_server: Option<StorageId>,
+    /// While that is this storage, and a tracker was asked: number of the newest trunk file as trackers know it.
+    pub trunk_file_id: Option<u32>,
     /// The trackers, in the order of the configuration.
     pub trackers: Vec<TrackerSeen>,
     /// Whether it is settled where the old data comes from.
@@ -141,6 +143,7 @@ impl Membership {
             moved: self.moved.clone(),
             leader: self.leader,
             trunk_server: self.trunk_server,
+            trunk_file_id: self.trunk_file_id,
             trackers: self
                 .links
                 .iter()

@@ -54,6 +54,15 @@ pub struct Settings {
     pub disk_report_interval_ms: u64,
 }
 
+/// What the trunk server of a group reports about its trunk files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrunkFigures {
+    /// Number of the newest one.
+    pub file_id: u32,
+    /// Free space in them, MiB.
+    pub free_mb: u64,
+}
+
 /// What a link reports about the storage, asked for at the moment it is sent.
 pub trait LinkInputs: Send + Sync {
     /// Counters and connections.
@@ -65,6 +74,11 @@ pub trait LinkInputs: Send + Sync {
     /// Per source server: the Unix second up to which its files have arrived here.
     fn synced_from(&self) -> BTreeMap<StorageId, u32> {
         BTreeMap::new()
+    }
+
+    /// While this storage is the trunk server of its group. Who changes it wakes the links.
+    fn trunk(&self) -> Option<TrunkFigures> {
+        None
     }
 }
 
@@ -173,6 +187,11 @@ struct Session {
     /// What the tracker was last told.
     stat: Option<StatBlock>,
     synced: BTreeMap<StorageId, u32>,
+    trunk_file_id: Option<u32>,
+    trunk_free_mb: Option<u64>,
+    /// [`Membership::trunk_epoch`] when the tracker was asked for the newest trunk file.
+    trunk_asked: Option<u64>,
+    trunk_refused: bool,
 }
 
 impl Session {
@@ -198,6 +217,10 @@ impl Session {
             disk_due: now,
             stat: None,
             synced: BTreeMap::new(),
+            trunk_file_id: None,
+            trunk_free_mb: None,
+            trunk_asked: None,
+            trunk_refused: false,
         }
     }
 }

@@ -4,7 +4,7 @@ use fdfs_conf::StorageIds;
 use fdfs_format::tracker::changelog;
 use fdfs_proto::tracker::{
     change_list, group_name, identity_change, join, my_ip, parameters, storage_ids, storage_lookup,
-    sync_source, tracker_status,
+    sync_source, tracker_status, trunk,
 };
 use fdfs_proto::{Brief, DecodeError, Status, StorageId, StorageStatus};
 
@@ -102,6 +102,17 @@ impl TrackerLink {
                 membership.old_leader_answered(self.index, leads);
             }
             Question::Reselect => membership.reselect_told(self.index),
+            // Where nothing is known, the own files tell.
+            Question::TrunkFile => {
+                let known = status.is_ok().then(|| trunk::FileNumber::decode(body)).transpose();
+                membership.trunk_file_found(known.map_err(garbled)?.map_or(0, |newest| newest.id));
+            }
+            // A tracker that has not heard who the trunk server is refuses: it is told again after a beat.
+            Question::TrunkFileReport | Question::TrunkFreeReport => {
+                if let Some(session) = &mut self.session {
+                    session.trunk_refused |= !status.is_ok();
+                }
+            }
             _ if !status.is_ok() => return refused,
 
             Question::Group => {
@@ -144,6 +155,9 @@ impl TrackerLink {
                     session.changelog_due =
                         membership.parameters().is_some_and(|told| told.storage_ip_changed_auto_adjust);
                     session.synced_due = true;
+                    if std::mem::take(&mut session.trunk_refused) {
+                        (session.trunk_file_id, session.trunk_free_mb) = (None, None);
+                    }
                     if membership.source_unknown_at(self.index) {
                         session.notified = None;
                     }

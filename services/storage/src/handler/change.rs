@@ -165,10 +165,10 @@ pub(crate) async fn regenerate(server: &Server, body: &[u8], access: &mut Access
     let Some(known) = server.known() else { return Done::status(Status::EAGAIN) };
     let now = server.now();
     let old = name.clone();
-    let make = move |size, crc32, attempt| {
+    let make = move |timestamp, size, crc32, attempt| {
         let naming = Naming {
             source: known.source,
-            timestamp: now,
+            timestamp,
             file: NewFile::Normal { size },
             crc32,
             ext: &fdfs_fileid::ExtName::NONE,
@@ -178,7 +178,7 @@ pub(crate) async fn regenerate(server: &Server, body: &[u8], access: &mut Access
         // A name too short to be regenerated is taken, so that the store refuses it.
         old.regenerated(&naming.stamp(attempt, rand::random())).unwrap_or_else(|_| old.clone())
     };
-    match server.store.regenerate(name.clone(), now, make).await {
+    match server.store.regenerate(name.clone(), make).await {
         Ok(new) => {
             server.changed(now);
             access.renamed(&name, &new);

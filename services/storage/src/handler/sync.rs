@@ -4,10 +4,13 @@
 //!
 //! Served to members only, as the trackers name them (storage internals: holes, S2).
 
+use std::collections::VecDeque;
+
 use fdfs_fileid::{FileName, Kind};
 use fdfs_proto::storage::{report_server_id, sync_copy, sync_delete, sync_pair, sync_truncate, sync_write};
 use fdfs_proto::{GroupField, Header, RawName, Status, StorageCommand};
 use net::{Conn, ConnError};
+use parking_lot::Mutex;
 use storage_core::stats::Counter;
 use store::{Received, StoreError, WhichCopy};
 
@@ -17,6 +20,9 @@ use crate::answer;
 use crate::connection::{Done, Session, malformed};
 use crate::content::{self, Taken};
 use crate::server::{Server, unix_now};
+
+/// Names of damaged copies that are remembered.
+const DAMAGED_MAX: usize = 1024;
 
 /// Which bytes of a file come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,15 +78,24 @@ pub(crate) async fn copy(
         None if matches!(server.store.open_file(&name).await, Err(StoreError::NotFound)) => {
             Err(StoreError::NotFound)
         }
-        None => server.store.receive_claim(name, which, ask.timestamp).await.map(|()| Received::Had),
+        None => server.store.receive_claim(name.clone(), which, ask.timestamp).await.map(|()| Received::Had),
         Some(taken) => {
             let received = server.store.receive_copy(name.clone(), taken.into(), which, ask.timestamp).await;
-            received.inspect(|_| server.relay.gone.remove(&name))
+            received.inspect(|_| {
+                server.relay.gone.remove(&name);
+                server.damaged.forget(&name);
+            })
         }
     };
     let status = match &result {
         Ok(Received::Stored) => Status::OK,
         Ok(Received::Had) => Status::EEXIST,
+        Err(StoreError::Corrupt { len, crc32, .. }) if server.damaged.came_again(&name) => {
+            let crc32 = format_args!("{crc32:08x}");
+            tracing::error!(%name, len, %crc32, "a peer's copy is damaged there, it is not kept here; its other changes go on");
+            // Whoever sent it takes this as the end of the matter, but it did not arrive.
+            return Ok(Done::status(Status::EEXIST));
+        }
         Err(error) => answer::status(error),
     };
     Ok(received(server, session, ask.timestamp, ask.content_len(), status))
@@ -189,6 +204,32 @@ fn name_in(server: &Server, group: &GroupField, raw: RawName<'_>) -> Result<File
     let of_client = name.metadata_master().unwrap_or_else(|| name.clone());
     let inside = usize::from(name.path_index().0) < server.store.path_count();
     if inside && of_client.check_client().is_ok() { Ok(name) } else { Err(Status::EINVAL) }
+}
+
+/// Names whose copies came damaged. A copy may suffer on its way, and the first is refused so that it comes again; but a
+/// peer of the original sends what is damaged on its own disk for ever, and nothing behind it, until somebody takes it
+/// or has it (storage internals: holes, D17, D21).
+#[derive(Debug, Default)]
+pub(crate) struct Damaged(Mutex<VecDeque<FileName>>);
+
+impl Damaged {
+    /// Whether a damaged copy of this file has come before.
+    fn came_again(&self, name: &FileName) -> bool {
+        let mut names = self.0.lock();
+        if names.contains(name) {
+            return true;
+        }
+        names.push_back(name.clone());
+        if names.len() > DAMAGED_MAX {
+            names.pop_front();
+        }
+        false
+    }
+
+    /// A good one came.
+    fn forget(&self, name: &FileName) {
+        self.0.lock().retain(|other| other != name);
+    }
 }
 
 /// Whether no other file ever has this name: it carries random bits, which those of slaves and metadata share with

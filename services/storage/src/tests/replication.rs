@@ -19,9 +19,9 @@ use crate::run::launch;
 const PEER: &str = "127.0.0.2";
 
 /// A storage, its only peer, and what the cluster says.
-struct Pair {
+pub(super) struct Pair {
     storage: TestStorage,
-    peer: FakePeer,
+    pub(super) peer: FakePeer,
     tracker: FakeTracker,
     tell: watch::Sender<Arc<ClusterView>>,
 }
@@ -39,7 +39,7 @@ fn with_peer(peer: &FakePeer, status: StorageStatus) -> Arc<ClusterView> {
 }
 
 impl Pair {
-    fn start(status: StorageStatus) -> Self {
+    pub(super) fn start(status: StorageStatus) -> Self {
         Self::with(status, None, FakePeer::start(), "")
     }
 
@@ -73,18 +73,18 @@ impl Pair {
         self.tell.send_replace(with_peer(&self.peer, status));
     }
 
-    fn client(&self) -> Client {
+    pub(super) fn client(&self) -> Client {
         self.storage.connect()
     }
 
-    fn progress(&self) -> PeerProgress {
+    pub(super) fn progress(&self) -> PeerProgress {
         let running = self.storage.running.as_ref().unwrap();
         running.server().replication.follow(&id(PEER)).map(|told| told.borrow().clone()).unwrap_or_default()
     }
 
     /// Waits until the peer lacks nothing of the log.
     #[track_caller]
-    fn caught_up(&self) {
+    pub(super) fn caught_up(&self) {
         let end = || {
             let (file, offset) = self.storage.running.as_ref().unwrap().server().store.binlog().position();
             storage_core::replication::LogPosition { file, offset }

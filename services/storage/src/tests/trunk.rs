@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use fdfs_fileid::{FileName, Kind, Source};
+use fdfs_format::trunk_log::TrunkBlock;
 use fdfs_proto::storage::trunk::{AskAlloc, AskBinlog, AskSlot, Slot};
 use fdfs_proto::tracker::parameters::Parameters;
 use fdfs_proto::{GroupField, IpText, Status, StorageCommand as C, StorageId, StorageStatus};
@@ -48,6 +49,7 @@ fn seen(me: Ipv4Addr, trunk_server: Option<Ipv4Addr>, peers: &[(Ipv4Addr, u16)])
         identity: Some(Arc::new(identity)),
         parameters: Some(parameters),
         trunk_server: trunk_server.map(id),
+        trunk_file_id: Some(0),
         peers: peers.iter().map(|(ip, port)| (id(*ip), peer(*port))).collect(),
         ..view
     }
@@ -55,15 +57,26 @@ fn seen(me: Ipv4Addr, trunk_server: Option<Ipv4Addr>, peers: &[(Ipv4Addr, u16)])
 
 impl Member {
     fn start(view: ClusterView) -> Self {
-        let mut storage = TestStorage::prepare("durability=disk");
+        let storage = TestStorage::prepare("durability=disk");
+        let mut member = Self { storage, tell: watch::Sender::default() };
+        member.run(view);
+        member
+    }
+
+    fn run(&mut self, view: ClusterView) {
         let mut kept = None;
-        let started = launch(&storage.conf, |_, _, _, tell, _| {
+        let started = launch(&self.storage.conf, |_, _, _, tell, _| {
             tell.send_replace(Arc::new(view));
             kept = Some(tell);
             Ok(())
         });
-        storage.running = Some(started.unwrap());
-        Self { storage, tell: kept.unwrap() }
+        self.storage.running = Some(started.unwrap());
+        self.tell = kept.unwrap();
+    }
+
+    fn restart(&mut self, view: ClusterView) {
+        self.storage.running.take().unwrap().stop().unwrap();
+        self.run(view);
     }
 
     fn sees(&self, view: ClusterView) {
@@ -99,6 +112,11 @@ fn about(name: &FileName) -> Slot {
         offset: part.offset,
         size: part.alloc_size,
     }
+}
+
+fn block(slot: &Slot) -> TrunkBlock {
+    let Slot { path, dir_high, dir_low, file_id, offset, size } = *slot;
+    TrunkBlock { path, dir_high, dir_low, file_id, offset, size }
 }
 
 fn assert_apart(names: &[FileName]) {
@@ -179,6 +197,26 @@ fn a_member_gets_its_slots_from_the_trunk_server_and_a_copy_of_the_log() {
 }
 
 #[test]
+fn a_trunk_server_that_was_a_copy_meanwhile_sends_its_whole_log() {
+    let lines = |n: u32| format!("1751328000 A 0 0 0 {n} 0 4194304\n").into_bytes();
+    let send = |member: &Member, command, lines: &[u8]| {
+        assert_eq!(member.storage.connect().ask(command, &[lines]).status, Status::OK);
+    };
+    let other = Member::start(seen(SECOND, None, &[]));
+    let first = Member::start(seen(FIRST, Some(FIRST), &[(SECOND, other.port())]));
+    other.sees(seen(SECOND, Some(FIRST), &[(FIRST, first.port())]));
+    first_in_slot(&mut first.storage.connect());
+    until("the copy is complete", || !first.log().is_empty() && first.log() == other.log());
+    // The other one was trunk server for a while, and no tracker has the marks of the first term removed.
+    first.sees(seen(FIRST, Some(SECOND), &[(SECOND, other.port())]));
+    until("it is laid down", || alloc(&mut first.storage.connect(), 256).status == Status::EINVAL);
+    send(&first, C::TrunkTruncateBinlog, b"");
+    send(&first, C::TrunkSyncBinlog, &[lines(7), lines(8)].concat());
+    first.sees(seen(FIRST, Some(FIRST), &[(SECOND, other.port())]));
+    until("the copy is complete again", || first.log().contains(" 8 0 ") && first.log() == other.log());
+}
+
+#[test]
 fn without_a_trunk_server_that_answers_a_small_file_is_an_ordinary_one() {
     for trunk_server in [None, Some(FIRST)] {
         // Nobody listens on port 1.
@@ -190,6 +228,39 @@ fn without_a_trunk_server_that_answers_a_small_file_is_an_ordinary_one() {
             assert_eq!(client.download(&name, 0, 0).body, b"content");
         }
     }
+}
+
+#[test]
+fn d15_a_slot_that_could_not_be_given_back_is_after_a_restart() {
+    let first = Member::start(seen(FIRST, Some(FIRST), &[]));
+    // Nobody listens on port 1.
+    let (there, away) = ([(FIRST, first.port())], [(FIRST, 1)]);
+    let mut second = Member::start(seen(SECOND, Some(FIRST), &there));
+    let mut client = second.storage.connect();
+    let name = first_in_slot(&mut client);
+    second.sees(seen(SECOND, Some(FIRST), &away));
+    assert_eq!(client.of_file(C::DeleteFile, &name).status, Status::OK);
+    second.restart(seen(SECOND, Some(FIRST), &away));
+    let free = || {
+        let mut block = block(&about(&name));
+        block.size = 1;
+        let free = storage_core::trunk::replay(None, first.log().as_bytes(), 2).free;
+        !free.overlapping(&block).is_empty()
+    };
+    assert!(!free());
+    second.sees(seen(SECOND, Some(FIRST), &there));
+    until("the slot is free", free);
+    // And given back once.
+    let log = first.log();
+    second.restart(seen(SECOND, Some(FIRST), &there));
+    let next = first_in_slot(&mut second.storage.connect());
+    assert_eq!(about(&next), about(&name));
+    let slot = block(&about(&name));
+    let frees = |log: &str| {
+        let line = format!(" A {} {} {} {} {} {}", slot.path, slot.dir_high, slot.dir_low, slot.file_id, slot.offset, slot.size);
+        log.matches(&line).count()
+    };
+    assert_eq!(frees(&first.log()), frees(&log));
 }
 
 #[test]
@@ -213,14 +284,7 @@ fn d15_what_is_handed_out_is_not_free_in_the_log() {
         slot.is_some()
     });
     let slot = Slot::decode(&slot.unwrap().body).unwrap();
-    let block = fdfs_format::trunk_log::TrunkBlock {
-        path: slot.path,
-        dir_high: slot.dir_high,
-        dir_low: slot.dir_low,
-        file_id: slot.file_id,
-        offset: slot.offset,
-        size: slot.size,
-    };
+    let block = block(&slot);
     let free = storage_core::trunk::replay(None, member.log().as_bytes(), 2).free;
     assert!(!free.is_empty() && free.overlapping(&block).is_empty());
     assert_eq!(of_slot(&mut client, C::TrunkConfirm, slot).status, Status::OK);
