@@ -20,7 +20,8 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::progress::PeerProgress;
+use super::pace::Pace;
+use super::progress::{Entry, PeerProgress};
 use super::stream::{End, Stream};
 use super::{Shared, addresses, changed, trackers};
 
@@ -37,6 +38,7 @@ pub(super) struct PeerTask {
     pub(super) cluster: watch::Receiver<Arc<ClusterView>>,
     pub(super) stop: Stop,
     pub(super) progress: Arc<watch::Sender<PeerProgress>>,
+    pub(super) pace: Arc<Pace>,
     file: MarkFile,
     /// The place in the log, once it is known.
     mark: Option<Mark>,
@@ -49,15 +51,25 @@ pub(super) struct PeerTask {
 /// Replicates to a peer until it leaves or the server stops.
 pub(super) async fn run(shared: Arc<Shared>, id: StorageId, stop: Stop) {
     let cluster = shared.server.cluster.clone();
-    let progress = shared.server.replication.of(id);
+    let Entry { progress, pace } = shared.server.replication.of(id);
     let view = Arc::clone(&cluster.borrow());
     // The mark's name is that of the original; the supervisor has seen an identity.
     let Some(me) = &view.identity else { return };
     let uses_ids = view.parameters.is_some_and(|parameters| parameters.use_storage_id);
     let name = mark_file(&id, (!uses_ids).then_some(me.port));
     let file = MarkFile::new(shared.server.store.binlog().dir(), &name);
-    let mut task =
-        PeerTask { shared, id, cluster, stop, progress, file, mark: None, broken: false, skip_to: None };
+    let mut task = PeerTask {
+        shared,
+        id,
+        cluster,
+        stop,
+        progress,
+        pace,
+        file,
+        mark: None,
+        broken: false,
+        skip_to: None,
+    };
     let old_name = view.peers.get(&id).filter(|_| uses_ids).map(|peer| {
         MarkFile::new(task.shared.server.store.binlog().dir(), &format!("{}_{}.mark", peer.ip, me.port))
     });
@@ -254,6 +266,7 @@ impl PeerTask {
             progress.lag.last_error = Some(reason.to_owned());
             progress.acknowledged = acknowledged;
             progress.lag.bytes = bytes;
+            progress.lag.oldest = Duration::ZERO;
             changed
         });
     }
