@@ -99,7 +99,7 @@ async fn request(server: &Server, conn: &mut Conn, session: &mut Session) -> Res
     finish(conn, done).await
 }
 
-/// Makes a change and waits until as many members have it as shall.
+/// Makes a change, when it is its turn, and waits until as many members have it as shall.
 async fn change(
     server: &Server,
     conn: &mut Conn,
@@ -111,6 +111,8 @@ async fn change(
     if let Err(status) = copies::admit(server) {
         return Ok(Done::refused(status, header.body_len));
     }
+    // Before any memory or space is taken for it.
+    server.replication.turn().await;
     let done = Box::pin(dispatch(server, conn, session, command, header, access)).await?;
     if !done.status.is_ok() {
         return Ok(done);

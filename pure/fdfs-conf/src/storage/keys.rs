@@ -43,7 +43,10 @@ const JOURNAL_INLINE_MAX: u64 = 16 << 20;
 const SYNC_THREADS_MAX: u32 = 256;
 
 /// What `sync_max_threads = auto` means at least: as many small files share one sync of a peer's disk.
-const SYNC_THREADS_AUTO: u32 = 8;
+const SYNC_THREADS_AUTO: u32 = 64;
+
+/// Largest `sync_lag_max`, seconds: a day.
+const SYNC_LAG_MAX: i64 = 86_400;
 const FASTDHT: &str = "part of check_file_duplicate, which needs FastDHT servers";
 
 conf_keys! {
@@ -132,7 +135,9 @@ conf_keys! {
         sync_min_threads: One<u32> = number(1, SYNC_THREADS_MAX as i64, Clamp).default("1")
             .doc("Connections per peer that are kept although nothing travels.");
         sync_max_threads: One<SyncThreads> = text("auto, or 1 to 256").default("auto")
-            .doc("Connections per peer, and so changes that travel at the same time; auto = 8, or twice store_path_count where that is more.");
+            .doc("Connections per peer, and so changes that travel at the same time; auto = 64, or twice store_path_count where that is more.");
+        sync_lag_max: One<u32> = number(0, SYNC_LAG_MAX, Strict).default("10").ours()
+            .doc("Seconds that a member may be behind: of one that serves and is further behind, clients' changes wait for every second one that it takes, until it is half as far. 0 = they never wait.");
         sync_wait_msec: One<Duration> = milliseconds(1, DefaultBelow).default("100").sample("10")
             .doc("Read, and needs nothing: new records are noticed as they come.");
         sync_interval: One<Duration> = milliseconds(0, Clamp).default("0")
@@ -386,6 +391,7 @@ impl RawStorage {
             max_threads,
             wait: self.sync_wait_msec.value,
             interval: self.sync_interval.value,
+            lag_max: Duration::from_secs(self.sync_lag_max.value.into()),
             start_time: self.sync_start_time.value,
             end_time: self.sync_end_time.value,
             write_mark_file_freq: self.write_mark_file_freq.value,

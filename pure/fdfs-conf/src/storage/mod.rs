@@ -202,6 +202,8 @@ pub struct SyncConf {
     pub wait: Duration,
     /// Pause between two batches.
     pub interval: Duration,
+    /// How far a peer may be behind before clients wait for it; zero: however far.
+    pub lag_max: Duration,
     /// The daily window, both ends included.
     pub start_time: TimeOfDay,
     /// See `start_time`.

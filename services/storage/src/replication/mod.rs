@@ -3,11 +3,13 @@
 //!
 //! One task per peer, on the thread that also talks with trackers and never on those that serve requests; within it one
 //! short task for each record that travels, and for each of these a connection. Peers appear and go with what trackers
-//! list. Somebody who waits for copies follows a [`Board`].
+//! list. Somebody who waits for copies follows a [`Board`], which also slows clients down for peers that are too far
+//! behind (`pace.rs`).
 //!
 //! Begin reading at [`Replication::run`], then `peer.rs` (the life of a peer), then `stream.rs` (sending).
 
 mod link;
+mod pace;
 mod peer;
 mod progress;
 mod send;

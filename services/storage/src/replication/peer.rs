@@ -20,7 +20,8 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::progress::PeerProgress;
+use super::pace::Pace;
+use super::progress::{Entry, PeerProgress};
 use super::stream::{End, Stream};
 use super::{Shared, addresses, changed, trackers};
 
@@ -39,6 +40,7 @@ pub(super) struct PeerTask {
     pub(super) cluster: watch::Receiver<Arc<ClusterView>>,
     pub(super) stop: Stop,
     pub(super) progress: Arc<watch::Sender<PeerProgress>>,
+    pub(super) pace: Arc<Pace>,
     file: MarkFile,
     /// Where it was while the peer had other addresses.
     earlier: Vec<MarkFile>,
@@ -53,7 +55,7 @@ pub(super) struct PeerTask {
 /// Replicates to a peer until it leaves or the server stops.
 pub(super) async fn run(shared: Arc<Shared>, id: StorageId, stop: Stop) {
     let cluster = shared.server.cluster.clone();
-    let progress = shared.server.replication.of(id);
+    let Entry { progress, pace } = shared.server.replication.of(id);
     let view = Arc::clone(&cluster.borrow());
     // The mark's name is that of the original; the supervisor has seen an identity.
     let Some(me) = &view.identity else { return };
@@ -69,6 +71,7 @@ pub(super) async fn run(shared: Arc<Shared>, id: StorageId, stop: Stop) {
         cluster,
         stop,
         progress,
+        pace,
         file,
         earlier,
         mark: None,
@@ -286,6 +289,7 @@ impl PeerTask {
             progress.lag.last_error = Some(reason.to_owned());
             progress.acknowledged = acknowledged;
             progress.lag.bytes = bytes;
+            progress.lag.oldest = Duration::ZERO;
             changed
         });
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fdfs_format::Mark;
-use fdfs_proto::{GroupField, StorageId};
+use fdfs_proto::{GroupField, StorageId, StorageStatus};
 use storage_core::replication::LogPosition;
 use storage_core::replication::backoff::Backoff;
 use storage_core::replication::life::{Duty, duty};
@@ -22,6 +22,7 @@ use super::changed;
 use super::link::Link;
 use super::peer::{PeerTask, position};
 use super::send::{Outcome, push};
+use crate::server::unix_now;
 
 /// How long a mark that changed may stay unsaved while nothing else asks for it.
 const SAVE_AFTER: Duration = Duration::from_secs(5);
@@ -31,6 +32,9 @@ const READS: usize = 16;
 
 /// How often everything is looked at, whatever happens or not.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// A peer counts as caught up again, for the log, when it is so many times less far behind than it may be.
+const CAUGHT_UP: u32 = 8;
 
 /// A connection that was not used for so long is closed, but for `sync_min_threads` of them.
 const IDLE: Duration = Duration::from_secs(300);
@@ -87,6 +91,12 @@ pub(super) struct Stream<'a> {
     saved: (LogPosition, u64, Instant),
     /// Lines counted before this began.
     counted_before: u64,
+    /// The peer is so far behind that changes by clients wait for it.
+    behind: bool,
+    /// It was said that the peer is so far behind, and not yet that it has caught up.
+    told_behind: bool,
+    /// The peer took something since that was looked at.
+    took: bool,
 }
 
 impl<'a> Stream<'a> {
@@ -121,6 +131,9 @@ impl<'a> Stream<'a> {
             // A new mark counts as never saved.
             saved: (from, 0, Instant::now()),
             counted_before: mark.sync_row_count,
+            behind: false,
+            told_behind: false,
+            took: false,
         }
     }
 
@@ -151,6 +164,7 @@ impl<'a> Stream<'a> {
                 self.wait(&mut appended).await;
             }
         };
+        self.task.pace.release();
         // What travels is given up: the peer keeps nothing of what is incomplete, and the rest it will say it has.
         self.jobs.shutdown().await;
         if let Some(saving) = self.saving.take() {
@@ -312,6 +326,10 @@ impl<'a> Stream<'a> {
         match back.outcome {
             Outcome::Done(done) => {
                 self.stale.note(&back.entry, done);
+                self.took |= done.is_proof();
+                if done.is_proof() {
+                    self.task.pace.taken();
+                }
                 if done.is_proof() && self.backoff.failures() > 0 {
                     tracing::info!(peer = %self.task.id, "replication to a peer works again");
                     self.backoff.worked();
@@ -397,18 +415,54 @@ impl<'a> Stream<'a> {
         }
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
+        let oldest = self.oldest();
+        self.keep_pace(oldest);
         let acknowledged = self.window.acknowledged();
         let bytes = self.task.shared.server.store.binlog().len_from(acknowledged);
         let records = (self.window.open() + self.lines.len()) as u64;
         self.task.progress.send_if_modified(|progress| {
             let lag = &mut progress.lag;
-            let changed =
-                progress.acknowledged != Some(acknowledged) || (lag.bytes, lag.records) != (bytes, records);
+            let changed = progress.acknowledged != Some(acknowledged)
+                || (lag.bytes, lag.records, lag.oldest) != (bytes, records, oldest);
             progress.acknowledged = Some(acknowledged);
-            (lag.bytes, lag.records) = (bytes, records);
+            (lag.bytes, lag.records, lag.oldest) = (bytes, records, oldest);
             changed
         });
+    }
+
+    /// Age of the oldest record that waits for its turn, in whole seconds, as the log has them.
+    fn oldest(&self) -> Duration {
+        let age = self.window.waiting_since().map_or(0, |since| i64::from(unix_now()).saturating_sub(since));
+        Duration::from_secs(u64::try_from(age).unwrap_or(0))
+    }
+
+    /// Has changes by clients wait for a peer that serves, takes something, and is too far behind all the same, until it
+    /// is half as far. That keeps bounded what is lost with this storage, or with its disks.
+    fn keep_pace(&mut self, oldest: Duration) {
+        let (id, limit) = (self.task.id, self.task.shared.config.sync.lag_max);
+        let took = std::mem::take(&mut self.took);
+        let status = self.task.cluster.borrow().peers.get(&id).map(|peer| peer.status);
+        let is_there =
+            status == Some(StorageStatus::Active) && self.paused.is_none() && self.backoff.failures() == 0;
+        let behind_s = oldest.as_secs();
+        if self.told_behind && (!is_there || oldest <= limit / CAUGHT_UP) {
+            tracing::info!(peer = %id, behind_s, "clients do not wait for a peer any more that was far behind");
+            self.told_behind = false;
+        }
+        if limit.is_zero() || !is_there || oldest <= limit / 2 {
+            self.behind = false;
+            return self.task.pace.release();
+        }
+        self.behind |= oldest > limit;
+        // Released by somebody whose patience was over, it is held again when the peer takes something.
+        if self.behind && took && !self.task.pace.is_held() {
+            self.task.pace.hold();
+            if !self.told_behind {
+                self.told_behind = true;
+                tracing::warn!(peer = %id, behind_s, limit_s = limit.as_secs(), "a peer takes changes more slowly than clients make them, they wait for it (sync_lag_max)");
+            }
+        }
     }
 
     /// Waits until there is something to do.
