@@ -15,6 +15,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use fdfs_fileid::{FileName, Kind};
+use storage_core::replication::receive;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::binlog::Binlog;
@@ -746,11 +747,11 @@ fn company(jobs: &mut mpsc::Receiver<Job>, due: Option<Instant>) -> Option<Job> 
 fn offset_of(at: At, size: u64, len: u64) -> Result<u64, StoreError> {
     match at {
         At::End => Ok(size),
-        At::KnownEnd(start) if start == size => Ok(start),
-        At::KnownEnd(start) if start.checked_add(len).is_some_and(|end| size >= end) => {
-            Err(StoreError::Exists)
-        }
-        At::KnownEnd(_) => Err(StoreError::NotFound),
+        At::KnownEnd(start) => match receive::appended(size, start, len) {
+            receive::Appended::Here => Ok(start),
+            receive::Appended::Had => Err(StoreError::Exists),
+            receive::Appended::Unfit => Err(StoreError::NotFound),
+        },
         At::Offset(offset) if offset <= size => Ok(offset),
         At::Offset(_) => Err(StoreError::Offset),
     }

@@ -7,19 +7,19 @@
 //! A file that is missing may have been deleted, and its origin may not know that yet: what was deleted here is remembered
 //! ([`Gone`]) and never asked for.
 
-use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use fdfs_conf::StorageConf;
 use fdfs_fileid::{FileName, Source};
-use fdfs_format::binlog::{Change, Record};
+use fdfs_format::binlog::Record;
 use fdfs_proto::storage::{FileAsk, download};
 use fdfs_proto::{HEADER_LEN, Header, RESPONSE, Status, StorageCommand, StorageId, StorageStatus};
 use net::{Conn, ConnError};
 use parking_lot::Mutex;
 use storage_core::membership::{ClusterView, has_left};
+use storage_core::replication::receive;
 use store::binlog::Binlog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -39,9 +39,6 @@ const CONNECT_MAX: Duration = Duration::from_secs(2);
 
 /// What is passed on at a time, bytes.
 const STEP: usize = 64 * 1024;
-
-/// Names of deleted files that are remembered.
-const GONE_MAX: usize = 65_536;
 
 /// How much of the binlog is read for them at a start, bytes.
 const GONE_LOG_LEN: u64 = 4 << 20;
@@ -69,56 +66,42 @@ impl Relay {
 
 /// The names of files that were deleted last.
 #[derive(Debug, Default)]
-pub(crate) struct Gone(Mutex<Names>);
-
-#[derive(Debug, Default)]
-struct Names {
-    known: HashSet<FileName>,
-    /// The same, the oldest first.
-    order: VecDeque<FileName>,
-}
+pub(crate) struct Gone(Mutex<receive::Gone>);
 
 impl Gone {
     fn read(binlog: &Binlog) -> io::Result<Self> {
-        let gone = Self::default();
+        let mut gone = receive::Gone::default();
         let (index, end) = binlog.position();
         // The first line may be cut; then it is none.
         binlog.lines_from((index, end.saturating_sub(GONE_LOG_LEN)), |line| {
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
-            match Record::parse(line) {
-                Ok(Record { change: Change::Delete { name }, .. }) => gone.add(name),
-                // Slaves and metadata may have the name of one that was deleted.
-                Ok(Record { change: Change::Create { name }, .. }) => gone.remove(&name),
-                _ => {}
+            if let Ok(record) = Record::parse(line.strip_suffix(b"\n").unwrap_or(line)) {
+                gone.note(record);
             }
         })?;
-        Ok(gone)
+        Ok(Self(Mutex::new(gone)))
     }
 
     /// A file was deleted here.
     pub(crate) fn add(&self, name: FileName) {
-        let names = &mut *self.0.lock();
-        if !names.known.insert(name.clone()) {
-            return;
-        }
-        names.order.push_back(name);
-        if names.order.len() > GONE_MAX
-            && let Some(oldest) = names.order.pop_front()
-        {
-            names.known.remove(&oldest);
-        }
+        self.0.lock().add(name);
     }
 
     /// It is here again.
     pub(crate) fn remove(&self, name: &FileName) {
-        let names = &mut *self.0.lock();
-        if names.known.remove(name) {
-            names.order.retain(|other| other != name);
-        }
+        self.0.lock().remove(name);
     }
 
     pub(crate) fn holds(&self, name: &FileName) -> bool {
-        self.0.lock().known.contains(name)
+        self.0.lock().holds(name)
+    }
+
+    /// Whether a file that comes was deleted before.
+    pub(crate) fn came_too_late(&self, name: &FileName) -> bool {
+        let late = self.0.lock().came_too_late(name);
+        if late {
+            tracing::info!(%name, "a file came that was deleted already, it is not kept");
+        }
+        late
     }
 }
 
@@ -263,25 +246,5 @@ impl Link {
 
     async fn read(&mut self, buffer: &mut [u8]) -> io::Result<()> {
         timeout(self.timeout, self.stream.read_exact(buffer)).await?.map(|_| ())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(number: usize) -> FileName {
-        FileName::parse(format!("M00/00/00/{number:027}.a").as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn the_files_deleted_last_are_remembered_and_no_more_than_that() {
-        let gone = Gone::default();
-        (0..GONE_MAX).for_each(|number| gone.add(name(number)));
-        gone.add(name(0));
-        assert!(gone.holds(&name(0)));
-        gone.add(name(GONE_MAX));
-        assert!(!gone.holds(&name(0)));
-        assert!(gone.holds(&name(1)) && gone.holds(&name(GONE_MAX)));
     }
 }

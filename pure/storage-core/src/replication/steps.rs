@@ -74,6 +74,8 @@ pub enum Next {
     Refused(Status),
     /// The peer can take nothing at present.
     PeerUnable(Status),
+    /// The peer's answers lead in a circle; see [`super::exchange`].
+    Nowhere,
 }
 
 /// How a record was done.

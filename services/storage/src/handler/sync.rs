@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use fdfs_fileid::{FileName, Kind};
+use fdfs_fileid::FileName;
 use fdfs_proto::storage::{report_server_id, sync_copy, sync_delete, sync_pair, sync_truncate, sync_write};
 use fdfs_proto::{GroupField, Header, RawName, Status, StorageCommand};
 use net::{Conn, ConnError};
@@ -73,7 +73,7 @@ pub(crate) async fn copy(
     };
     let result = match taken {
         // Who deleted it has told the others, too.
-        _ if came_too_late(server, &name) => Ok(Received::Had),
+        _ if server.relay.gone.came_too_late(&name) => Ok(Received::Had),
         // Who is told that it is not here after all sends it.
         None if matches!(server.store.open_file(&name).await, Err(StoreError::NotFound)) => {
             Err(StoreError::NotFound)
@@ -230,22 +230,6 @@ impl Damaged {
     fn forget(&self, name: &FileName) {
         self.0.lock().retain(|other| other != name);
     }
-}
-
-/// Whether no other file ever has this name: it carries random bits, which those of slaves and metadata share with
-/// that of their file.
-fn is_unique(name: &FileName) -> bool {
-    matches!(name.kind(), Kind::Normal | Kind::Trunk) && name.metadata_master().is_none()
-}
-
-/// Whether a file that comes was deleted before: by a member whose word was faster than that of the one that made it
-/// (storage internals: holes, D16).
-fn came_too_late(server: &Server, name: &FileName) -> bool {
-    let late = is_unique(name) && server.relay.gone.holds(name);
-    if late {
-        tracing::info!(%name, "a file came that was deleted already, it is not kept");
-    }
-    late
 }
 
 async fn take(

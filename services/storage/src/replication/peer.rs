@@ -11,10 +11,10 @@ use fdfs_proto::{GroupField, StorageId, StorageStatus};
 use jiff::Zoned;
 use net::Stop;
 use storage_core::membership::{ClusterView, Peer};
-use storage_core::replication::LogPosition;
 use storage_core::replication::backoff::Backoff;
 use storage_core::replication::life::{Duty, duty, in_window};
 use storage_core::replication::need::{Kept, Start, start};
+use storage_core::replication::sender::position;
 use store::binlog::{KeptMark, MarkFile};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -282,7 +282,7 @@ impl PeerTask {
 
     /// Says why nothing is sent.
     pub(super) fn trouble(&self, reason: &str) {
-        let acknowledged = self.mark.map(position);
+        let acknowledged = self.mark.as_ref().map(position);
         let bytes = self.shared.server.store.binlog().len_from(acknowledged.unwrap_or_default());
         self.progress.send_if_modified(|progress| {
             let changed = progress.lag.last_error.as_deref() != Some(reason);
@@ -328,9 +328,4 @@ impl Woken {
     fn is_stop(self) -> bool {
         self == Self::Stop
     }
-}
-
-/// The place that a mark names.
-pub(super) fn position(mark: Mark) -> LogPosition {
-    LogPosition { file: mark.binlog_index, offset: mark.binlog_offset }
 }

@@ -219,7 +219,8 @@ fn m5_no_line_of_the_log_is_too_long_for_the_original() {
     let mut name = log;
     while name.as_str().len() < 112 {
         let prefix = *b"_0123456789_0123";
-        let head = [&number(name.as_str().len())[..], &number(5), &prefix, b"log\0\0\0", name.as_str().as_bytes()];
+        let head =
+            [&number(name.as_str().len())[..], &number(5), &prefix, b"log\0\0\0", name.as_str().as_bytes()];
         let reply = client.ask(C::UploadSlave, &[&head.concat(), b"slave"]);
         assert_eq!(reply.status, Status::OK, "{name}");
         name = reply.name();
@@ -296,7 +297,11 @@ fn m8_slaves_as_short_as_ordinary_files_are_taken() {
     let members = alone();
     for end in ["_0.png", "_50.png"] {
         let slave = named(b"content of the master", end);
-        assert_eq!(Sender::to(&members).create(C::SyncCreate, &slave, b"small").status, Status::OK, "{slave}");
+        assert_eq!(
+            Sender::to(&members).create(C::SyncCreate, &slave, b"small").status,
+            Status::OK,
+            "{slave}"
+        );
         assert_eq!(members.has(1, &slave.parse().unwrap()).unwrap(), b"small");
     }
 }

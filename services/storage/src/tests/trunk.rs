@@ -257,7 +257,10 @@ fn d15_a_slot_that_could_not_be_given_back_is_after_a_restart() {
     assert_eq!(about(&next), about(&name));
     let slot = block(&about(&name));
     let frees = |log: &str| {
-        let line = format!(" A {} {} {} {} {} {}", slot.path, slot.dir_high, slot.dir_low, slot.file_id, slot.offset, slot.size);
+        let line = format!(
+            " A {} {} {} {} {} {}",
+            slot.path, slot.dir_high, slot.dir_low, slot.file_id, slot.offset, slot.size
+        );
         log.matches(&line).count()
     };
     assert_eq!(frees(&first.log()), frees(&log));
