@@ -97,7 +97,8 @@ async fn steps_of(
         return Ok(Outcome::Failed("its name is longer than a message between storages allows".to_owned()));
     }
     let mut file = find(server, name).await?;
-    let need = if link.peer_has { Need::Perhaps } else { entry.need };
+    let is_new = matches!(record.change, Change::Create { .. });
+    let need = if link.peer_has && is_new { Need::Perhaps } else { entry.need };
     let mut next = steps::first(record, local(file.as_ref()), need);
     for _ in 0..STEPS_MAX {
         let step = match next {
