@@ -16,7 +16,8 @@ use fdfs_proto::{GroupField, Status, StorageCommand};
 use parking_lot::Mutex;
 use storage_core::naming::NewFile;
 use store::{Content, NewName, StoreError};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex as Turn, Semaphore};
+use tokio::task::spawn_blocking;
 
 use super::link::Link;
 use super::role::{place, rules};
@@ -42,7 +43,7 @@ const ASKS_MAX: usize = 64;
 /// Connections that are kept for the next questions.
 const IDLE_MAX: usize = 8;
 
-/// Slots that wait to be given back. What comes beyond stays unused until the trunk files are looked through.
+/// Slots that wait to be given back. What comes beyond stays unused.
 const RETURNS_MAX: usize = 65_536;
 
 /// What is needed to ask.
@@ -53,6 +54,8 @@ pub(super) struct Asker {
     silent_until: Mutex<Option<Instant>>,
     /// To be given back.
     returns: Mutex<VecDeque<TrunkBlock>>,
+    /// Those of them that are on disk.
+    saved: Turn<Vec<TrunkBlock>>,
 }
 
 /// Who the trunk server is.
@@ -71,6 +74,7 @@ impl Asker {
             idle: Mutex::default(),
             silent_until: Mutex::default(),
             returns: Mutex::default(),
+            saved: Turn::default(),
         }
     }
 
@@ -269,8 +273,54 @@ impl Trunk {
         }
     }
 
-    /// Gives back what deletions have emptied, until the trunk server does not answer. A refusal is an answer.
-    pub(super) async fn give_back(&self, server: &Server) {
+    /// Takes up the slots that an earlier start had left to be given back.
+    pub(super) async fn load_returns(&self) {
+        let files = self.files.clone();
+        let mut saved = self.asker.saved.lock().await;
+        match spawn_blocking(move || files.returns()).await {
+            Ok(Ok(slots)) => {
+                slots.iter().for_each(|block| self.asker.give_back(*block));
+                *saved = slots;
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "slots of files that were deleted before the start stay unused");
+            }
+            Err(error) => tracing::error!(%error, "reading which slots are to be given back died"),
+        }
+    }
+
+    /// Brings the slots that wait to be given back to disk, unless they are there: the trunk server may be away for longer
+    /// than this storage runs (storage internals: holes, D15).
+    pub(crate) async fn save_returns(&self, server: &Server) {
+        self.take_freed(server);
+        let slots = Vec::from(self.asker.returns.lock().clone());
+        self.save(slots).await;
+    }
+
+    /// Whether it is done.
+    async fn save(&self, slots: Vec<TrunkBlock>) -> bool {
+        let mut saved = self.asker.saved.lock().await;
+        if *saved == slots {
+            return true;
+        }
+        let (files, writing) = (self.files.clone(), slots.clone());
+        match spawn_blocking(move || files.save_returns(&writing)).await {
+            Ok(Ok(())) => {
+                *saved = slots;
+                true
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "cannot save which slots are to be given back");
+                false
+            }
+            Err(error) => {
+                tracing::error!(%error, "saving which slots are to be given back died");
+                false
+            }
+        }
+    }
+
+    fn take_freed(&self, server: &Server) {
         let freed = server.store.take_freed_slots();
         if freed.forgotten > 0 {
             tracing::warn!(
@@ -290,7 +340,20 @@ impl Trunk {
                 size: part.alloc_size,
             });
         }
+    }
+
+    /// Gives back what deletions have emptied, until the trunk server does not answer. A refusal is an answer.
+    pub(super) async fn give_back(&self, server: &Server) {
+        self.take_freed(server);
         let Some(known) = server.known() else { return };
+        if self.asker.returns.lock().is_empty() || self.asker.is_silent() || who(server).is_none() {
+            return;
+        }
+        // Not on disk any more before the trunk server hears of it: given back twice, a slot might be another file's by
+        // then, which has not come there yet.
+        if !self.save(Vec::new()).await {
+            return;
+        }
         loop {
             let Some(block) = self.asker.returns.lock().front().copied() else { return };
             let Some(who) = who(server) else { return };

@@ -6,7 +6,9 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use daemon::state_file;
-use fdfs_format::trunk_log::{TRUNK_BINLOG_FILE, TRUNK_SNAPSHOT_FILE, TrunkSnapshot};
+use fdfs_format::trunk_log::{
+    TRUNK_BINLOG_FILE, TRUNK_SNAPSHOT_FILE, TrunkBlock, TrunkLine, TrunkOp, TrunkSnapshot,
+};
 use fdfs_format::{INIT_FLAG_FILE, InitFlag};
 use storage_core::trunk::{Replayed, replay};
 
@@ -15,6 +17,9 @@ const LOG_LEN_MAX: u64 = 1 << 30;
 
 /// Number of the newest trunk file, below `data/`. The original keeps it in `.data_init_flag`, and asks a tracker, too.
 const FILE_ID_FILE: &str = "trunk/cairn_file_id";
+
+/// Slots of deleted files that the trunk server has not been told of, below `data/`.
+const RETURNS_FILE: &str = "trunk/cairn_returns";
 
 /// Where they are.
 #[derive(Debug, Clone)]
@@ -128,6 +133,31 @@ impl TrunkFiles {
     pub(super) fn save_file_id(&self, id: u32) -> io::Result<()> {
         self.make_folder()?;
         state_file::replace(&self.data.join(FILE_ID_FILE), format!("{id}\n").as_bytes())
+    }
+
+    /// Saves the slots that wait to be given back.
+    pub(super) fn save_returns(&self, slots: &[TrunkBlock]) -> io::Result<()> {
+        let file = self.data.join(RETURNS_FILE);
+        if slots.is_empty() {
+            return match fs::remove_file(&file) {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+                removed => removed.and_then(|()| state_file::sync_parent(&file)),
+            };
+        }
+        self.make_folder()?;
+        let line =
+            |block: &TrunkBlock| format!("{}\n", TrunkLine { time: 0, op: TrunkOp::Add, block: *block });
+        state_file::replace(&file, slots.iter().map(line).collect::<String>().as_bytes())
+    }
+
+    /// Those that were saved.
+    pub(super) fn returns(&self) -> io::Result<Vec<TrunkBlock>> {
+        let text = match fs::read(self.data.join(RETURNS_FILE)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            text => text?,
+        };
+        let lines = text.split_inclusive(|byte| *byte == b'\n');
+        lines.map(|line| TrunkLine::parse(line).map(|line| line.block).map_err(io::Error::other)).collect()
     }
 
     fn mark(&self, peer: &str) -> PathBuf {

@@ -292,6 +292,14 @@ impl Trunk {
         }
     }
 
+    /// Ends what this storage has handed out and nobody confirmed.
+    #[cfg(test)]
+    pub(crate) async fn end_holds(&self, server: &Server) {
+        let mut turn = self.role.lock().await;
+        let done = turn.as_mut().unwrap().end_holds(server, u64::MAX).await;
+        ended(&mut turn, done).unwrap();
+    }
+
     /// Looks after what the role has left for later.
     async fn look_again(&self, server: &Server) {
         let mut turn = self.role.lock().await;
@@ -309,10 +317,12 @@ pub(crate) async fn run(server: Arc<Server>, mut stop: Stop) {
     let mut ticks = interval(EACH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = Told::default();
+    trunk.load_returns().await;
     let work = async {
         loop {
             trunk.follow(&server).await;
             trunk.give_back(&server).await;
+            trunk.save_returns(&server).await;
             trunk.look_again(&server).await;
             trunk.report(&mut told).await;
             tokio::select! {
