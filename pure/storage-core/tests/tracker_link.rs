@@ -558,7 +558,7 @@ fn a_group_of_more_than_32_servers_is_cut_and_counted() {
 // Several trackers
 
 #[test]
-fn a_follower_that_remembers_a_storage_that_lost_its_files_is_corrected() {
+fn t18_a_follower_that_remembers_a_storage_that_lost_its_files_is_corrected() {
     let mut t = Script::new();
     t.trackers(2);
     t.run_to(0, Cmd::SyncDestRequest);

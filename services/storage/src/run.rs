@@ -40,6 +40,9 @@ use crate::trunk::{self, Trunk};
 /// Name of the access log below `logs/`.
 const ACCESS_LOG: &str = "storage_access.log";
 
+/// The sign, below `data/`, that the log is being made anew.
+const LOG_LOST_FILE: &str = ".cairn-log-lost";
+
 /// How long tasks may take to end once all connections are closed.
 const STOP_WAIT: Duration = Duration::from_secs(10);
 
@@ -162,8 +165,8 @@ pub(crate) fn launch(
     let data = conf.base_path.join("data");
     std::fs::create_dir_all(&data).map_err(|error| StartError::BasePath { path: data.clone(), error })?;
     check_marks(conf, &data)?;
-    let (store, _) = Store::open(&store_settings(conf))?;
-    let relay = Relay::new(conf, store.binlog()).map_err(StoreError::Io)?;
+    let store = open_store(conf, &data)?;
+    let (relay, newest) = Relay::new(conf, store.binlog()).map_err(StoreError::Io)?;
     let runtime = runtime()?;
     let inside = runtime.enter();
     let listeners = listen(conf)?;
@@ -182,7 +185,7 @@ pub(crate) fn launch(
         read_only: conf.store_paths.iter().map(|path| path.read_only).collect(),
         turn: AtomicU32::new(0),
         chunks: Chunks::new(),
-        clock: ChangeClock::default(),
+        clock: ChangeClock::from(newest),
         access_log,
         replication: replication::Board::default(),
         relay,
@@ -279,6 +282,7 @@ fn run(work: Work) -> Result<(), StoreError> {
         if timeout(STOP_WAIT, replicating).await.is_err() {
             tracing::warn!("replication did not end in time, some of it will be done once more");
         }
+        server.trunk.save_returns(&server).await;
     });
     // Ends the tasks that are left, so that nothing changes any more when the store is closed.
     drop(workers);
@@ -316,6 +320,21 @@ fn check_marks(conf: &StorageConf, data: &Path) -> Result<(), StartError> {
         }
     }
     Ok(())
+}
+
+/// Opens the store. If its log is gone with the base path, it is made anew; the sign stays until that is complete.
+fn open_store(conf: &StorageConf, data: &Path) -> Result<Store, StartError> {
+    let (settings, sign) = (store_settings(conf), data.join(LOG_LOST_FILE));
+    let unusable = |error| StartError::BasePath { path: sign.clone(), error };
+    let is_lost = sign.exists() || store::log_is_lost(&settings).map_err(unusable)?;
+    if !is_lost {
+        return Ok(Store::open(&settings)?.0);
+    }
+    daemon::state_file::replace(&sign, b"the log is made of the files on the store paths\n")
+        .map_err(unusable)?;
+    let (store, _) = Store::open_without_log(&settings)?;
+    std::fs::remove_file(&sign).map_err(unusable)?;
+    Ok(store)
 }
 
 /// How the store of a storage is opened.

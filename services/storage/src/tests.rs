@@ -4,6 +4,7 @@ mod client;
 mod files;
 mod group;
 mod holes;
+mod holes_peers;
 mod peer;
 mod recovery;
 mod refusals;

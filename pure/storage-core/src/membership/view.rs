@@ -82,7 +82,11 @@ impl ClusterView {
     pub fn source_ip(&self, source: Source, requester: IpAddr) -> Option<IpAddr> {
         match source {
             Source::Ip(ip) => Some(IpAddr::V4(ip)),
-            Source::Id(id) => self.ids.as_ref()?.by_id(id)?.addr.shown_to(requester).ip(),
+            Source::Id(id) => match &self.ids {
+                Some(ids) => ids.by_id(id)?.addr.shown_to(requester).ip(),
+                // Without ids it is an address that reads as one.
+                None => Some(IpAddr::V4(source.address())),
+            },
         }
     }
 }

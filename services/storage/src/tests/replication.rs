@@ -19,14 +19,14 @@ use crate::run::launch;
 const PEER: &str = "127.0.0.2";
 
 /// A storage, its only peer, and what the cluster says.
-struct Pair {
-    storage: TestStorage,
-    peer: FakePeer,
-    tracker: FakeTracker,
+pub(super) struct Pair {
+    pub(super) storage: TestStorage,
+    pub(super) peer: FakePeer,
+    pub(super) tracker: FakeTracker,
     tell: watch::Sender<Arc<ClusterView>>,
 }
 
-fn id(text: &str) -> StorageId {
+pub(super) fn id(text: &str) -> StorageId {
     StorageId::new(text.as_bytes()).unwrap()
 }
 
@@ -39,11 +39,16 @@ fn with_peer(peer: &FakePeer, status: StorageStatus) -> Arc<ClusterView> {
 }
 
 impl Pair {
-    fn start(status: StorageStatus) -> Self {
+    pub(super) fn start(status: StorageStatus) -> Self {
         Self::with(status, None, FakePeer::start(), "")
     }
 
-    fn with(status: StorageStatus, source: Option<SyncSource>, peer: FakePeer, more: &str) -> Self {
+    pub(super) fn with(
+        status: StorageStatus,
+        source: Option<SyncSource>,
+        peer: FakePeer,
+        more: &str,
+    ) -> Self {
         let tracker = FakeTracker::start(source);
         let storage =
             TestStorage::prepare(&format!("durability=disk\ntracker_server={}\n{more}", tracker.address));
@@ -53,7 +58,7 @@ impl Pair {
         pair
     }
 
-    fn run(&mut self, status: StorageStatus) {
+    pub(super) fn run(&mut self, status: StorageStatus) {
         let told = with_peer(&self.peer, status);
         let mut outside = None;
         let running = launch(&self.storage.conf, |_, _, _, tell, _| {
@@ -65,26 +70,26 @@ impl Pair {
         self.tell = outside.unwrap();
     }
 
-    fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         self.storage.running.take().unwrap().stop().unwrap();
     }
 
-    fn say(&self, status: StorageStatus) {
+    pub(super) fn say(&self, status: StorageStatus) {
         self.tell.send_replace(with_peer(&self.peer, status));
     }
 
-    fn client(&self) -> Client {
+    pub(super) fn client(&self) -> Client {
         self.storage.connect()
     }
 
-    fn progress(&self) -> PeerProgress {
+    pub(super) fn progress(&self) -> PeerProgress {
         let running = self.storage.running.as_ref().unwrap();
         running.server().replication.follow(&id(PEER)).map(|told| told.borrow().clone()).unwrap_or_default()
     }
 
     /// Waits until the peer lacks nothing of the log.
     #[track_caller]
-    fn caught_up(&self) {
+    pub(super) fn caught_up(&self) {
         let end = || {
             let (file, offset) = self.storage.running.as_ref().unwrap().server().store.binlog().position();
             storage_core::replication::LogPosition { file, offset }
@@ -92,11 +97,11 @@ impl Pair {
         until("the peer lacks nothing", || self.progress().acknowledged == Some(end()));
     }
 
-    fn mark_path(&self) -> std::path::PathBuf {
+    pub(super) fn mark_path(&self) -> std::path::PathBuf {
         self.storage.dir.path().join(format!("base/data/sync/{PEER}_23000.mark"))
     }
 
-    fn mark(&self) -> Mark {
+    pub(super) fn mark(&self) -> Mark {
         Mark::decode(&fs::read(self.mark_path()).unwrap()).unwrap()
     }
 }

@@ -22,6 +22,6 @@ impl LinkInputs for Server {
     }
 
     fn synced_from(&self) -> BTreeMap<StorageId, u32> {
-        self.synced.newest()
+        self.synced.report()
     }
 }
