@@ -30,7 +30,7 @@ use crate::access_log::AccessLog;
 use crate::connection;
 use crate::content::Chunks;
 use crate::copies::Copies;
-use crate::recovery::{Flag, Recovery};
+use crate::recovery::{Flag, Recovery, will_compare};
 use crate::relay::Relay;
 use crate::replication::{self, Replication};
 use crate::server::{ChangeClock, Server, Synced, unix_now};
@@ -149,7 +149,8 @@ pub fn start(conf: &StorageConf) -> Result<Running, StartError> {
         // Not joined before it is complete: trackers take who has joined and beats for active.
         tokio::spawn(async move {
             if recovery.run(stop.clone()).await {
-                links.run(inputs as Arc<dyn LinkInputs>, tell, stop).await;
+                let compare = recovery.compare(stop.clone());
+                tokio::join!(links.run(inputs as Arc<dyn LinkInputs>, tell, stop), compare);
             }
         });
         Ok(())
@@ -307,6 +308,9 @@ fn check_marks(conf: &StorageConf, data: &Path) -> Result<(), StartError> {
     let ip = conf.listen.inner_bind.first().copied().unwrap_or(Ipv4Addr::LOCALHOST.into());
     let owner = Owner { ip, port: conf.listen.inner_port, now: unix_now() };
     let enabled = conf.check_store_path_mark;
+    if !flag.sync_old_done {
+        will_compare(data).map_err(|error| StartError::BasePath { path: data.to_owned(), error })?;
+    }
     for (index, path) in (0..=u8::MAX).map(StorePathIndex).zip(&conf.store_paths) {
         // Before its mark is made: afterwards it looks like any other.
         let is_lost = enabled && flag.sync_old_done && !flag.store_path_marks.contains_key(&index);

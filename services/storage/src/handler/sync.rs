@@ -214,7 +214,7 @@ fn is_unique(name: &FileName) -> bool {
 
 /// Whether a file that comes was deleted before: by a member whose word was faster than that of the one that made it
 /// (storage internals: holes, D16).
-fn came_too_late(server: &Server, name: &FileName) -> bool {
+pub(crate) fn came_too_late(server: &Server, name: &FileName) -> bool {
     let late = is_unique(name) && server.relay.gone.holds(name);
     if late {
         tracing::info!(%name, "a file came that was deleted already, it is not kept");

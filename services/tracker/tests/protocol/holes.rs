@@ -45,12 +45,11 @@ fn t4_an_address_longer_than_any_names_no_leader() {
 #[test]
 fn t5_pages_of_ids_hold_the_longest_lines_whole() {
     let conf = "use_storage_id = true\nid_type_in_filename = id\nstorage_ids_filename = storage_ids.conf\n";
-    let address =
-        |first: u16, number: u32| format!("fd{first:02x}:1111:2222:3333:4444:5555:6666:{number:04x}");
     let lines: Vec<String> = (0..2048_u32)
         .map(|number| {
-            let (one, two) = (address(0x10, 0x1000 + number), address(0x20, 0x1000 + number));
-            format!("{} longestgroup{:04} [{one},{two}]:65535 rw=read\n", 10_000_000 + number, number / 32)
+            let (group, inner) = (number / 32, format!("192.168.{}.{}", 100 + number / 100, 100 + number % 100));
+            let outer = format!("2409:1111:2222:3333:4444:5555:6666:{:x}", 0x1000 + number);
+            format!("{} longestgroup{group:04} [{inner},{outer}]:65535 rw=read\n", 10_000_000 + number)
         })
         .collect();
     let server = Server::with(conf, &[("storage_ids.conf", &lines.concat())]);
@@ -109,7 +108,7 @@ fn t10_what_is_no_part_of_a_state_file_is_refused_without_a_body() {
     let part = |file, offset| Request::SysFilesGet(sys_files::Ask { file, offset });
     client.get(&Request::SysFilesStart(Empty));
     // What is on disk does not matter any more.
-    std::fs::remove_dir_all(server.data()).unwrap();
+    std::fs::rename(server.data(), server.data().with_extension("away")).unwrap();
     client.get(&part(sys_files::SysFile::Groups, 0));
     assert_eq!(client.refused(&part(sys_files::SysFile::Groups, u64::MAX >> 1)), Status::EINVAL);
     for body in [&[9; 9][..], &[0; 8], &[0; 10], &[]] {
