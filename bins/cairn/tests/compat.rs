@@ -99,6 +99,7 @@ fn every_hole_has_an_answer() {
     let holes = |letter: char, last: u32| (1..=last).map(move |number| format!("{letter}{number}"));
     assert_eq!(first_cells(&page, "Durability and consistency"), holes('D', 28).collect::<Vec<_>>());
     assert_eq!(first_cells(&page, "Security"), holes('S', 12).collect::<Vec<_>>());
+    assert_eq!(first_cells(&page, "Trackers, protocol and tools"), holes('T', 26).collect::<Vec<_>>());
 }
 
 /// The names of all tests below a folder that begin with the number of a hole.
@@ -129,7 +130,7 @@ fn functions(folder: &Path, found: &mut BTreeSet<String>) {
 /// `d2_d16_the_log…` is a test of D2 and D16.
 fn holes_of(test: &str) -> Vec<String> {
     let is_hole = |word: &&str| {
-        word.strip_prefix(['d', 's'])
+        word.strip_prefix(['d', 's', 't'])
             .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
     };
     test.split('_').take_while(is_hole).map(str::to_uppercase).collect()

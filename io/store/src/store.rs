@@ -16,6 +16,7 @@ use crate::mutation::{At, Content, MetadataUpdate, Mutation, NewName, Origin, Ou
 use crate::pack::{self, CompactSettings, Compactor, PackSettings, PackUsage, Packs};
 use crate::path::{Files, StorePath};
 use crate::recover::recover;
+use crate::relog::write_log;
 use crate::space::Usage;
 use crate::trunk::{self, FreedSlots, Opened};
 use crate::unpack::take_back;
@@ -100,6 +101,8 @@ pub struct Store {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Serve,
+    /// The same, and the log is written anew.
+    Relog,
     Unpack,
 }
 
@@ -133,6 +136,15 @@ impl Store {
         Self::open_as(settings, Purpose::Serve)
     }
 
+    /// Opens the store of a storage that lost its base path: every file that is there gets a line in the log. Blocks; reads
+    /// all packs.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the next attempt does the same.
+    pub fn open_without_log(settings: &StoreSettings) -> Result<(Self, OpenReport), StoreError> {
+        Self::open_as(settings, Purpose::Relog)
+    }
+
     /// Opens the store to have its packed files written as files of their own.
     pub(crate) fn open_for_unpacking(settings: &StoreSettings) -> Result<Self, StoreError> {
         Ok(Self::open_as(settings, Purpose::Unpack)?.0)
@@ -164,8 +176,15 @@ impl Store {
                 tracing::error!(path = %root.display(), batches = recovered.damaged, "acknowledged changes in the journal can't be read any more, run fsck");
             }
         }
-        if purpose == Purpose::Serve {
+        if purpose != Purpose::Unpack {
             files.iter().zip(&packs).try_for_each(|(files, loaded)| take_back(files, &loaded.packs))?;
+        }
+        if purpose == Purpose::Relog {
+            let new = write_log(&files, &packs, &binlog)?;
+            tracing::warn!(
+                ?new,
+                "the log was lost and is made of the files that are here; deletions that no peer has heard of are not in it"
+            );
         }
         let segment_len = SEGMENT_LEN_MAX.min(settings.journal_len / 2);
         let segments = (settings.journal_len / segment_len.max(1)).max(2);

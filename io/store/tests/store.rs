@@ -174,7 +174,7 @@ async fn damage_in_the_middle_of_the_journal_is_reported_and_the_rest_is_kept() 
 }
 
 #[tokio::test]
-async fn a_deleted_file_does_not_come_back_after_a_crash() {
+async fn d16_a_deleted_file_does_not_come_back_after_a_crash() {
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
     put(&store, &normal(1), b"hello").await;
@@ -258,7 +258,7 @@ async fn d13_what_unfinished_uploads_left_is_removed_at_the_start() {
 }
 
 #[tokio::test]
-async fn d14_a_taken_name_is_refused_when_it_is_fixed_and_avoided_when_it_is_fresh() {
+async fn d14_t21_a_taken_name_is_refused_when_it_is_fixed_and_avoided_when_it_is_fresh() {
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
     put(&store, &normal(0), b"hello").await;

@@ -215,7 +215,7 @@ fn a_slave_as_short_as_an_ordinary_file_is_told_by_its_end() {
 }
 
 #[test]
-fn a_slave_that_would_pass_for_an_ordinary_file_is_refused() {
+fn t16_a_slave_that_would_pass_for_an_ordinary_file_is_refused() {
     assert_eq!(slave_name(&name(NORMAL), &prefix("x"), &ExtName::NONE), Err(NameError::SlaveTooShort));
     assert_eq!(slave_name(&name(NORMAL), &prefix("_ab"), &ext("c")).map(|_| ()), Ok(()), "45 characters");
     assert_eq!(slave_name(&name(NORMAL), &prefix("_a"), &ext("c")), Err(NameError::SlaveTooShort), "44");

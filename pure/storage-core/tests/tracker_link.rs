@@ -5,8 +5,10 @@
 mod script;
 
 use fdfs_proto::StorageStatus::{Active, Deleted, Init, IpChanged, Offline, Online, Syncing, WaitSync};
-use fdfs_proto::tracker::{beat, disk_usage, identity_change, join, status_report, storage_ids, sync_report};
-use fdfs_proto::{Status, TrackerCommand as Cmd};
+use fdfs_proto::tracker::{
+    beat, change_list, disk_usage, identity_change, join, status_report, storage_ids, sync_report,
+};
+use fdfs_proto::{Brief, IpText, Status, TrackerCommand as Cmd};
 use script::{Script, id, secs};
 use storage_core::membership::{IdentityProblem, TrackerIndex};
 use storage_core::tracker_link::{Action, Failure, Notice, Trouble, TrunkFigures};
@@ -600,6 +602,17 @@ fn the_list_of_the_leader_makes_the_peers() {
 }
 
 #[test]
+fn d24_a_trunk_server_is_believed_though_its_leader_is_not_known_yet() {
+    let mut t = Script::new();
+    t.run_to(0, Cmd::Beat);
+    let brief = Brief { status: Active, port: 23000, id: Some(id("10.0.1.9")), ip: IpText::EMPTY };
+    let mut body = Vec::new();
+    change_list::Got { leader: None, trunk_server: Some(brief), storages: None }.encode(&mut body);
+    t.asked(0, Cmd::Beat).reply(&body);
+    assert_eq!((t.view().leader, t.view().trunk_server), (None, Some(id("10.0.1.9"))));
+}
+
+#[test]
 fn what_the_tracker_has_wrong_about_a_copy_of_old_files_is_sent_back() {
     let mut t = Script::new();
     t.run_to(0, Cmd::Beat);
@@ -662,7 +675,7 @@ fn a_group_of_more_than_32_servers_is_cut_and_counted() {
 // Several trackers
 
 #[test]
-fn a_follower_that_remembers_a_storage_that_lost_its_files_is_corrected() {
+fn t18_a_follower_that_remembers_a_storage_that_lost_its_files_is_corrected() {
     let mut t = Script::new();
     t.trackers(2);
     t.run_to(0, Cmd::SyncDestRequest);

@@ -51,7 +51,11 @@ impl Origin {
     fn is_source(&self, member: &Member) -> bool {
         match self.source {
             Some(Source::Ip(addr)) => self.moved_to == Some(member.id) || member.addrs.contains(addr.into()),
-            Some(Source::Id(id)) => member.id.as_str().parse() == Ok(id),
+            Some(source @ Source::Id(id)) => match member.id.as_str().parse::<u32>() {
+                Ok(number) => number == id,
+                // Without ids it is an address that reads as one.
+                Err(_) => member.addrs.contains(source.address().into()),
+            },
             None => false,
         }
     }

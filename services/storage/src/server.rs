@@ -13,6 +13,7 @@ use net::ConnCounters;
 use parking_lot::Mutex;
 use storage_core::directories::Directories;
 use storage_core::membership::{ClusterView, has_left};
+use storage_core::replication::synced;
 use storage_core::space::{ANY_PATH, MIB, PathMode, PathUsage, Paths, Refused, Reserve};
 use storage_core::stats::Statistics;
 use store::Store;
@@ -220,40 +221,68 @@ pub(crate) fn unix_now() -> u32 {
     u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
 }
 
-/// Up to which second the changes of each member have arrived here, for the trackers' choice of whom to read from.
-///
-/// It is the newest that came: a member of the original tells of its changes over several connections, and which of
-/// them are missing before one it does not say (storage internals: holes, D20). What is asked for too early is fetched from
-/// where it was uploaded to.
+/// Up to which second the changes of each member have arrived here. What is asked for too early all the same is fetched
+/// from where it was uploaded to.
 #[derive(Debug, Default)]
-pub(crate) struct Synced(Mutex<BTreeMap<StorageId, u32>>);
+pub(crate) struct Synced(Mutex<synced::Synced>);
 
 impl Synced {
-    /// A change of this member that was made at `time` is here.
-    pub(crate) fn note(&self, source: StorageId, time: u32) {
-        let mut newest = self.0.lock();
-        if newest.len() >= GROUP_STORAGES_MAX && !newest.contains_key(&source) {
-            return;
-        }
-        let entry = newest.entry(source).or_default();
-        // A clock that is ahead, or a lie, must not make readers come for years (storage internals: holes, S7).
-        *entry = (*entry).max(time.min(unix_now()));
+    /// A change of this file that a member made at `time` has begun to come; it was not taken unless
+    /// [`Coming::taken`] says so.
+    pub(crate) fn coming(&self, source: Option<StorageId>, name: &FileName, time: u32) -> Coming<'_> {
+        let begun = source.and_then(|source| {
+            let arriving = self.0.lock().begin(source, time, GROUP_STORAGES_MAX)?;
+            Some((source, arriving))
+        });
+        Coming { synced: self, begun, name: name.clone() }
     }
 
-    pub(crate) fn newest(&self) -> BTreeMap<StorageId, u32> {
-        self.0.lock().clone()
+    pub(crate) fn report(&self) -> BTreeMap<StorageId, u32> {
+        self.0.lock().report(unix_now().into())
+    }
+}
+
+/// A change of another member, until it is here or is given up.
+pub(crate) struct Coming<'a> {
+    synced: &'a Synced,
+    begun: Option<(StorageId, synced::Arriving)>,
+    name: FileName,
+}
+
+impl Coming<'_> {
+    /// It is here, or there is nothing to do.
+    pub(crate) fn taken(&mut self) {
+        self.end(true);
+    }
+
+    fn end(&mut self, taken: bool) {
+        if let Some((source, arriving)) = self.begun.take() {
+            self.synced.0.lock().end(&source, arriving, &self.name, taken, unix_now().into());
+        }
+    }
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        self.end(false);
     }
 }
 
 /// The time of changes: the clock's, but a small step back of the clock is waited out, so that the times of
 /// names and records do not run backwards (storage internals: holes, D26).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ChangeClock(AtomicU32);
 
 impl ChangeClock {
     /// Longest step back that is waited out, seconds. After a longer one the clock had been wrong before, and
     /// is followed.
     const STEP_BACK_MAX: u32 = 600;
+
+    /// Goes on from the time of the newest change that is on record, as the clock may have been set back while the storage
+    /// did not run; 0 if there is none.
+    pub(crate) fn from(newest: u32) -> Self {
+        Self(AtomicU32::new(newest))
+    }
 
     /// The time of a change that happens when the clock shows `clock`.
     pub(crate) fn at(&self, clock: u32) -> u32 {
@@ -275,11 +304,14 @@ mod tests {
 
     #[test]
     fn d26_times_of_changes_wait_out_a_small_step_back_and_follow_a_large_one() {
-        let clock = ChangeClock::default();
+        let clock = ChangeClock::from(0);
         assert_eq!(
             [100_000, 100_001, 99_990, 100_000, 100_002].map(|now| clock.at(now)),
             [100_000, 100_001, 100_001, 100_001, 100_002]
         );
         assert_eq!([90_000, 90_001].map(|now| clock.at(now)), [90_000, 90_001]);
+        let clock = ChangeClock::from(100_000);
+        assert_eq!([99_400, 100_001].map(|now| clock.at(now)), [100_000, 100_001]);
+        assert_eq!(ChangeClock::from(100_000).at(99_399), 99_399);
     }
 }

@@ -4,6 +4,7 @@ mod client;
 mod files;
 mod group;
 mod holes;
+mod holes_peers;
 mod mixed_group;
 mod peer;
 mod recovery;

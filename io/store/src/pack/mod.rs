@@ -32,7 +32,7 @@ pub(crate) use head::{Head, New};
 pub(crate) use index::Location;
 use index::{Fingerprint, Index};
 pub(crate) use listing::{
-    HINT_EXTENSION, Key, Listing, hint_path, numbers, pack_path, read_file, read_header, scan,
+    HINT_EXTENSION, Key, Listing, PACK_EXTENSION, hint_path, numbers, pack_path, read_file, read_header, scan,
 };
 pub(crate) use load::{Loaded, RecordLine, UNKNOWN_LOG, is_blank, load, stored_key};
 

@@ -87,7 +87,9 @@ impl ClusterView {
         match source {
             Source::Ip(ip) => Some(IpAddr::V4(ip)),
             Source::Id(id) => {
-                let entry = self.ids.as_ref()?.by_id(id)?;
+                // Without ids it is an address that reads as one.
+                let Some(ids) = &self.ids else { return Some(IpAddr::V4(source.address())) };
+                let entry = ids.by_id(id)?;
                 let peer = StorageId::new(id.to_string().as_bytes()).and_then(|id| self.peers.get(&id));
                 // The table is that of this storage's start; where a server is now comes with every list.
                 let moved_to = peer.and_then(|peer| peer.ip.ip());

@@ -6,6 +6,7 @@ use super::need::Need;
 use super::sender::Travel;
 use super::steps::{self, Answer, Done, Local, Next, Step};
 use super::window::Entry;
+use fdfs_format::binlog::Change;
 
 /// No record needs more messages.
 pub const STEPS_MAX: u32 = 4;
@@ -25,7 +26,8 @@ impl Exchange {
     /// now.
     pub fn begin(travel: &Travel, peer_has: bool, local: Local) -> (Self, Next) {
         let (entry, stale) = (Arc::clone(&travel.entry), travel.stale);
-        let need = if peer_has { Need::Perhaps } else { entry.need };
+        let is_new = matches!(entry.record.change, Change::Create { .. });
+        let need = if peer_has && is_new { Need::Perhaps } else { entry.need };
         let first = steps::first(&entry.record, local, need);
         let mut exchange = Self { entry, stale, step: None, answers: 0 };
         let next = exchange.go(first);

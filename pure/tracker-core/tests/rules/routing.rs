@@ -189,6 +189,20 @@ fn a_name_with_an_outer_address_finds_its_source() {
 }
 
 #[test]
+fn t22_a_name_whose_address_reads_as_an_id_finds_its_source() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.0", "10.0.0.2"]);
+    // 10.0.0.0 in the four bytes of the name.
+    let name = file_of("10", NEW);
+    assert_eq!(t.fetch(&name).unwrap(), "10.0.0.0");
+    assert_eq!(t.update(&name).unwrap(), "10.0.0.0");
+    // An id that is known goes first.
+    let mut t = Script::with(|config| config.naming = ids("10 group1 10.0.0.2\n11 group1 10.0.0.0\n", true));
+    t.serving("group1", &["10.0.0.0", "10.0.0.2"]);
+    assert_eq!(t.fetch(&name).unwrap(), "10.0.0.2");
+}
+
+#[test]
 fn the_time_up_to_which_a_storage_is_synced_is_the_least_of_its_active_sources() {
     let mut t = Script::new();
     t.serving("group1", &["10.0.0.1", "10.0.0.2", "10.0.0.3"]);

@@ -19,7 +19,8 @@ use super::link::copy_of;
 use crate::answer;
 use crate::connection::{Done, Session, malformed};
 use crate::content::{self, Taken};
-use crate::server::{Server, unix_now};
+use crate::server::{Coming, Server, unix_now};
+use storage_core::replication::receive::Was;
 
 /// Names of damaged copies that are remembered.
 const DAMAGED_MAX: usize = 1024;
@@ -64,6 +65,7 @@ pub(crate) async fn copy(
         Ok(name) => name,
         Err(status) => return Ok(Done::refused(status, unread)),
     };
+    let coming = server.synced.coming(session.source, &name, ask.timestamp);
     let taken = match ask.has_content {
         true => match take(server, conn, &name, ask.size).await? {
             Ok(taken) => Some(taken),
@@ -98,7 +100,7 @@ pub(crate) async fn copy(
         }
         Err(error) => answer::status(error),
     };
-    Ok(received(server, session, ask.timestamp, ask.content_len(), status))
+    Ok(received(server, coming, ask.content_len(), status))
 }
 
 /// SYNC_APPEND_FILE and SYNC_MODIFY_FILE.
@@ -121,6 +123,7 @@ pub(crate) async fn write(
         Ok(name) => name,
         Err(status) => return Ok(Done::refused(status, unread)),
     };
+    let coming = server.synced.coming(session.source, &name, ask.timestamp);
     let content = match take(server, conn, &name, ask.size).await? {
         Ok(taken) => taken.into(),
         Err(done) => return Ok(done),
@@ -130,55 +133,67 @@ pub(crate) async fn write(
         Part::Modified => server.store.receive_modify(name, ask.start, content, ask.timestamp).await,
     };
     let status = result.map_or_else(|error| change_status(&error), |()| Status::OK);
-    Ok(received(server, session, ask.timestamp, ask.size, status))
+    Ok(received(server, coming, ask.size, status))
 }
 
 /// The requests without content.
 pub(crate) async fn whole(server: &Server, session: &Session, command: StorageCommand, body: &[u8]) -> Done {
     let answered = match command {
-        StorageCommand::SyncDelete => delete(server, body).await,
-        StorageCommand::SyncTruncate => truncate(server, body).await,
-        StorageCommand::SyncRename => rename(server, body).await,
-        _ => link(server, body).await,
+        StorageCommand::SyncDelete => delete(server, session, body).await,
+        StorageCommand::SyncTruncate => truncate(server, session, body).await,
+        StorageCommand::SyncRename => rename(server, session, body).await,
+        _ => link(server, session, body).await,
     };
     match answered {
-        Ok((time, status)) => received(server, session, time, 0, status),
+        Ok((coming, status)) => received(server, coming, 0, status),
         Err(done) => done,
     }
 }
 
-async fn delete(server: &Server, body: &[u8]) -> Result<(u32, Status), Done> {
+/// A change that came, and how it is answered.
+type Answered<'a> = Result<(Coming<'a>, Status), Done>;
+
+async fn delete<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answered<'a> {
     let ask = sync_delete::Ask::decode(body).map_err(|error| malformed(error, 0))?;
     let name = name_in(server, &ask.group, ask.name).map_err(Done::status)?;
+    let mut coming = server.synced.coming(session.source, &name, ask.timestamp);
     let result = server.store.receive_delete(name.clone(), ask.timestamp).await;
-    // One that is not here may still come, from a member that has not heard of its deletion.
-    if matches!(result, Ok(()) | Err(StoreError::NotFound)) {
-        server.relay.gone.add(name);
+    match result {
+        Ok(()) => server.relay.gone.add(name, Was::Here),
+        // It may still come, from a member that has not heard of its deletion.
+        Err(StoreError::NotFound) => {
+            server.relay.gone.add(name, Was::Missing);
+            coming.taken();
+        }
+        Err(_) => {}
     }
     let status = result.map_or_else(|error| answer::status(&error), |()| Status::OK);
-    Ok((ask.timestamp, status))
+    Ok((coming, status))
 }
 
-async fn truncate(server: &Server, body: &[u8]) -> Result<(u32, Status), Done> {
+async fn truncate<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answered<'a> {
     let ask = sync_truncate::Ask::decode(body).map_err(|error| malformed(error, 0))?;
     let name = name_in(server, &ask.group, ask.name).map_err(Done::status)?;
+    let coming = server.synced.coming(session.source, &name, ask.timestamp);
     let result = server.store.receive_truncate(name, ask.old_size, ask.new_size, ask.timestamp).await;
-    Ok((ask.timestamp, result.map_or_else(|error| change_status(&error), |()| Status::OK)))
+    Ok((coming, result.map_or_else(|error| change_status(&error), |()| Status::OK)))
 }
 
-async fn rename(server: &Server, body: &[u8]) -> Result<(u32, Status), Done> {
+async fn rename<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answered<'a> {
     let ask = sync_pair::Ask::decode(body).map_err(|error| malformed(error, 0))?;
     let to = name_in(server, &ask.group, ask.dest).map_err(Done::status)?;
     let from = name_in(server, &ask.group, ask.source).map_err(Done::status)?;
+    let coming = server.synced.coming(session.source, &to, ask.timestamp);
     let result = server.store.receive_rename(from, to, ask.timestamp).await;
-    Ok((ask.timestamp, result.map_or_else(|error| answer::status(&error), |()| Status::OK)))
+    Ok((coming, result.map_or_else(|error| answer::status(&error), |()| Status::OK)))
 }
 
 /// A link gets a copy of the content. One that is there, or without its source, is passed over, as by the original.
-async fn link(server: &Server, body: &[u8]) -> Result<(u32, Status), Done> {
+async fn link<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answered<'a> {
     let ask = sync_pair::Ask::decode(body).map_err(|error| malformed(error, 0))?;
     let link = name_in(server, &ask.group, ask.dest).map_err(Done::status)?;
     let source = name_in(server, &ask.group, ask.source).map_err(Done::status)?;
+    let coming = server.synced.coming(session.source, &link, ask.timestamp);
     let made = async {
         let stored = server.store.open_file(&source).await?;
         let content: Taken = copy_of(server, &stored, link.path_index()).await?;
@@ -192,7 +207,7 @@ async fn link(server: &Server, body: &[u8]) -> Result<(u32, Status), Done> {
         }
         Err(error) => answer::status(&error),
     };
-    Ok((ask.timestamp, status))
+    Ok((coming, status))
 }
 
 /// A name that a peer may use within our store paths: those of clients, and their metadata.
@@ -258,14 +273,12 @@ fn change_status(error: &StoreError) -> Status {
 }
 
 /// Books a change that came.
-fn received(server: &Server, session: &Session, time: u32, len: u64, status: Status) -> Done {
+fn received(server: &Server, mut coming: Coming<'_>, len: u64, status: Status) -> Done {
     let done = matches!(status, Status::OK | Status::EEXIST);
     server.stats.add(Counter::SyncInBytes, len, if done { len } else { 0 });
     if done {
         server.stats.sync_updated(unix_now().into());
-        if let Some(source) = session.source {
-            server.synced.note(source, time);
-        }
+        coming.taken();
     }
     Done::status(status)
 }

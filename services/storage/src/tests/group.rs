@@ -89,7 +89,7 @@ impl Group {
     }
 
     #[track_caller]
-    fn both_have(&self, name: &FileName, content: &[u8]) {
+    pub(super) fn both_have(&self, name: &FileName, content: &[u8]) {
         for member in [0, 1] {
             until(&format!("{name} on member {member}"), || {
                 self.has(member, name).as_deref() == Some(content)
@@ -98,7 +98,7 @@ impl Group {
     }
 
     #[track_caller]
-    fn neither_has(&self, name: &FileName) {
+    pub(super) fn neither_has(&self, name: &FileName) {
         for member in [0, 1] {
             until(&format!("{name} is gone on member {member}"), || self.has(member, name).is_none());
         }

@@ -22,13 +22,13 @@ const PEER: &str = "127.0.0.2";
 
 /// A storage, its only peer, and what the cluster says.
 pub(super) struct Pair {
-    storage: TestStorage,
+    pub(super) storage: TestStorage,
     pub(super) peer: FakePeer,
-    tracker: FakeTracker,
+    pub(super) tracker: FakeTracker,
     tell: watch::Sender<Arc<ClusterView>>,
 }
 
-fn id(text: &str) -> StorageId {
+pub(super) fn id(text: &str) -> StorageId {
     StorageId::new(text.as_bytes()).unwrap()
 }
 
@@ -45,7 +45,12 @@ impl Pair {
         Self::with(status, None, FakePeer::start(), "")
     }
 
-    fn with(status: StorageStatus, source: Option<SyncSource>, peer: FakePeer, more: &str) -> Self {
+    pub(super) fn with(
+        status: StorageStatus,
+        source: Option<SyncSource>,
+        peer: FakePeer,
+        more: &str,
+    ) -> Self {
         let tracker = FakeTracker::start(source);
         let storage =
             TestStorage::prepare(&format!("durability=disk\ntracker_server={}\n{more}", tracker.address));
@@ -55,7 +60,7 @@ impl Pair {
         pair
     }
 
-    fn run(&mut self, status: StorageStatus) {
+    pub(super) fn run(&mut self, status: StorageStatus) {
         let told = with_peer(&self.peer, status);
         let mut outside = None;
         let running = launch(&self.storage.conf, |_, _, _, tell, _| {
@@ -67,11 +72,11 @@ impl Pair {
         self.tell = outside.unwrap();
     }
 
-    fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         self.storage.running.take().unwrap().stop().unwrap();
     }
 
-    fn say(&self, status: StorageStatus) {
+    pub(super) fn say(&self, status: StorageStatus) {
         self.tell.send_replace(with_peer(&self.peer, status));
     }
 
@@ -101,11 +106,11 @@ impl Pair {
         self.storage.running.as_ref().unwrap().server().replication.is_held()
     }
 
-    fn mark_path(&self) -> std::path::PathBuf {
+    pub(super) fn mark_path(&self) -> std::path::PathBuf {
         self.storage.dir.path().join(format!("base/data/sync/{PEER}_23000.mark"))
     }
 
-    fn mark(&self) -> Mark {
+    pub(super) fn mark(&self) -> Mark {
         Mark::decode(&fs::read(self.mark_path()).unwrap()).unwrap()
     }
 }

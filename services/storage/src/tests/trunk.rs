@@ -14,12 +14,12 @@ use tokio::sync::watch;
 use super::client::{Client, Reply, TestStorage, until, view};
 use crate::run::launch;
 
-const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
-const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+pub(super) const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+pub(super) const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// A storage whose cluster can be changed while it runs.
-struct Member {
-    storage: TestStorage,
+pub(super) struct Member {
+    pub(super) storage: TestStorage,
     tell: watch::Sender<Arc<ClusterView>>,
 }
 
@@ -28,7 +28,7 @@ fn id(ip: Ipv4Addr) -> StorageId {
 }
 
 /// The cluster as `me` sees it, with a trunk server and other members.
-fn seen(me: Ipv4Addr, trunk_server: Option<Ipv4Addr>, peers: &[(Ipv4Addr, u16)]) -> ClusterView {
+pub(super) fn seen(me: Ipv4Addr, trunk_server: Option<Ipv4Addr>, peers: &[(Ipv4Addr, u16)]) -> ClusterView {
     let view = view();
     let identity = Identity {
         id: id(me),
@@ -56,14 +56,19 @@ fn seen(me: Ipv4Addr, trunk_server: Option<Ipv4Addr>, peers: &[(Ipv4Addr, u16)])
 }
 
 impl Member {
-    fn start(view: ClusterView) -> Self {
-        let storage = TestStorage::prepare("durability=disk");
+    pub(super) fn start(view: ClusterView) -> Self {
+        Self::with("", view)
+    }
+
+    /// With these lines of configuration.
+    pub(super) fn with(more: &str, view: ClusterView) -> Self {
+        let storage = TestStorage::prepare(&format!("durability=disk\n{more}"));
         let mut member = Self { storage, tell: watch::Sender::default() };
         member.run(view);
         member
     }
 
-    fn run(&mut self, view: ClusterView) {
+    pub(super) fn run(&mut self, view: ClusterView) {
         let mut kept = None;
         let started = launch(&self.storage.conf, |_, _, _, tell, _| {
             tell.send_replace(Arc::new(view));
@@ -74,26 +79,26 @@ impl Member {
         self.tell = kept.unwrap();
     }
 
-    fn restart(&mut self, view: ClusterView) {
+    pub(super) fn restart(&mut self, view: ClusterView) {
         self.storage.running.take().unwrap().stop().unwrap();
         self.run(view);
     }
 
-    fn sees(&self, view: ClusterView) {
+    pub(super) fn sees(&self, view: ClusterView) {
         self.tell.send_replace(Arc::new(view));
     }
 
-    fn port(&self) -> u16 {
+    pub(super) fn port(&self) -> u16 {
         self.storage.address().port()
     }
 
-    fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         std::fs::read_to_string(self.storage.dir.path().join("base/data/trunk/binlog")).unwrap_or_default()
     }
 }
 
 /// Uploads until that has got a slot: the role is taken a moment after the start.
-fn first_in_slot(client: &mut Client) -> FileName {
+pub(super) fn first_in_slot(client: &mut Client) -> FileName {
     let mut name = None;
     until("a file in a slot", || {
         name = Some(client.upload(b"first", "txt").name()).filter(|name| name.kind() == Kind::Trunk);
@@ -102,7 +107,7 @@ fn first_in_slot(client: &mut Client) -> FileName {
     name.unwrap()
 }
 
-fn about(name: &FileName) -> Slot {
+pub(super) fn about(name: &FileName) -> Slot {
     let (part, (dir_high, dir_low)) = (name.trunk_part().unwrap(), name.dirs());
     Slot {
         path: name.path_index().0,
@@ -135,7 +140,7 @@ fn of_slot(client: &mut Client, command: C, slot: Slot) -> Reply {
     client.ask(command, &[&body])
 }
 
-fn alloc(client: &mut Client, size: u32) -> Reply {
+pub(super) fn alloc(client: &mut Client, size: u32) -> Reply {
     let mut body = Vec::new();
     AskAlloc { group: GroupField::from_field(b"group1"), size, path: 0 }.encode(&mut body);
     client.ask(C::TrunkAlloc, &[&body])

@@ -22,7 +22,7 @@ impl LinkInputs for Server {
     }
 
     fn synced_from(&self) -> BTreeMap<StorageId, u32> {
-        self.synced.newest()
+        self.synced.report()
     }
 
     fn trunk(&self) -> Option<TrunkFigures> {

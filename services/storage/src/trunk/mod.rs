@@ -275,6 +275,14 @@ impl Trunk {
         self.figures.send_if_modified(|told| std::mem::replace(told, figures) != figures);
     }
 
+    /// Ends what this storage has handed out and nobody confirmed.
+    #[cfg(test)]
+    pub(crate) async fn end_holds(&self, server: &Server) {
+        let mut turn = self.role.lock().await;
+        let done = turn.as_mut().unwrap().end_holds(server, u64::MAX).await;
+        ended(&mut turn, done).unwrap();
+    }
+
     /// Looks after what the role has left for later.
     async fn look_again(&self, server: &Server) {
         let mut turn = self.role.lock().await;

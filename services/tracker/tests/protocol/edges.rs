@@ -100,7 +100,7 @@ fn a_connection_that_was_served_once_may_idle() {
 }
 
 #[test]
-fn what_needs_a_join_is_refused_without_one_and_harms_nobody() {
+fn t1_what_needs_a_join_is_refused_without_one_and_harms_nobody() {
     let server = Server::new("");
     let mut client = server.client();
     let notify = sync_source::Notify { src_id: None, until_timestamp: 0 };
