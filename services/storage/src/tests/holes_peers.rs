@@ -166,29 +166,6 @@ fn d15_two_trunk_servers_that_hand_out_one_slot_lose_neither_file() {
 }
 
 #[test]
-fn d15_slots_that_could_not_be_given_back_are_given_back_after_a_restart() {
-    let mut member = Member::start(seen(FIRST, Some(FIRST), &[]));
-    let mut client = member.storage.connect();
-    first_in_slot(&mut client);
-    let name = client.upload(&vec![b'x'; 300_000], "bin").name();
-    assert_eq!(name.kind(), Kind::Trunk);
-    // The role goes to somebody whom nobody reaches.
-    member.sees(seen(FIRST, Some(SECOND), &[(SECOND, 1)]));
-    until("it is laid down", || alloc(&mut member.storage.connect(), 256).status == Status::EINVAL);
-    assert_eq!(client.of_file(C::DeleteFile, &name).status, Status::OK);
-    member.storage.running.take().unwrap().stop().unwrap();
-    let saved = member.storage.dir.path().join("base/data/trunk/cairn_returns");
-    assert_eq!(fs::read_to_string(&saved).unwrap().lines().count(), 1);
-    member.run(seen(FIRST, Some(FIRST), &[]));
-    let mut client = member.storage.connect();
-    until("the slot is used again", || {
-        let other = client.upload(&vec![b'y'; 300_000], "bin").name();
-        other.kind() == Kind::Trunk && about(&other) == about(&name)
-    });
-    until("nothing waits any more", || !saved.exists());
-}
-
-#[test]
 fn d15_a_slot_that_was_handed_out_and_not_filled_is_handed_out_again() {
     let member = Member::start(seen(FIRST, Some(FIRST), &[]));
     let mut client = member.storage.connect();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fdfs_fileid::{FileName, GroupName, StorePathIndex};
 use fdfs_proto::storage::fetch_binlog;
-use fdfs_proto::tracker::{list_storages, status_report};
+use fdfs_proto::tracker::{list_storages, status_report, sync_source};
 use fdfs_proto::{
     AddrWidth, HEADER_LEN, Header, IpText, RwMode, Status, StorageCommand as C, StorageId, StorageStatus,
     TrackerCommand,
@@ -138,6 +138,7 @@ impl Lister {
                             let brief = status_report::Report::decode(&body).unwrap().brief;
                             told.lock().push((brief.id.unwrap(), brief.status));
                         }
+                        TrackerCommand::SyncSrcRequest => sync_source::Got { source: None }.encode(&mut answer),
                         other => panic!("a tracker is not asked {other} before a join"),
                     }
                     let out = [&Header::reply(answer.len() as u64).encode()[..], &answer].concat();
