@@ -51,7 +51,11 @@ impl Strangers {
             }
             found
         });
-        Self { allowed, patience: conf.heart_beat_interval.saturating_mul(NEWS_BEATS), seen: Mutex::default() }
+        Self {
+            allowed,
+            patience: conf.heart_beat_interval.saturating_mul(NEWS_BEATS),
+            seen: Mutex::default(),
+        }
     }
 
     /// Whether somebody at this address counts as a member although the cluster has none there.
