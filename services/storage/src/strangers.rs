@@ -74,8 +74,8 @@ impl Strangers {
             Word::Advice => tracing::warn!(
                 peer = %address,
                 %command,
-                "refused again, only members of the group may say this, and none of them has this address; if it is one, \
-                 add allow_peers = {address} to storage.conf and restart this storage"
+                "refused again, only members of the group may say this, and none of them has this address; if it \
+                 is one, add allow_peers = {address} to storage.conf and restart this storage"
             ),
             Word::None => {}
         }
