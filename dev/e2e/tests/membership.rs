@@ -211,12 +211,26 @@ fn a_tracker_that_was_stopped_while_an_address_changed_lists_nobody_twice() {
     for away in [0, 1] {
         ground.cluster.trackers[away].stop().unwrap();
         ground.cluster.storages[1].stop().unwrap();
+        // The peer hears of it at once, or when it starts.
+        let peer_too = away == 1;
+        if peer_too {
+            ground.cluster.storages[0].stop().unwrap();
+        }
         ground.move_storage(1, Loopback::claim().unwrap());
         ground.restart(1);
+        if peer_too {
+            ground.restart(0);
+        }
         ground.all_listed();
+        let name = format!("{}_23000", ground.cluster.storages[1].address().ip());
+        wait::until("the mark under its name", wait::READY, || ground.has_mark(0, &name).then_some(()))
+            .unwrap();
         ground.cluster.restart_tracker(away).unwrap();
         ground.all_listed();
         assert_eq!(ground.download(away, &id).as_deref(), Some(&b"content"[..]));
+        let marks = fs::read_dir(ground.cluster.storages[0].base_path.join("data/sync")).unwrap();
+        let marks = marks.map(|entry| entry.unwrap().path());
+        assert_eq!(marks.filter(|path| path.extension().is_some_and(|end| end == "mark")).count(), 1);
     }
     ground.cluster.stop().unwrap();
 }

@@ -94,8 +94,8 @@ impl Cluster {
         Ok(Reply::Done)
     }
 
-    /// A storage joins under an id that it had before and gave up; only the tracker that was away then would have told it to
-    /// say so. It is the same one, as the second of its installation shows.
+    /// A storage joins under an id that it had before and gave up. It does not report that, as it goes by the last address
+    /// that all trackers knew. It is the same one, as the second of its installation shows.
     pub(super) fn take_back(
         &mut self,
         now: Now,
