@@ -85,7 +85,10 @@ fn every_point_of_a_mixed_group_is_tested() {
         assert!(!tests.is_empty(), "M{number}");
         for test in tests {
             let begin = test.trim_end_matches('…');
-            assert!(names.iter().any(|name| name == test || begin != test && name.starts_with(begin)), "{test}");
+            assert!(
+                names.iter().any(|name| name == test || begin != test && name.starts_with(begin)),
+                "{test}"
+            );
         }
     }
 }

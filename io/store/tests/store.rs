@@ -490,9 +490,8 @@ async fn d18_a_regenerated_file_moves_with_its_metadata() {
     open(&dir);
     assert_eq!(read(&dir, &new).unwrap(), b"hello fastdfs\n");
     let (old, new) = (appender(1), normal(50));
-    let expected = format!(
-        "{NOW} C {old}\n{NOW} C {old}-m\n{NOW} R {new} {old}\n{NOW} C {new}-m\n{NOW} D {old}-m\n"
-    );
+    let expected =
+        format!("{NOW} C {old}\n{NOW} C {old}-m\n{NOW} R {new} {old}\n{NOW} C {new}-m\n{NOW} D {old}-m\n");
     assert_eq!(binlog(&dir), expected);
 }
 

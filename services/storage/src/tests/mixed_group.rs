@@ -156,6 +156,26 @@ fn m2_changes_are_answered_with_the_statuses_of_the_original_and_without_a_body(
     assert_eq!(members.has(1, &slave.parse().unwrap()).unwrap(), b"update");
 }
 
+/// A member of the original sends changes of one file at the same time.
+#[test]
+fn m2_d4_what_a_change_that_came_too_late_would_spoil_is_asked_for_as_a_whole() {
+    let members = alone();
+    let mut sender = Sender::to(&members);
+    sender.create(C::SyncCreate, LOG, b"0123456789");
+    // After a cut to 2, which comes later.
+    assert_eq!(sender.part(C::SyncAppend, LOG, 2, b"abc", TIME).status, Status::ENOENT);
+    assert_eq!(sender.create(C::SyncUpdate, LOG, b"01abc").status, Status::OK);
+    assert_eq!(sender.truncate(LOG, 10, 2, TIME).status, Status::EEXIST);
+    assert_eq!(sender.part(C::SyncAppend, LOG, 2, b"abc", TIME).status, Status::EEXIST);
+    assert_eq!(members.has(1, &LOG.parse().unwrap()).unwrap(), b"01abc");
+    // Its last change is missing.
+    let renamed = named(b"01abcdef", "123.log");
+    assert_eq!(sender.pair(C::SyncRename, &renamed, LOG).status, Status::ENOENT);
+    assert_eq!(sender.create(C::SyncCreate, &renamed, b"01abcdef").status, Status::OK);
+    assert_eq!(members.has(1, &LOG.parse().unwrap()), None);
+    assert_eq!(members.has(1, &renamed.parse().unwrap()).unwrap(), b"01abcdef");
+}
+
 #[test]
 fn m3_a_peer_that_has_or_lacks_already_what_a_change_is_to_bring_about_is_done_with() {
     let pair = Pair::start(StorageStatus::Active);
@@ -219,7 +239,8 @@ fn m5_no_line_of_the_log_is_too_long_for_the_original() {
     let mut name = log;
     while name.as_str().len() < 112 {
         let prefix = *b"_0123456789_0123";
-        let head = [&number(name.as_str().len())[..], &number(5), &prefix, b"log\0\0\0", name.as_str().as_bytes()];
+        let head =
+            [&number(name.as_str().len())[..], &number(5), &prefix, b"log\0\0\0", name.as_str().as_bytes()];
         let reply = client.ask(C::UploadSlave, &[&head.concat(), b"slave"]);
         assert_eq!(reply.status, Status::OK, "{name}");
         name = reply.name();
@@ -296,7 +317,11 @@ fn m8_slaves_as_short_as_ordinary_files_are_taken() {
     let members = alone();
     for end in ["_0.png", "_50.png"] {
         let slave = named(b"content of the master", end);
-        assert_eq!(Sender::to(&members).create(C::SyncCreate, &slave, b"small").status, Status::OK, "{slave}");
+        assert_eq!(
+            Sender::to(&members).create(C::SyncCreate, &slave, b"small").status,
+            Status::OK,
+            "{slave}"
+        );
         assert_eq!(members.has(1, &slave.parse().unwrap()).unwrap(), b"small");
     }
 }
