@@ -154,11 +154,11 @@ impl Store {
     /// Takes bytes that were appended to a file which ended at `start` then.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when the file has these bytes already; [`StoreError::NotFound`] when it is missing or is no
-    /// beginning of what it should be, so that the whole of it is needed; [`StoreError::NotRegular`].
+    /// [`StoreError::Exists`] when the file has these bytes already; [`StoreError::NotFound`] when it is missing or is
+    /// no beginning of what it should be, so that the whole of it is needed; [`StoreError::NotRegular`].
     ///
-    /// The original goes by the size alone, and sends changes of one file at the same time: what was appended after a cut
-    /// that comes later would be missing for ever (storage internals: holes, D4).
+    /// The original goes by the size alone, and sends changes of one file at the same time: what was appended after a
+    /// cut that comes later would be missing for ever (storage internals: holes, D4).
     pub async fn receive_append(
         &self,
         name: FileName,
@@ -245,9 +245,9 @@ impl Store {
     /// Gives a file another name on the same store path. Metadata moves along.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when the new name is taken, [`StoreError::NotFound`] when there is no such file. Also for one
-    /// that is not what its new name says, as not every change of it came in time: it goes, so that the whole comes under
-    /// the new name.
+    /// [`StoreError::Exists`] when the new name is taken, [`StoreError::NotFound`] when there is no such file. Also for
+    /// one that is not what its new name says, as not every change of it came in time: it goes, so that the whole comes
+    /// under the new name.
     pub async fn receive_rename(&self, from: FileName, to: FileName, time: u32) -> Result<(), StoreError> {
         let path = from.path_index();
         if to.path_index() != path {

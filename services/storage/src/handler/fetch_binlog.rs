@@ -100,9 +100,9 @@ async fn is_here(server: &Server, name: &FileName) -> Result<bool, ConnError> {
     }
 }
 
-/// What a member of the group downloads by its own name, as the original does with what such a list has: metadata files,
-/// and the trunk file as a whole where the list has files in slots; refused that, it asks for ever. From anybody else these
-/// are no names (storage internals: holes, S3, S10).
+/// What a member of the group downloads by its own name, as the original does with what such a list has: metadata
+/// files, and the trunk file as a whole where the list has files in slots; refused that, it asks for ever. From anybody
+/// else these are no names (storage internals: holes, S3, S10).
 pub(crate) fn for_member(server: &Server, conn: &Conn, ask: &download::Ask<'_>) -> Option<FileName> {
     let name: FileName = ask.name.parse().ok()?;
     let is_metadata = name.metadata_master().is_some_and(|master| master.check_client().is_ok());

@@ -92,7 +92,7 @@ pub(crate) async fn copy(
         Ok(Received::Had) => Status::EEXIST,
         Err(StoreError::Corrupt { len, crc32, .. }) if server.damaged.came_again(&name) => {
             let crc32 = format_args!("{crc32:08x}");
-            tracing::error!(%name, len, %crc32, "a peer's copy is damaged there, it is not kept here; its other changes go on");
+            tracing::error!(%name, len, %crc32, "a file is damaged at the peer that sends it, it is not kept here");
             // Whoever sent it takes this as the end of the matter, but it did not arrive.
             return Ok(Done::status(Status::EEXIST));
         }
@@ -206,9 +206,9 @@ fn name_in(server: &Server, group: &GroupField, raw: RawName<'_>) -> Result<File
     if inside && of_client.check_client().is_ok() { Ok(name) } else { Err(Status::EINVAL) }
 }
 
-/// Names whose copies came damaged. A copy may suffer on its way, and the first is refused so that it comes again; but a
-/// peer of the original sends what is damaged on its own disk for ever, and nothing behind it, until somebody takes it
-/// or has it (storage internals: holes, D17, D21).
+/// Names whose copies came damaged. A copy may suffer on its way, and the first is refused so that it comes again; but
+/// a peer of the original sends what is damaged on its own disk for ever, and nothing behind it, until somebody takes
+/// it or has it (storage internals: holes, D17, D21).
 #[derive(Debug, Default)]
 pub(crate) struct Damaged(Mutex<VecDeque<FileName>>);
 

@@ -12,7 +12,7 @@
 //! | 7 | changes of one file do not overtake each other | `d4_changes_of_one_appender_arrive_one_by_one_and_in_order` |
 //! | 8 | nothing is refused for ever | `m8_…` |
 //! | 9 | slots are never shared, and emptied as a whole | `d15_…` here and in the store |
-//! | 10 | a new member waits for its copy | `a_new_member_is_filled_with_what_others_brought_and_the_trackers_hear_of_it` here, `a_new_storage_…` of `storage-core` |
+//! | 10 | a new member waits for its copy | `a_new_member_is_filled_with_what_others_brought_…` |
 //! | 11 | names | `worked_examples` and `recordings` of `fdfs-fileid` |
 
 use std::io::Write;
