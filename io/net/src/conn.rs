@@ -183,8 +183,9 @@ impl Conn {
         Ok(())
     }
 
-    /// Waits for more of a message. What has arrived is acknowledged at once: of a peer that sends head and content with a
-    /// call for each, as clients and storages of the original do, the content is held back until then, for 40 ms.
+    /// Waits for more of a message. What has arrived is acknowledged at once: of a peer that sends head and content
+    /// with a call for each, as clients and storages of the original do, the content is held back until then, for 40
+    /// ms.
     async fn more(&self) -> Result<(), ConnError> {
         // It only tunes, and the system forgets it again.
         let _ = rustix::net::sockopt::set_tcp_quickack(&self.stream, true);

@@ -398,10 +398,10 @@ impl Store {
         }
     }
 
-    /// Gives an appender file an ordinary name. `make` is called with the time of its last change (Unix seconds), size and
-    /// CRC-32 of the content, and the number of the attempt, and is to give a name on the same store path. Metadata moves
-    /// along. The binlog has the file's time, too: members of the original leave a file's time alone when they rename
-    /// it, so any other would differ from theirs.
+    /// Gives an appender file an ordinary name. `make` is called with the time of its last change (Unix seconds), size
+    /// and CRC-32 of the content, and the number of the attempt, and is to give a name on the same store path. Metadata
+    /// moves along. The binlog has the file's time, too: members of the original leave a file's time alone when they
+    /// rename it, so any other would differ from theirs.
     ///
     /// # Errors
     /// [`StoreError::Busy`] when the content keeps changing; the file keeps its name.

@@ -771,8 +771,8 @@ fn link_line(origin: Origin, name: &FileName, to: &FileName) -> String {
 
 /// A binlog line (storage internals: replication log).
 ///
-/// Where the original could not read what was changed in a file with a long name, and would read nothing behind it either
-/// (storage internals: holes, D5), the line says that the file was replaced.
+/// Where the original could not read what was changed in a file with a long name, and would read nothing behind it
+/// either (storage internals: holes, D5), the line says that the file was replaced.
 fn line(time: u32, op: char, name: &FileName, extra: std::fmt::Arguments<'_>) -> String {
     let column = format!("{name}{extra}");
     if column.len() <= COLUMN_LEN_MAX || column.len() == name.as_str().len() {

@@ -281,7 +281,7 @@ fn run(work: Work) -> Result<(), StoreError> {
     runtime.spawn(flush_binlog(Arc::clone(&server), flush_each, stopping.clone()));
     runtime.spawn(save_stats(Arc::clone(&server), data.clone(), save_each, stopping.clone()));
     runtime.spawn(ask_for_space(Arc::clone(&server), stopping.clone()));
-    runtime.spawn(trunk::run(Arc::clone(&server), stopping.clone()));
+    let trunk = runtime.spawn(trunk::run(Arc::clone(&server), stopping.clone()));
     let serving = Arc::clone(&server);
     let counters = Arc::clone(&server.connections);
     let handler = move |conn| {
@@ -292,6 +292,9 @@ fn run(work: Work) -> Result<(), StoreError> {
         net::serve(Arc::clone(&workers), listeners, limits, counters, stopping, handler).await;
         if timeout(STOP_WAIT, replicating).await.is_err() {
             tracing::warn!("replication did not end in time, some of it will be done once more");
+        }
+        if timeout(STOP_WAIT, trunk).await.is_err() {
+            tracing::warn!("what is known about slots of trunk files could not be noted in time");
         }
     });
     // Ends the tasks that are left, so that nothing changes any more when the store is closed.

@@ -9,6 +9,9 @@ use fdfs_format::binlog::{Change, Record};
 /// Names of deleted files that are remembered: of those that were here, and as many of those that had not come yet.
 pub const GONE_MAX: usize = 65_536;
 
+/// Length of a name that is no slave's, `M00/00/00/` included, outside of trunk files.
+const GENERATED_NAME_LEN: usize = 44;
+
 /// Where bytes go that were appended at the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Appended {
@@ -82,9 +85,13 @@ impl Gone {
     /// (storage internals: holes, D16). Only of names that no other file ever has: they carry random bits, which those of
     /// slaves and metadata share with that of their file.
     pub fn came_too_late(&self, name: &FileName) -> bool {
-        matches!(name.kind(), Kind::Normal | Kind::Trunk)
-            && name.metadata_master().is_none()
-            && self.holds(name)
+        let own_bits = match name.kind() {
+            Kind::Normal | Kind::Trunk => true,
+            // The slave of an appender counts as one, too.
+            Kind::Appender => name.as_str().len() <= GENERATED_NAME_LEN,
+            Kind::Slave => false,
+        };
+        own_bits && name.metadata_master().is_none() && self.holds(name)
     }
 }
 

@@ -94,7 +94,7 @@ pub(crate) async fn copy(
         Ok(Received::Had) => Status::EEXIST,
         Err(StoreError::Corrupt { len, crc32, .. }) if server.damaged.came_again(&name) => {
             let crc32 = format_args!("{crc32:08x}");
-            tracing::error!(%name, len, %crc32, "a peer's copy is damaged there, it is not kept here; its other changes go on");
+            tracing::error!(%name, len, %crc32, "a file is damaged at the peer that sends it, it is not kept here");
             // Whoever sent it takes this as the end of the matter, but it did not arrive.
             return Ok(Done::status(Status::EEXIST));
         }
@@ -184,7 +184,11 @@ async fn rename<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answe
     let to = name_in(server, &ask.group, ask.dest).map_err(Done::status)?;
     let from = name_in(server, &ask.group, ask.source).map_err(Done::status)?;
     let coming = server.synced.coming(session.source, &to, ask.timestamp);
-    let result = server.store.receive_rename(from, to, ask.timestamp).await;
+    let result = server.store.receive_rename(from.clone(), to, ask.timestamp).await;
+    // A member of the original sends its creation at the same time: it may come only now.
+    if matches!(result, Err(StoreError::NotFound)) {
+        server.relay.gone.add(from, Was::Missing);
+    }
     Ok((coming, result.map_or_else(|error| answer::status(&error), |()| Status::OK)))
 }
 
@@ -221,9 +225,9 @@ fn name_in(server: &Server, group: &GroupField, raw: RawName<'_>) -> Result<File
     if inside && of_client.check_client().is_ok() { Ok(name) } else { Err(Status::EINVAL) }
 }
 
-/// Names whose copies came damaged. A copy may suffer on its way, and the first is refused so that it comes again; but a
-/// peer of the original sends what is damaged on its own disk for ever, and nothing behind it, until somebody takes it
-/// or has it (storage internals: holes, D17, D21).
+/// Names whose copies came damaged. A copy may suffer on its way, and the first is refused so that it comes again; but
+/// a peer of the original sends what is damaged on its own disk for ever, and nothing behind it, until somebody takes
+/// it or has it (storage internals: holes, D17, D21).
 #[derive(Debug, Default)]
 pub(crate) struct Damaged(Mutex<VecDeque<FileName>>);
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::Ipv4Addr;
 
-use fdfs_fileid::{ExtName, FileName, Kind, SizeWord, Source, Stamp, StorePathIndex, build_name};
+use fdfs_fileid::{ExtName, FileName, SizeWord, Source, Stamp, StorePathIndex, build_name};
 use fdfs_format::binlog::{Change, Origin, Record};
 use fdfs_proto::storage::trunk::Slot;
 use fdfs_proto::tracker::sync_source::SyncSource;

@@ -12,7 +12,7 @@
 //! | 7 | changes of one file do not overtake each other | `d4_changes_of_one_appender_arrive_one_by_one_and_in_order` |
 //! | 8 | nothing is refused for ever | `m8_…` |
 //! | 9 | slots are never shared, and emptied as a whole | `d15_…` here and in the store |
-//! | 10 | a new member waits for its copy | `a_new_member_is_filled_with_what_others_brought_and_the_trackers_hear_of_it` here, `a_new_storage_…` of `storage-core` |
+//! | 10 | a new member waits for its copy | `a_new_member_is_filled_with_what_others_brought_…` |
 //! | 11 | names | `worked_examples` and `recordings` of `fdfs-fileid` |
 
 use std::io::Write;
@@ -154,6 +154,41 @@ fn m2_changes_are_answered_with_the_statuses_of_the_original_and_without_a_body(
     }
     assert_eq!(members.has(1, &renamed.parse().unwrap()).unwrap(), b"0123456789abcXY");
     assert_eq!(members.has(1, &slave.parse().unwrap()).unwrap(), b"update");
+}
+
+/// A member of the original sends changes of one file at the same time.
+#[test]
+fn m2_d4_what_a_change_that_came_too_late_would_spoil_is_asked_for_as_a_whole() {
+    let members = alone();
+    let mut sender = Sender::to(&members);
+    sender.create(C::SyncCreate, LOG, b"0123456789");
+    // After a cut to 2, which comes later.
+    assert_eq!(sender.part(C::SyncAppend, LOG, 2, b"abc", TIME).status, Status::ENOENT);
+    assert_eq!(sender.create(C::SyncUpdate, LOG, b"01abc").status, Status::OK);
+    assert_eq!(sender.truncate(LOG, 10, 2, TIME).status, Status::EEXIST);
+    assert_eq!(sender.part(C::SyncAppend, LOG, 2, b"abc", TIME).status, Status::EEXIST);
+    assert_eq!(members.has(1, &LOG.parse().unwrap()).unwrap(), b"01abc");
+    // Its last change is missing.
+    let renamed = named(b"01abcdef", "123.log");
+    assert_eq!(sender.pair(C::SyncRename, &renamed, LOG).status, Status::ENOENT);
+    assert_eq!(sender.create(C::SyncCreate, &renamed, b"01abcdef").status, Status::OK);
+    assert_eq!(members.has(1, &LOG.parse().unwrap()), None);
+    assert_eq!(members.has(1, &renamed.parse().unwrap()).unwrap(), b"01abcdef");
+}
+
+/// Nor in order.
+#[test]
+fn m2_d16_an_appender_that_comes_after_its_end_is_not_kept() {
+    let members = alone();
+    let mut sender = Sender::to(&members);
+    let (renamed, deleted) = (named(b"0123456789", "123.log"), LOG.replace("123.log", "456.log"));
+    assert_eq!(sender.pair(C::SyncRename, &renamed, LOG).status, Status::ENOENT);
+    assert_eq!(sender.create(C::SyncCreate, &renamed, b"0123456789").status, Status::OK);
+    assert_eq!(sender.delete(&deleted).status, Status::ENOENT);
+    for late in [LOG, &deleted] {
+        assert_eq!(sender.create(C::SyncCreate, late, b"0123456789").status, Status::EEXIST);
+        assert_eq!(members.has(1, &late.parse().unwrap()), None);
+    }
 }
 
 #[test]

@@ -138,7 +138,9 @@ impl Lister {
                             let brief = status_report::Report::decode(&body).unwrap().brief;
                             told.lock().push((brief.id.unwrap(), brief.status));
                         }
-                        TrackerCommand::SyncSrcRequest => sync_source::Got { source: None }.encode(&mut answer),
+                        TrackerCommand::SyncSrcRequest => {
+                            sync_source::Got { source: None }.encode(&mut answer)
+                        }
                         other => panic!("a tracker is not asked {other} before a join"),
                     }
                     let out = [&Header::reply(answer.len() as u64).encode()[..], &answer].concat();

@@ -236,6 +236,24 @@ fn without_a_trunk_server_that_answers_a_small_file_is_an_ordinary_one() {
 }
 
 #[test]
+fn a_member_that_lost_its_disk_gets_a_trunk_file_as_a_whole_and_nobody_else_does() {
+    for (peers, expected) in [(&[(SECOND, 1)][..], Status::OK), (&[][..], Status::EINVAL)] {
+        // The client comes from the address that the other member has.
+        let member = Member::start(seen(FIRST, Some(FIRST), peers));
+        let name = first_in_slot(&mut member.storage.connect());
+        let (slot, (high, low)) = (about(&name), name.dirs());
+        let container =
+            format!("{}/{high:02X}/{low:02X}/{:06}", name.path_index(), slot.file_id).parse().unwrap();
+        let whole = member.storage.connect().download(&container, 0, 0);
+        assert_eq!(whole.status, expected);
+        if expected.is_ok() {
+            let at = slot.offset as usize + 24;
+            assert_eq!((whole.body.len(), &whole.body[at..at + 5]), (4 << 20, &b"first"[..]));
+        }
+    }
+}
+
+#[test]
 fn d15_a_slot_that_could_not_be_given_back_is_after_a_restart() {
     let first = Member::start(seen(FIRST, Some(FIRST), &[]));
     // Nobody listens on port 1.

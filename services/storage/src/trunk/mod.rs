@@ -207,9 +207,10 @@ impl Trunk {
         ended(&mut turn, done)
     }
 
-    /// Changes the log of a storage that only has a copy of it. Marks of an earlier term as trunk server speak of another
-    /// log from then on: kept, members would get the rest of this one behind the beginning of that. A tracker of the
-    /// original that lost the trunk server for a while does not have them removed (32) before it names the next one.
+    /// Changes the log of a storage that only has a copy of it. Marks of an earlier term as trunk server speak of
+    /// another log from then on: kept, members would get the rest of this one behind the beginning of that. A tracker
+    /// of the original that lost the trunk server for a while does not have them removed (32) before it names the next
+    /// one.
     async fn as_copy<T: Send + 'static>(
         &self,
         change: impl FnOnce(&TrunkFiles) -> std::io::Result<T> + Send + 'static,
