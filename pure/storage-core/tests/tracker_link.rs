@@ -5,7 +5,9 @@
 mod script;
 
 use fdfs_proto::StorageStatus::{Active, Deleted, Init, Offline, Online, Syncing, WaitSync};
-use fdfs_proto::tracker::{beat, change_list, disk_usage, identity_change, join, status_report, storage_ids, sync_report};
+use fdfs_proto::tracker::{
+    beat, change_list, disk_usage, identity_change, join, status_report, storage_ids, sync_report,
+};
 use fdfs_proto::{Brief, IpText, Status, TrackerCommand as Cmd};
 use script::{Script, id, secs};
 use storage_core::membership::{IdentityProblem, TrackerIndex};

@@ -49,7 +49,9 @@ impl Recovery {
                 }
                 match self.compare_now().await {
                     Ok(()) => return,
-                    Err(error) => tracing::info!(error, "a new member cannot compare with the others yet, trying again"),
+                    Err(error) => {
+                        tracing::info!(error, "a new member cannot compare with the others yet, trying again")
+                    }
                 }
                 sleep(RETRY).await;
             }
@@ -73,7 +75,11 @@ impl Recovery {
                     names_lost: false,
                 };
                 let report = compare.run(&found.sources).await?;
-                tracing::info!(path = path.0, ?report, "a new member has what the others list of a store path");
+                tracing::info!(
+                    path = path.0,
+                    ?report,
+                    "a new member has what the others list of a store path"
+                );
             }
         }
         std::fs::remove_file(sign(&self.data)).map_err(|error| error.to_string())

@@ -47,7 +47,8 @@ fn t5_pages_of_ids_hold_the_longest_lines_whole() {
     let conf = "use_storage_id = true\nid_type_in_filename = id\nstorage_ids_filename = storage_ids.conf\n";
     let lines: Vec<String> = (0..2048_u32)
         .map(|number| {
-            let (group, inner) = (number / 32, format!("192.168.{}.{}", 100 + number / 100, 100 + number % 100));
+            let (group, inner) =
+                (number / 32, format!("192.168.{}.{}", 100 + number / 100, 100 + number % 100));
             let outer = format!("2409:1111:2222:3333:4444:5555:6666:{:x}", 0x1000 + number);
             format!("{} longestgroup{group:04} [{inner},{outer}]:65535 rw=read\n", 10_000_000 + number)
         })
