@@ -5,6 +5,7 @@
 //! compares what all others list with what it has, when it has become active. It serves meanwhile.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fdfs_fileid::StorePathIndex;
 use fdfs_proto::StorageStatus;
@@ -12,10 +13,13 @@ use net::Stop;
 use tokio::time::sleep;
 
 use super::rebuild::Rebuild;
-use super::{RETRY, Recovery, cluster};
+use super::{Recovery, cluster};
 
 /// The sign, below `data/`, that this storage is a new member and has not compared yet.
 const SIGN_FILE: &str = ".cairn-compare";
+
+/// Pause before another attempt: nobody waits for it.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// The sign of a new member.
 fn sign(data: &Path) -> PathBuf {
@@ -53,7 +57,7 @@ impl Recovery {
                         tracing::info!(error, "a new member cannot compare with the others yet, trying again")
                     }
                 }
-                sleep(RETRY).await;
+                sleep(AGAIN).await;
             }
         };
         tokio::select! {

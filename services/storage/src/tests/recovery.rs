@@ -287,10 +287,11 @@ fn d8_a_new_member_fetches_what_it_was_not_sent_from_whoever_has_it() {
         ("100002", StorageStatus::Active, source.address().port()),
         ("100003", StorageStatus::Active, other.address().port()),
     ]);
+    // Nothing is sent to a peer of this status.
     let conf = storage.conf.clone();
     let mut outside = None;
     let running = launch(&conf, |data, port, server, tell, stop| {
-        tell.send_replace(Arc::new(with_peer(StorageStatus::Active)));
+        tell.send_replace(Arc::new(with_peer(StorageStatus::Recovery)));
         let recovery = Recovery::new(&conf, data, port, server);
         tokio::spawn(async move { recovery.compare(stop).await });
         outside = Some(tell);
@@ -305,7 +306,7 @@ fn d8_a_new_member_fetches_what_it_was_not_sent_from_whoever_has_it() {
     let delete: [&[u8]; 3] = [&time, &group("group1"), deleted.as_str().as_bytes()];
     assert_eq!(client.ask(C::SyncDelete, &delete).status, Status::ENOENT);
     assert!(sign.exists(), "not before it is active");
-    let active = ClusterView { my_status: Some(StorageStatus::Active), ..with_peer(StorageStatus::Active) };
+    let active = ClusterView { my_status: Some(StorageStatus::Active), ..with_peer(StorageStatus::Recovery) };
     outside.unwrap().send_replace(Arc::new(active));
     until("it has compared", || !sign.exists());
     assert_eq!(client.download(&missed, 0, 0).body, b"missed");
