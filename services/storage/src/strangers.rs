@@ -83,13 +83,14 @@ impl Strangers {
 
     fn word(&self, address: IpAddr, now: Instant) -> Word {
         let mut seen = self.seen.lock();
+        let is_full = seen.len() >= NAMED_MAX;
         match seen.get_mut(&address) {
             Some(seen) if !seen.told && now.duration_since(seen.since) > self.patience => {
                 seen.told = true;
                 Word::Advice
             }
             Some(_) => Word::None,
-            None if seen.len() >= NAMED_MAX => Word::None,
+            None if is_full => Word::None,
             None => {
                 seen.insert(address, Seen { since: now, told: false });
                 Word::First
