@@ -63,7 +63,7 @@ fn while_only_storages_serve_that_take_no_uploads_one_of_them_is_the_source() {
         t.serving("group1", &["10.0.0.1"]);
         t.joins("group1", "10.0.0.2");
         assert_eq!(t.joined_ask("10.0.0.2", Request::RequestSource), Ok(source("1", 1_800_000_000)));
-        assert_eq!(t.status("10.0.0.2"), WaitSync);
+        assert_eq!(t.status("2"), WaitSync);
     }
 }
 
