@@ -21,9 +21,6 @@ use crate::connection::{Done, Session, malformed};
 use crate::content::{self, Taken};
 use crate::server::{Server, unix_now};
 
-/// Length of a name that is no slave's, `M00/00/00/` included, outside of trunk files.
-const GENERATED_NAME_LEN: usize = 44;
-
 /// Names of damaged copies that are remembered.
 const DAMAGED_MAX: usize = 1024;
 
@@ -173,11 +170,7 @@ async fn rename(server: &Server, body: &[u8]) -> Result<(u32, Status), Done> {
     let ask = sync_pair::Ask::decode(body).map_err(|error| malformed(error, 0))?;
     let to = name_in(server, &ask.group, ask.dest).map_err(Done::status)?;
     let from = name_in(server, &ask.group, ask.source).map_err(Done::status)?;
-    let result = server.store.receive_rename(from.clone(), to, ask.timestamp).await;
-    // A member of the original sends its creation at the same time: it may come only now.
-    if matches!(result, Err(StoreError::NotFound)) {
-        server.relay.gone.add(from);
-    }
+    let result = server.store.receive_rename(from, to, ask.timestamp).await;
     Ok((ask.timestamp, result.map_or_else(|error| answer::status(&error), |()| Status::OK)))
 }
 
@@ -242,13 +235,7 @@ impl Damaged {
 /// Whether no other file ever has this name: it carries random bits, which those of slaves and metadata share with
 /// that of their file.
 fn is_unique(name: &FileName) -> bool {
-    let own_bits = match name.kind() {
-        Kind::Normal | Kind::Trunk => true,
-        // The slave of an appender counts as one, too.
-        Kind::Appender => name.as_str().len() <= GENERATED_NAME_LEN,
-        Kind::Slave => false,
-    };
-    own_bits && name.metadata_master().is_none()
+    matches!(name.kind(), Kind::Normal | Kind::Trunk) && name.metadata_master().is_none()
 }
 
 /// Whether a file that comes was deleted before: by a member whose word was faster than that of the one that made it
