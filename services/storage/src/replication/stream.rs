@@ -93,6 +93,8 @@ pub(super) struct Stream<'a> {
     counted_before: u64,
     /// The peer is so far behind that changes by clients wait for it.
     behind: bool,
+    /// And is not much farther behind than it would have to be for nobody to wait.
+    nearly: bool,
     /// It was said that the peer is so far behind, and not yet that it has caught up.
     told_behind: bool,
     /// The peer took something since that was looked at.
@@ -132,6 +134,7 @@ impl<'a> Stream<'a> {
             saved: (from, 0, Instant::now()),
             counted_before: mark.sync_row_count,
             behind: false,
+            nearly: false,
             told_behind: false,
             took: false,
         }
@@ -328,7 +331,7 @@ impl<'a> Stream<'a> {
                 self.stale.note(&back.entry, done);
                 self.took |= done.is_proof();
                 if done.is_proof() {
-                    self.task.pace.taken();
+                    self.task.pace.taken(self.nearly);
                 }
                 if done.is_proof() && self.backoff.failures() > 0 {
                     tracing::info!(peer = %self.task.id, "replication to a peer works again");
@@ -455,6 +458,8 @@ impl<'a> Stream<'a> {
             return self.task.pace.release();
         }
         self.behind |= oldest > limit;
+        // From here on it is enough when what it lacks does not grow.
+        self.nearly = oldest <= limit * 3 / 4;
         // Released by somebody whose patience was over, it is held again when the peer takes something.
         if self.behind && took && !self.task.pace.is_held() {
             self.task.pace.hold();
