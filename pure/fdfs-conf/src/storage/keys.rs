@@ -137,7 +137,7 @@ conf_keys! {
         sync_max_threads: One<SyncThreads> = text("auto, or 1 to 256").default("auto")
             .doc("Connections per peer, and so changes that travel at the same time; auto = 64, or twice store_path_count where that is more.");
         sync_lag_max: One<u32> = number(0, SYNC_LAG_MAX, Strict).default("10").ours()
-            .doc("Seconds that a member may be behind: of one that serves and is further behind, clients' changes wait for every second one that it takes, until it is half as far. 0 = they never wait.");
+            .doc("Seconds that a member may be behind: of one that serves and is further behind, clients' changes go on only as fast as it takes them, until it is half as far. 0 = they never wait.");
         sync_wait_msec: One<Duration> = milliseconds(1, DefaultBelow).default("100").sample("10")
             .doc("Read, and needs nothing: new records are noticed as they come.");
         sync_interval: One<Duration> = milliseconds(0, Clamp).default("0")

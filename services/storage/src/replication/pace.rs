@@ -1,9 +1,9 @@
 //! Slows changes by clients down while a peer that serves is too far behind (`sync_lag_max`), so that what only this
 //! storage has does not grow without end.
 //!
-//! Of every two records that the peer takes, one lets a change go on: nobody is turned away, and the peer catches up
-//! at least as fast as changes come. A peer that takes nothing at all is not waited for: it may be long gone, and until
-//! the trackers say so every client would wait.
+//! Each record that the peer takes lets a change go on, or every second one until it is less far behind: nobody is
+//! turned away, and clients get the rate that the peer has. A peer that takes nothing at all is not waited for: it may be
+//! long gone, and until the trackers say so every client would wait.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -73,10 +73,10 @@ impl Pace {
         }
     }
 
-    /// The peer took a record.
-    pub(super) fn taken(&self) {
-        let is_second = self.odd.fetch_not(Ordering::Relaxed);
-        if is_second && self.is_held() && self.turns.available_permits() < TURNS_KEPT {
+    /// The peer took a record, which lets a change go on: each, or every second one.
+    pub(super) fn taken(&self, each: bool) {
+        let counts = each || self.odd.fetch_not(Ordering::Relaxed);
+        if counts && self.is_held() && self.turns.available_permits() < TURNS_KEPT {
             self.turns.add_permits(1);
         }
     }
@@ -105,26 +105,25 @@ mod tests {
     fn nobody_waits_for_a_peer_that_is_not_behind() {
         run(async {
             let pace = Pace::default();
-            pace.taken();
+            pace.taken(true);
             pace.turn_within(Duration::ZERO).await;
             assert!(!pace.is_held());
         });
     }
 
     #[test]
-    fn two_records_let_one_change_go_on() {
+    fn every_second_record_or_each_lets_one_change_go_on() {
         run(async {
             let pace = Arc::new(Pace::default());
             pace.hold();
             let (first, second) = (waiting(&pace).await, waiting(&pace).await);
-            pace.taken();
+            pace.taken(false);
             tokio::task::yield_now().await;
             assert!(!first.is_finished());
-            pace.taken();
+            pace.taken(false);
             first.await.unwrap();
             assert!(!second.is_finished());
-            pace.taken();
-            pace.taken();
+            pace.taken(true);
             second.await.unwrap();
             assert!(pace.is_held());
         });

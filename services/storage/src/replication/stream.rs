@@ -73,6 +73,8 @@ pub(super) struct Stream<'a> {
     saving: Option<JoinHandle<bool>>,
     /// The peer is so far behind that changes by clients wait for it.
     behind: bool,
+    /// And is not much farther behind than it would have to be for nobody to wait.
+    nearly: bool,
     /// It was said that the peer is so far behind, and not yet that it has caught up.
     told_behind: bool,
     /// The peer took something since that was looked at.
@@ -107,6 +109,7 @@ impl<'a> Stream<'a> {
             links: Vec::new(),
             saving: None,
             behind: false,
+            nearly: false,
             told_behind: false,
             took: false,
         }
@@ -251,7 +254,7 @@ impl<'a> Stream<'a> {
         let (how, reason) = back.outcome.into_how();
         if matches!(how, How::Done(done) if done.is_proof()) {
             self.took = true;
-            self.task.pace.taken();
+            self.task.pace.taken(self.nearly);
         }
         let now = self.task.shared.now();
         let effect = self.sender.back(back.ticket, &back.entry, how, now, rand::random());
@@ -361,6 +364,8 @@ impl<'a> Stream<'a> {
             return self.task.pace.release();
         }
         self.behind |= oldest > limit;
+        // From here on it is enough when what it lacks does not grow.
+        self.nearly = oldest <= limit * 3 / 4;
         // Released by somebody whose patience was over, it is held again when the peer takes something.
         if self.behind && took && !self.task.pace.is_held() {
             self.task.pace.hold();
