@@ -14,8 +14,8 @@ use super::group::Group;
 use super::peer::{FakePeer, FakeTracker};
 use super::replication::{Pair, id};
 use super::trunk::{FIRST, Member, SECOND, about, alloc, first_in_slot, seen};
-use crate::relay::Was;
 use crate::run::launch;
+use storage_core::replication::receive::Was;
 
 const TIME: u32 = 1_700_000_000;
 
