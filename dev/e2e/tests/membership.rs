@@ -256,7 +256,8 @@ fn with_storage_ids_a_new_address_in_the_table_is_all_that_a_move_takes() {
     ids.push(ground.upload(1, b"from the new address", false));
     ground.both_have(&ids.iter().collect::<Vec<_>>());
     // Saved some time after what it says has arrived.
-    wait::until("the mark under its name", wait::READY, || ground.has_mark(0, "100002").then_some(())).unwrap();
+    wait::until("the mark under its name", wait::READY, || ground.has_mark(0, "100002").then_some(()))
+        .unwrap();
     let contents = [&b"first"[..], b"second", b"meanwhile", b"from the new address"];
     for (id, content) in ids.iter().zip(contents) {
         assert_eq!(ground.download(0, id).as_deref(), Some(content), "{id}");
