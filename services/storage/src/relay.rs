@@ -275,15 +275,8 @@ struct Link {
 
 impl Link {
     async fn open(addresses: &[SocketAddr], settings: &wire::Settings) -> io::Result<Self> {
-        let mut failed = io::ErrorKind::AddrNotAvailable.into();
-        for address in addresses {
-            match timeout(settings.connect_timeout, wire::open(*address, &settings.bind)).await {
-                Ok(Ok(stream)) => return Ok(Self { stream, timeout: settings.network_timeout }),
-                Ok(Err(error)) => failed = error,
-                Err(_) => failed = io::ErrorKind::TimedOut.into(),
-            }
-        }
-        Err(failed)
+        let stream = wire::open_any(addresses, settings).await?;
+        Ok(Self { stream, timeout: settings.network_timeout })
     }
 
     /// Asks the same, and reads the header of the answer.

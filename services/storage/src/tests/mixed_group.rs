@@ -176,6 +176,21 @@ fn m2_d4_what_a_change_that_came_too_late_would_spoil_is_asked_for_as_a_whole() 
     assert_eq!(members.has(1, &renamed.parse().unwrap()).unwrap(), b"01abcdef");
 }
 
+/// Nor in order.
+#[test]
+fn m2_d16_an_appender_that_comes_after_its_end_is_not_kept() {
+    let members = alone();
+    let mut sender = Sender::to(&members);
+    let (renamed, deleted) = (named(b"0123456789", "123.log"), LOG.replace("123.log", "456.log"));
+    assert_eq!(sender.pair(C::SyncRename, &renamed, LOG).status, Status::ENOENT);
+    assert_eq!(sender.create(C::SyncCreate, &renamed, b"0123456789").status, Status::OK);
+    assert_eq!(sender.delete(&deleted).status, Status::ENOENT);
+    for late in [LOG, &deleted] {
+        assert_eq!(sender.create(C::SyncCreate, late, b"0123456789").status, Status::EEXIST);
+        assert_eq!(members.has(1, &late.parse().unwrap()), None);
+    }
+}
+
 #[test]
 fn m3_a_peer_that_has_or_lacks_already_what_a_change_is_to_bring_about_is_done_with() {
     let pair = Pair::start(StorageStatus::Active);
