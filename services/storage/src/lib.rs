@@ -19,6 +19,7 @@ mod relay;
 mod replication;
 mod run;
 mod server;
+mod strangers;
 mod tracker_link;
 mod trunk;
 

@@ -1,8 +1,12 @@
 //! The messages that one record needs, one after the other.
 
+use std::sync::Arc;
+
 use super::need::Need;
 use super::sender::Travel;
 use super::steps::{self, Answer, Done, Local, Next, Step};
+use super::window::Entry;
+use fdfs_format::binlog::Change;
 
 /// No record needs more messages.
 pub const STEPS_MAX: u32 = 4;
@@ -10,6 +14,7 @@ pub const STEPS_MAX: u32 = 4;
 /// A record on its way: what is sent next follows from the last answer.
 #[derive(Debug, Clone)]
 pub struct Exchange {
+    entry: Arc<Entry>,
     stale: bool,
     /// The message under way.
     step: Option<Step>,
@@ -20,9 +25,12 @@ impl Exchange {
     /// Begins; `peer_has` is what [`peer_has`] said of the record before on this connection, `local` the file as it is
     /// now.
     pub fn begin(travel: &Travel, peer_has: bool, local: Local) -> (Self, Next) {
-        let need = if peer_has { Need::Perhaps } else { travel.entry.need };
-        let mut exchange = Self { stale: travel.stale, step: None, answers: 0 };
-        let next = exchange.go(steps::first(&travel.entry.record, local, need));
+        let (entry, stale) = (Arc::clone(&travel.entry), travel.stale);
+        let is_new = matches!(entry.record.change, Change::Create { .. });
+        let need = if peer_has && is_new { Need::Perhaps } else { entry.need };
+        let first = steps::first(&entry.record, local, need);
+        let mut exchange = Self { entry, stale, step: None, answers: 0 };
+        let next = exchange.go(first);
         (exchange, next)
     }
 
@@ -30,7 +38,7 @@ impl Exchange {
     pub fn answered(&mut self, answer: Answer, local: Local) -> Next {
         let Some(step) = self.step.take() else { return Next::Nowhere };
         self.answers += 1;
-        let next = steps::after(step, answer, local, self.stale);
+        let next = steps::after(step, &self.entry.record, answer, local, self.stale);
         if self.answers >= STEPS_MAX && matches!(next, Next::Send(_)) {
             return Next::Nowhere;
         }
@@ -56,12 +64,10 @@ pub fn peer_has(before: bool, done: Done) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::replication::LogPosition;
     use crate::replication::receive::{Appended, appended};
-    use crate::replication::window::{Entry, Job, Window};
+    use crate::replication::window::{Job, Window};
     use crate::time::Mono;
     use fdfs_format::binlog::Record;
     use fdfs_proto::Status;

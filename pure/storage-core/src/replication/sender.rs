@@ -240,6 +240,16 @@ impl Sender {
         self.backoff.failures() == 0 && self.window.next_due().is_none()
     }
 
+    /// Whether the peer, as far as is known, can be sent to.
+    pub fn reaches_peer(&self) -> bool {
+        self.paused.is_none() && self.backoff.failures() == 0
+    }
+
+    /// Second of the earliest record that might travel and never has, as the log has it; `None` when there is none.
+    pub fn waiting_since(&self) -> Option<i64> {
+        self.window.waiting_since()
+    }
+
     /// The peer as a whole can't be sent to, or the log can't be read: nobody tries for a while. `None` when that is so
     /// already, as those that travelled together fail together, and count once.
     pub fn pause(&mut self, now: Mono, random: u32) -> Option<Pause> {

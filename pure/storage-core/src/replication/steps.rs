@@ -125,6 +125,7 @@ pub fn first(record: &Record, local: Local, need: Need) -> Next {
         Change::Update { .. } => Step::Copy { update: true },
         Change::Append { offset: start, len, .. } => match left(start, len) {
             Some(0) if len > 0 => return Next::Done(Done::Nothing),
+            Some(_) if need == Need::Perhaps => Step::Ask,
             Some(len) => Step::Append { start, len },
             None => return Next::Done(Done::Nothing),
         },
@@ -144,7 +145,7 @@ pub fn first(record: &Record, local: Local, need: Need) -> Next {
 
 /// What follows from the answer to `step`; `local` is looked at again. `stale` tells of a rename that the peer's file may
 /// lack changes made under the old name.
-pub fn after(step: Step, answer: Answer, local: Local, stale: bool) -> Next {
+pub fn after(step: Step, record: &Record, answer: Answer, local: Local, stale: bool) -> Next {
     let Local::There { size } = local else {
         // Gone meanwhile: the deletion follows. That of a deletion is what was to be.
         return match (step, answer.status) {
@@ -154,9 +155,22 @@ pub fn after(step: Step, answer: Answer, local: Local, stale: bool) -> Next {
         };
     };
     match (step, answer.status) {
-        (Step::Ask, Status::OK) if answer.size == Some(size) => Next::Send(Step::Confirm),
-        (Step::Ask, Status::OK) => Next::Send(Step::Copy { update: true }),
-        (Step::Ask, Status::ENOENT) => Next::Send(Step::Copy { update: false }),
+        (Step::Ask, Status::OK) => {
+            let same = answer.size == Some(size);
+            match record.change {
+                Change::Append { .. } if same => Next::Done(Done::Taken),
+                // It has what was there before.
+                Change::Append { offset, len, .. } if answer.size == Some(offset) && offset < size => {
+                    Next::Send(Step::Append { start: offset, len: len.min(size - offset) })
+                }
+                _ if same => Next::Send(Step::Confirm),
+                _ => Next::Send(Step::Copy { update: true }),
+            }
+        }
+        (Step::Ask, Status::ENOENT) => {
+            let update = !matches!(record.change, Change::Create { .. });
+            Next::Send(Step::Copy { update })
+        }
         (Step::Confirm, Status::OK | Status::EEXIST) => Next::Done(Done::Existed),
         // After a break the new name may be there from the last attempt, without the content that was to follow.
         (Step::Rename, Status::OK | Status::EEXIST) if stale => Next::Send(Step::Copy { update: true }),
@@ -207,8 +221,8 @@ mod tests {
     }
 
     /// What follows when the peer's file lacks nothing.
-    fn after(step: Step, answer: Answer, local: Local) -> Next {
-        super::after(step, answer, local, false)
+    fn after(step: Step, record: &Record, answer: Answer, local: Local) -> Next {
+        super::after(step, record, answer, local, false)
     }
 
     fn copy(update: bool) -> Next {
@@ -264,19 +278,20 @@ mod tests {
 
     #[test]
     fn a_new_name_is_followed_by_the_content_when_the_peers_file_may_lack_changes() {
+        let rename = record('R', &other());
         for status in [Status::OK, Status::EEXIST] {
             let answer = Answer { status, size: None };
-            assert_eq!(super::after(Step::Rename, answer, THERE, true), copy(true));
+            assert_eq!(super::after(Step::Rename, &rename, answer, THERE, true), copy(true));
         }
         let missing = Answer { status: Status::ENOENT, size: None };
-        assert_eq!(super::after(Step::Rename, missing, THERE, true), copy(false));
+        assert_eq!(super::after(Step::Rename, &rename, missing, THERE, true), copy(false));
     }
 
     #[test]
     fn a_file_that_may_be_there_is_asked_for_before_its_content_is_sent() {
         let create = record('C', "");
         assert_eq!(first(&create, THERE, Need::Perhaps), Next::Send(Step::Ask));
-        let asked = |status, size| after(Step::Ask, Answer { status, size }, THERE);
+        let asked = |status, size| after(Step::Ask, &create, Answer { status, size }, THERE);
         assert_eq!(asked(Status::OK, Some(100)), Next::Send(Step::Confirm));
         assert_eq!(asked(Status::OK, Some(99)), copy(true));
         assert_eq!(asked(Status::ENOENT, None), copy(false));
@@ -289,56 +304,77 @@ mod tests {
     }
 
     #[test]
+    fn d8_of_an_append_that_may_be_there_only_what_is_missing_is_sent() {
+        let append = record('a', " 60 40");
+        assert_eq!(first(&append, THERE, Need::Perhaps), Next::Send(Step::Ask));
+        let asked = |status, size| after(Step::Ask, &append, Answer { status, size }, THERE);
+        assert_eq!(asked(Status::OK, Some(100)), Next::Done(Done::Taken));
+        assert_eq!(asked(Status::OK, Some(60)), Next::Send(Step::Append { start: 60, len: 40 }));
+        for size in [59, 61, 99, 101] {
+            assert_eq!(asked(Status::OK, Some(size)), copy(true), "{size}");
+        }
+        assert_eq!(asked(Status::ENOENT, None), copy(true));
+        // Cut since: what is left of it, or nothing.
+        let short = Local::There { size: 80 };
+        let answer = Answer { status: Status::OK, size: Some(60) };
+        let rest = Next::Send(Step::Append { start: 60, len: 20 });
+        assert_eq!(super::after(Step::Ask, &append, answer, short, false), rest);
+        let none = Next::Done(Done::Nothing);
+        assert_eq!(first(&append, Local::There { size: 60 }, Need::Perhaps), none);
+    }
+
+    #[test]
     fn answers_lead_where_the_rules_say() {
         let (part, cut) = (Step::Append { start: 0, len: 9 }, Step::Truncate { old: 9, new: 0 });
         let modify = Step::Modify { start: 0, len: 9 };
         let taken = Next::Done(Done::Taken);
         let existed = Next::Done(Done::Existed);
-        let rows: &[(Step, Status, Next)] = &[
-            (Step::Confirm, Status::EEXIST, existed),
-            (Step::Copy { update: false }, Status::OK, taken),
-            (Step::Copy { update: false }, Status::EEXIST, existed),
-            (Step::Copy { update: true }, Status::EEXIST, existed),
-            (Step::Copy { update: false }, Status::EINVAL, Next::Refused(Status::EINVAL)),
-            (part, Status::OK, taken),
-            (part, Status::EEXIST, taken),
-            (part, Status::ENOENT, copy(true)),
-            (part, Status::EIO, Next::Refused(Status::EIO)),
-            (modify, Status::OK, taken),
-            (modify, Status::EEXIST, taken),
-            (modify, Status::ENOENT, copy(true)),
-            (cut, Status::OK, taken),
-            (cut, Status::EEXIST, copy(true)),
-            (Step::Rename, Status::OK, taken),
-            (Step::Rename, Status::EEXIST, existed),
-            (Step::Rename, Status::ENOENT, copy(false)),
+        let rows: &[(Step, char, &str, Status, Next)] = &[
+            (Step::Confirm, 'C', "", Status::EEXIST, existed),
+            (Step::Copy { update: false }, 'C', "", Status::OK, taken),
+            (Step::Copy { update: false }, 'C', "", Status::EEXIST, existed),
+            (Step::Copy { update: true }, 'U', "", Status::EEXIST, existed),
+            (Step::Copy { update: false }, 'C', "", Status::EINVAL, Next::Refused(Status::EINVAL)),
+            (part, 'A', " 0 9", Status::OK, taken),
+            (part, 'A', " 0 9", Status::EEXIST, taken),
+            (part, 'A', " 0 9", Status::ENOENT, copy(true)),
+            (part, 'A', " 0 9", Status::EIO, Next::Refused(Status::EIO)),
+            (modify, 'M', " 0 9", Status::OK, taken),
+            (modify, 'M', " 0 9", Status::EEXIST, taken),
+            (modify, 'M', " 0 9", Status::ENOENT, copy(true)),
+            (cut, 'T', " 9 0", Status::OK, taken),
+            (cut, 'T', " 9 0", Status::EEXIST, copy(true)),
+            (Step::Rename, 'R', "x", Status::OK, taken),
+            (Step::Rename, 'R', "x", Status::EEXIST, existed),
+            (Step::Rename, 'R', "x", Status::ENOENT, copy(false)),
         ];
-        for (step, status, expected) in rows {
+        for (step, op, extra, status, expected) in rows {
+            let extra = if *extra == "x" { other() } else { (*extra).to_owned() };
             let answer = Answer { status: *status, size: None };
-            assert_eq!(after(*step, answer, THERE), *expected, "{step:?} {status:?}");
+            assert_eq!(after(*step, &record(*op, &extra), answer, THERE), *expected, "{op} {status:?}");
         }
     }
 
     #[test]
     fn d17_a_truncation_of_a_file_the_peer_lacks_sends_it_instead_of_waiting_for_ever() {
         let answer = Answer { status: Status::ENOENT, size: None };
-        assert_eq!(after(Step::Truncate { old: 9, new: 0 }, answer, THERE), copy(true));
+        assert_eq!(after(Step::Truncate { old: 9, new: 0 }, &record('T', " 9 0"), answer, THERE), copy(true));
     }
 
     #[test]
     fn a_deletion_of_what_is_not_there_is_done() {
         for status in [Status::OK, Status::ENOENT] {
             let answer = Answer { status, size: None };
-            assert_eq!(after(Step::Delete, answer, Missing), Next::Done(Done::Taken));
+            assert_eq!(after(Step::Delete, &record('D', ""), answer, Missing), Next::Done(Done::Taken));
         }
         let failed = Answer { status: Status::EIO, size: None };
-        assert_eq!(after(Step::Delete, failed, Missing), Next::Refused(Status::EIO));
+        assert_eq!(after(Step::Delete, &record('D', ""), failed, Missing), Next::Refused(Status::EIO));
     }
 
     #[test]
     fn a_file_that_goes_while_it_is_sent_needs_nothing_more() {
         let answer = Answer { status: Status::ENOENT, size: None };
-        let next = after(Step::Append { start: 0, len: 9 }, answer, Missing);
+        let next = after(Step::Append { start: 0, len: 9 }, &record('A', " 0 9"), answer, Missing);
         assert_eq!(next, Next::Done(Done::Missing));
     }
 
@@ -346,7 +382,7 @@ mod tests {
     fn a_full_disk_is_the_peers_trouble_and_not_the_records() {
         for status in [Status::ENOSPC, Status::EDQUOT, Status::EROFS, Status::ENOMEM] {
             let answer = Answer { status, size: None };
-            let next = after(Step::Copy { update: false }, answer, THERE);
+            let next = after(Step::Copy { update: false }, &record('C', ""), answer, THERE);
             assert_eq!(next, Next::PeerUnable(status));
         }
     }

@@ -66,6 +66,17 @@ pub(super) struct Rebuild<'a> {
     pub(super) path: StorePathIndex,
     pub(super) group: GroupField,
     pub(super) spool: PathBuf,
+    pub(super) purpose: Purpose,
+}
+
+/// What the lists of the peers are read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A store path was lost and nothing else changes it: of a file that changes the newest copy is taken, and what is on
+    /// record and not here in the end is lost.
+    Restore,
+    /// The storage serves: only what is missing is fetched, as peers send changes of the rest meanwhile.
+    Complete,
 }
 
 impl Rebuild<'_> {
@@ -106,7 +117,9 @@ impl Rebuild<'_> {
         if report.refusing > 0 && report.refusing == sources.len() as u64 {
             return Err("no peer tells its files".to_owned());
         }
-        report.lost = self.lost(&own, bad).await?;
+        if self.purpose == Purpose::Restore {
+            report.lost = self.lost(&own, bad).await?;
+        }
         let spool = self.spool.clone();
         // Only a leftover, which the next list overwrites.
         let _ = spawn_blocking(move || std::fs::remove_file(spool)).await;
@@ -139,8 +152,9 @@ impl Rebuild<'_> {
             }
             let (server, own) = (Arc::clone(self.server), Arc::clone(own));
             let again = (addresses.to_vec(), self.wire.clone(), self.group);
+            let purpose = self.purpose;
             streams.spawn(async move {
-                let mut stream = Stream { server, peer, again, part: Part::default() };
+                let mut stream = Stream { server, peer, again, purpose, part: Part::default() };
                 for record in &records {
                     if let Some(wanted) = own.wanted(record) {
                         stream.get(wanted, record.timestamp).await?;
@@ -260,6 +274,7 @@ struct Stream {
     peer: Peer,
     /// How to connect once more.
     again: (Vec<SocketAddr>, wire::Settings, GroupField),
+    purpose: Purpose,
     part: Part,
 }
 
@@ -268,9 +283,13 @@ impl Stream {
     async fn get(&mut self, wanted: Wanted<'_>, time: i64) -> Result<(), PeerError> {
         let server = Arc::clone(&self.server);
         let (store, name) = (&server.store, wanted.here);
+        // What was deleted since the own log was read is not in it as it was then.
+        if server.relay.gone.came_too_late(name) {
+            return Ok(());
+        }
         let here = version_here(&server, name).await?;
         let mut time = time;
-        if recovery::can_differ(name) {
+        if self.purpose == Purpose::Restore && recovery::can_differ(name) {
             match self.peer.version(wanted.there).await {
                 Ok(Some(there)) if recovery::is_better(here, there) => time = there.mtime,
                 Ok(_) => return Ok(()),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fdfs_format::Mark;
-use fdfs_proto::{GroupField, StorageId};
+use fdfs_proto::{GroupField, StorageId, StorageStatus};
 use storage_core::replication::LogPosition;
 use storage_core::replication::life::{Duty, duty};
-use storage_core::replication::sender::{Pause, Sender, SenderRules};
+use storage_core::replication::sender::{How, Pause, Sender, SenderRules};
 use storage_core::replication::window::{Entry, Ticket, Verdict};
 use store::binlog::{LogLine, LogReader, Read};
 use tokio::sync::watch;
@@ -19,12 +19,16 @@ use super::changed;
 use super::link::Link;
 use super::peer::PeerTask;
 use super::send::{Outcome, push};
+use crate::server::unix_now;
 
 /// How often the log is read before everything else gets its turn.
 const READS: usize = 16;
 
 /// How often everything is looked at, whatever happens or not.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// A peer counts as caught up again, for the log, when it is so many times less far behind than it may be.
+const CAUGHT_UP: u32 = 8;
 
 /// A connection that was not used for so long is closed, but for `sync_min_threads` of them.
 const IDLE: Duration = Duration::from_secs(300);
@@ -67,6 +71,14 @@ pub(super) struct Stream<'a> {
     jobs: JoinSet<Back>,
     links: Vec<(Link, Instant)>,
     saving: Option<JoinHandle<bool>>,
+    /// The peer is so far behind that changes by clients wait for it.
+    behind: bool,
+    /// And is not much farther behind than it would have to be for nobody to wait.
+    nearly: bool,
+    /// It was said that the peer is so far behind, and not yet that it has caught up.
+    told_behind: bool,
+    /// The peer took something since that was looked at.
+    took: bool,
 }
 
 impl<'a> Stream<'a> {
@@ -96,6 +108,10 @@ impl<'a> Stream<'a> {
             jobs: JoinSet::new(),
             links: Vec::new(),
             saving: None,
+            behind: false,
+            nearly: false,
+            told_behind: false,
+            took: false,
         }
     }
 
@@ -126,6 +142,7 @@ impl<'a> Stream<'a> {
                 self.wait(&mut appended).await;
             }
         };
+        self.task.pace.release();
         // What travels is given up: the peer keeps nothing of what is incomplete, and the rest it will say it has.
         self.jobs.shutdown().await;
         if let Some(saving) = self.saving.take() {
@@ -235,6 +252,10 @@ impl<'a> Stream<'a> {
             self.links.push((link, Instant::now()));
         }
         let (how, reason) = back.outcome.into_how();
+        if matches!(how, How::Done(done) if done.is_proof()) {
+            self.took = true;
+            self.task.pace.taken(self.nearly);
+        }
         let now = self.task.shared.now();
         let effect = self.sender.back(back.ticket, &back.entry, how, now, rand::random());
         if effect.works_again {
@@ -304,18 +325,55 @@ impl<'a> Stream<'a> {
         }
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
+        let oldest = self.oldest();
+        self.keep_pace(oldest);
         let acknowledged = self.sender.acknowledged();
         let bytes = self.task.shared.server.store.binlog().len_from(acknowledged);
         let records = (self.sender.open() + self.lines.len()) as u64;
         self.task.progress.send_if_modified(|progress| {
             let lag = &mut progress.lag;
-            let changed =
-                progress.acknowledged != Some(acknowledged) || (lag.bytes, lag.records) != (bytes, records);
+            let changed = progress.acknowledged != Some(acknowledged)
+                || (lag.bytes, lag.records, lag.oldest) != (bytes, records, oldest);
             progress.acknowledged = Some(acknowledged);
-            (lag.bytes, lag.records) = (bytes, records);
+            (lag.bytes, lag.records, lag.oldest) = (bytes, records, oldest);
             changed
         });
+    }
+
+    /// Age of the oldest record that waits for its turn, in whole seconds, as the log has them.
+    fn oldest(&self) -> Duration {
+        let age = self.sender.waiting_since().map_or(0, |since| i64::from(unix_now()).saturating_sub(since));
+        Duration::from_secs(u64::try_from(age).unwrap_or(0))
+    }
+
+    /// Has changes by clients wait for a peer that serves, takes something, and is too far behind all the same, until it
+    /// is half as far. That keeps bounded what is lost with this storage, or with its disks.
+    fn keep_pace(&mut self, oldest: Duration) {
+        let (id, limit) = (self.task.id, self.task.shared.config.sync.lag_max);
+        let took = std::mem::take(&mut self.took);
+        let status = self.task.cluster.borrow().peers.get(&id).map(|peer| peer.status);
+        let is_there = status == Some(StorageStatus::Active) && self.sender.reaches_peer();
+        let behind_s = oldest.as_secs();
+        if self.told_behind && (!is_there || oldest <= limit / CAUGHT_UP) {
+            tracing::info!(peer = %id, behind_s, "clients do not wait for a peer any more that was far behind");
+            self.told_behind = false;
+        }
+        if limit.is_zero() || !is_there || oldest <= limit / 2 {
+            self.behind = false;
+            return self.task.pace.release();
+        }
+        self.behind |= oldest > limit;
+        // From here on it is enough when what it lacks does not grow.
+        self.nearly = oldest <= limit * 3 / 4;
+        // Released by somebody whose patience was over, it is held again when the peer takes something.
+        if self.behind && took && !self.task.pace.is_held() {
+            self.task.pace.hold();
+            if !self.told_behind {
+                self.told_behind = true;
+                tracing::warn!(peer = %id, behind_s, limit_s = limit.as_secs(), "a peer takes changes more slowly than clients make them, they wait for it (sync_lag_max)");
+            }
+        }
     }
 
     /// Waits until there is something to do.
