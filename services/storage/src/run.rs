@@ -33,6 +33,7 @@ use crate::copies::Copies;
 use crate::recovery::{Flag, Recovery};
 use crate::relay::Relay;
 use crate::replication::{self, Replication};
+use crate::scrub::{self, Scrub};
 use crate::server::{ChangeClock, Server, Synced, unix_now};
 use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks, record};
 use crate::trunk::{self, Trunk};
@@ -189,6 +190,7 @@ pub(crate) fn launch(
         copies: Copies::new(conf),
         synced: Synced::default(),
         trunk: Trunk::new(conf),
+        scrub: Scrub::new(conf),
     });
     let port = addresses.first().map_or(0, SocketAddr::port);
     join(&data, port, &server, tell, stopping.clone())?;
@@ -268,6 +270,7 @@ fn run(work: Work) -> Result<(), StoreError> {
     runtime.spawn(flush_binlog(Arc::clone(&server), flush_each, stopping.clone()));
     runtime.spawn(save_stats(Arc::clone(&server), data.clone(), save_each, stopping.clone()));
     runtime.spawn(trunk::run(Arc::clone(&server), stopping.clone()));
+    runtime.spawn(scrub::run(Arc::clone(&server), data.clone(), stopping.clone()));
     let serving = Arc::clone(&server);
     let counters = Arc::clone(&server.connections);
     let handler = move |conn| {

@@ -23,6 +23,7 @@ use crate::content::Chunks;
 use crate::copies::Copies;
 use crate::relay::Relay;
 use crate::replication::{self, Board};
+use crate::scrub::Scrub;
 use crate::trunk::Trunk;
 
 /// What a storage must have learned from a tracker before it can name files.
@@ -60,6 +61,7 @@ pub(crate) struct Server {
     /// How far the changes of each member are here.
     pub(crate) synced: Synced,
     pub(crate) trunk: Trunk,
+    pub(crate) scrub: Scrub,
 }
 
 impl Server {

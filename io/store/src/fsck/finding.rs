@@ -237,6 +237,18 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// The file of which another copy is wanted, if this one names it and [`Finding::Missing`] does not, which has more to
+    /// say.
+    pub(super) fn victim(&self) -> Option<&FileName> {
+        match self {
+            Self::WrongSize { name, .. }
+            | Self::WrongCrc { place: Place::File(name), .. }
+            | Self::BadMetadata { name, .. }
+            | Self::PackDamaged { name: Some(name), .. } => Some(name),
+            _ => None,
+        }
+    }
+
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         match self {

@@ -37,6 +37,11 @@ pub(super) struct Own {
 }
 
 impl Own {
+    /// Of a store that this process has open: what its journal holds is done.
+    pub(super) fn of_open_store() -> Self {
+        Self { running: true, ..Self::default() }
+    }
+
     pub(super) fn look(homes: &[Home]) -> Self {
         let mut own = Self::default();
         for home in homes {

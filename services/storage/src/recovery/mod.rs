@@ -8,7 +8,7 @@
 //! Begin reading at [`Recovery::run`], then `rebuild.rs` (one store path).
 
 mod cluster;
-mod peer;
+pub(crate) mod peer;
 mod rebuild;
 
 use std::collections::BTreeMap;
