@@ -1,8 +1,8 @@
-//! Copies that were found bad, kept for people: `data/.cairn/quarantine` of a store path. Nothing here is ever removed by a
-//! storage.
+//! Copies that were found bad, kept for people: `data/.cairn/quarantine` of a store path. Nothing here is ever removed
+//! by a storage.
 //!
-//! A copy is called `HH-HH-<name>.<n>` and what became of its file: `.bad` when another copy took its place or the file was
-//! deleted, `.lost` as long as there is none. A file that is lost here is not taken for one that never was:
+//! A copy is called `HH-HH-<name>.<n>` and what became of its file: `.bad` when another copy took its place or the file
+//! was deleted, `.lost` as long as there is none. A file that is lost here is not taken for one that never was:
 //! [`Quarantine::holds`].
 
 use std::collections::HashSet;

@@ -1,9 +1,9 @@
 //! Going through an open store for copies that are not what they should be, and mending them.
 //!
-//! [`Store::scrub`] is the check of `fsck` against the open store. What it finds is only a hint: [`Store::verify`] looks at one
-//! file again, and says what exactly is bad; [`Store::mend`] puts a good copy in the place of that, and
-//! [`Store::set_aside`] takes it away when there is none. Either keeps the bad copy in the quarantine first. Both do nothing
-//! when the file has changed meanwhile, which the writer of its store path sees to.
+//! [`Store::scrub`] is the check of `fsck` against the open store. What it finds is only a hint: [`Store::verify`]
+//! looks at one file again, and says what exactly is bad; [`Store::mend`] puts a good copy in the place of that, and
+//! [`Store::set_aside`] takes it away when there is none. Either keeps the bad copy in the quarantine first. Both do
+//! nothing when the file has changed meanwhile, which the writer of its store path sees to.
 
 use std::fs;
 use std::io::{self, Write};
@@ -80,8 +80,8 @@ impl Store {
         fsck::check_open(settings, packs, from, pace, &watch, event)
     }
 
-    /// Reads a file and says whether it is what it should be: by its name, which says size and checksum of an ordinary one, by
-    /// the checksum of its record, if it is packed, and of any other, whether it can be read to its end.
+    /// Reads a file and says whether it is what it should be: by its name, which says size and checksum of an ordinary
+    /// one, by the checksum of its record, if it is packed, and of any other, whether it can be read to its end.
     ///
     /// # Errors
     /// [`StoreError`] when even that can't be told.
@@ -128,8 +128,8 @@ impl Store {
         Ok(Verdict::Whole)
     }
 
-    /// Puts a good copy in the place of a bad one, which goes into the quarantine, or of none. `time` is that of the file, Unix
-    /// seconds. Content must be that of [`Store::stage`] on the path of the name, or short.
+    /// Puts a good copy in the place of a bad one, which goes into the quarantine, or of none. `time` is that of the
+    /// file, Unix seconds. Content must be that of [`Store::stage`] on the path of the name, or short.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when it is no good copy either. Then, and with any other, what was there stays.
@@ -170,8 +170,8 @@ impl Store {
         Ok(Mended::Done)
     }
 
-    /// Takes a bad copy away into the quarantine. From now on the file is [`StoreError::SetAside`] for readers, until it is
-    /// mended, made anew or deleted; the binlog says nothing of it.
+    /// Takes a bad copy away into the quarantine. From now on the file is [`StoreError::SetAside`] for readers, until
+    /// it is mended, made anew or deleted; the binlog says nothing of it.
     ///
     /// # Errors
     /// [`StoreError`]; the bad copy stays where it is.
@@ -184,7 +184,8 @@ impl Store {
         let Some(kept) = self.keep(name, bad.found).await? else { return Ok(Mended::Changed) };
         let aside = Mutation::SetAside { name: name.clone(), bad: bad.found, time: bad.mtime.unwrap_or(now) };
         let outcome = self.ask(name.path_index(), aside).await;
-        let (files, name, done) = (Arc::clone(&path.files), name.clone(), matches!(outcome, Ok(Outcome::Done)));
+        let (files, name, done) =
+            (Arc::clone(&path.files), name.clone(), matches!(outcome, Ok(Outcome::Done)));
         let settled = move || {
             if done { Ok(files.quarantine.lose(&name, kept)?) } else { Ok(kept.discard()) }
         };
@@ -266,8 +267,8 @@ impl Store {
     }
 }
 
-/// Marks files of a store path as damaged, for the storage to mend when it runs. `root` is the folder that holds `data/`.
-/// Blocks.
+/// Marks files of a store path as damaged, for the storage to mend when it runs. `root` is the folder that holds
+/// `data/`. Blocks.
 ///
 /// # Errors
 /// What the file system says.

@@ -193,7 +193,8 @@ impl State {
         {
             gone.insert(name_key(name));
         }
-        let settled = mend::settles(&mutation).filter(|name| self.files.quarantine.holds(name.true_name())).cloned();
+        let settled =
+            mend::settles(&mutation).filter(|name| self.files.quarantine.holds(name.true_name())).cloned();
         if matches!(mutation, Mutation::Watch) {
             self.gone = Some(HashSet::new());
         }

@@ -1,5 +1,6 @@
 //! The life of one connection: requests in, answers out, in order.
 
+use fdfs_fileid::Kind;
 use fdfs_proto::storage::{active_test, file_info};
 use fdfs_proto::{Body, DecodeError, Header, Status, StorageCommand, StorageId, frame};
 use net::{Conn, ConnError};
@@ -192,6 +193,13 @@ async fn dispatch(
             }
             return Ok(relay::ask(server, conn, command, header, body).await?.unwrap_or(done));
         }
+    }
+    // So is a slot answered that holds something else than its header says.
+    if done.status == Status::ENOENT
+        && command == StorageCommand::DownloadFile
+        && let Some(name) = relay::asked_for(server, command, body).filter(|name| name.kind() == Kind::Trunk)
+    {
+        server.scrub.suspect(&name);
     }
     if done.status == Status::ENOENT
         && !asks_what_is_here(session, command, header)

@@ -9,4 +9,5 @@ mod recovery;
 mod refusals;
 mod relay;
 mod replication;
+mod scrub;
 mod trunk;

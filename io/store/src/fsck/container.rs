@@ -28,8 +28,8 @@ pub(super) enum Seen {
     Bad { offset: u32, fault: SlotFault },
 }
 
-/// Walks through a trunk file. Content is compared with its checksum if `content`; `read` hears of the bytes read, and ends
-/// the walk with its error.
+/// Walks through a trunk file. Content is compared with its checksum if `content`; `read` hears of the bytes read, and
+/// ends the walk with its error.
 pub(super) fn walk(
     file: &File,
     content: bool,

@@ -1,5 +1,6 @@
-//! Checks a store against its ids and its records, and says what it found. It changes nothing. The scrub of a storage at work
-//! ([`crate::Store::scrub`]) is the same check, which asks the open store what counts and goes no faster than it may.
+//! Checks a store against its ids and its records, and says what it found. It changes nothing. The scrub of a storage
+//! at work ([`crate::Store::scrub`]) is the same check, which asks the open store what counts and goes no faster than
+//! it may.
 //!
 //! What is looked at
 //! - **names and sizes** of everything in the folders `data/HH/HH`: whether a name is an id, whether an
@@ -116,8 +117,8 @@ pub enum Event {
     Progress(Progress),
     /// Something is not as it should be.
     Finding(Finding),
-    /// A file that is missing, or is not what it should be, so that another member's copy of it is wanted. It goes with a
-    /// finding, but for files in damaged places, which only the records can name: they come last.
+    /// A file that is missing, or is not what it should be, so that another member's copy of it is wanted. It goes with
+    /// a finding, but for files in damaged places, which only the records can name: they come last.
     Victim {
         /// The file.
         name: FileName,
@@ -333,12 +334,13 @@ struct Reporter<'a> {
     event: &'a mut dyn FnMut(Event),
     summary: Summary,
     pace: &'a dyn Pace,
+    /// What comes was not looked at to its end, and says nothing.
+    cut: bool,
 }
 
 impl Reporter<'_> {
     fn finding(&mut self, finding: Finding) {
-        // What was not read to its end says nothing.
-        if self.pace.is_over() {
+        if self.cut {
             return;
         }
         if let Some(name) = finding.victim() {
@@ -353,13 +355,13 @@ impl Reporter<'_> {
     }
 
     fn victim(&mut self, name: &FileName, time: i64) {
-        if !self.pace.is_over() {
+        if !self.cut {
             (self.event)(Event::Victim { name: name.clone(), time: Some(time) });
         }
     }
 
     fn passed(&mut self, home: &Home, mark: Mark) {
-        if home.packed.open().is_some() && !self.pace.is_over() {
+        if home.packed.open().is_some() && !self.cut {
             (self.event)(Event::Passed(mark));
         }
     }
@@ -382,7 +384,7 @@ pub fn check(settings: &FsckSettings, event: &mut dyn FnMut(Event)) -> Result<Su
     for (index, root) in settings.paths.iter().enumerate() {
         homes.push(Home::open(index, root, Packed::Seen(Names::new()))?);
     }
-    let mut reporter = Reporter { event, summary: Summary::default(), pace: &Unbounded };
+    let mut reporter = Reporter { event, summary: Summary::default(), pace: &Unbounded, cut: false };
 
     // The journals before the binlog: a line leaves a journal only when the binlog has it.
     let own = Own::look(&homes);
@@ -410,8 +412,8 @@ pub fn check(settings: &FsckSettings, event: &mut dyn FnMut(Event)) -> Result<Su
 }
 
 /// Checks the content of a store that is open in this process, whose packs these are, and then its records: only what
-/// these say is here and is not, or is in a damaged place, is held in memory. Begins behind `from`. Findings that mean no
-/// damage are made, too. `before_records` is called before the binlog is read. Blocks, for as long as `pace` has it.
+/// these say is here and is not, or is in a damaged place, is held in memory. Begins behind `from`. Findings that mean
+/// no damage are made, too. `before_records` is called before the binlog is read. Blocks, for as long as `pace` has it.
 ///
 /// # Errors
 /// As [`check`].
@@ -427,7 +429,7 @@ pub(crate) fn check_open(
     for ((index, root), packs) in settings.paths.iter().enumerate().zip(packs) {
         homes.push(Home::open(index, root, Packed::Open(packs))?);
     }
-    let mut reporter = Reporter { event, summary: Summary::default(), pace };
+    let mut reporter = Reporter { event, summary: Summary::default(), pace, cut: false };
     let own = Own::of_open_store();
     reporter.summary.running = true;
     let scan = Scan::new(&homes, settings, &own, None, SystemTime::now(), pace);
@@ -476,7 +478,12 @@ fn look_at_files(
     let (mut done, mut told) = (0, Instant::now());
     for (home, packs, numbers) in &mut packs {
         for &number in &*numbers {
-            if let Some(pack) = packs.look(number) {
+            let looked = packs.look(number);
+            reporter.cut |= reporter.pace.is_over();
+            if reporter.cut {
+                break;
+            }
+            if let Some(pack) = looked {
                 reporter.summary.packs += 1;
                 later.take(pack, reporter);
             }
@@ -491,6 +498,7 @@ fn look_at_files(
     let mut passed = folders.iter();
     scan.run(&folders, settings.threads, |step| match step {
         scan::Step::Folder(folder) => {
+            reporter.cut |= folder.cut;
             reporter.summary.folders += 1;
             later.take(folder, reporter);
             if let Some((home, folder)) = passed.next().and_then(|id| Some((homes.get(id.home)?, id))) {
@@ -502,6 +510,7 @@ fn look_at_files(
         }
     });
 
+    reporter.cut |= reporter.pace.is_over();
     look_again(scan, later.again, settings.settle, reporter);
     for (_, packs, _) in packs {
         let (findings, moved) = packs.finish();
@@ -527,8 +536,9 @@ impl Later {
         }
         reporter.summary.packed += found.packed;
         // Of an appender nobody knows which copy is the right one.
-        for name in found.unreadable.into_iter().filter(|name| name.kind() != Kind::Appender) {
-            if !reporter.pace.is_over() {
+        let may_be_fetched = |name: &FileName| is_id(name) && name.kind() != Kind::Appender;
+        for name in found.unreadable.into_iter().filter(may_be_fetched) {
+            if !reporter.cut {
                 (reporter.event)(Event::Victim { name, time: None });
             }
         }
@@ -555,7 +565,7 @@ impl Later {
 fn look_again(scan: &Scan<'_>, mut again: Vec<Again>, settle: Duration, reporter: &mut Reporter<'_>) {
     let total = again.len() as u64;
     for _ in 0..LOOKS_MAX {
-        if again.is_empty() || reporter.pace.is_over() {
+        if again.is_empty() || reporter.cut {
             return;
         }
         std::thread::sleep(settle);
@@ -617,7 +627,8 @@ impl<'a> CheckRecords<'a> {
         let total = records.logs.len();
         let mut done = 0;
         for index in records.logs.indexes() {
-            if reporter.pace.is_over() {
+            reporter.cut |= reporter.pace.is_over();
+            if reporter.cut {
                 break;
             }
             let mut reading = records.logs.open(index);
@@ -680,7 +691,8 @@ impl<'a> CheckRecords<'a> {
         for (_, place) in young {
             reporter.finding(Finding::Unrecorded { place });
         }
-        if self.names.is_empty() {
+        reporter.cut |= reporter.pace.is_over();
+        if self.names.is_empty() || reporter.cut {
             return;
         }
         let total = self.logs.len();

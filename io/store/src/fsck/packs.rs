@@ -249,13 +249,14 @@ impl<'a> Packs<'a> {
     /// Finds out what counts in a pack: how far it goes, and the highest sequence number of each name.
     fn survey(&mut self, pack: &Pack) -> io::Result<(Until, Option<HashMap<u64, u64>>)> {
         let mut files = Vec::new();
-        let walked = walk(&pack.file, pack.until(), Want::Names, &|_| Ok(()), &mut |seen| match seen.victim {
-            Some(victim) => drop(self.gone.insert(victim.sequence)),
-            None => {
-                let key = self.home.name(seen.name).map(|name| names::key(&name));
-                files.extend(key.map(|key| (key, seen.header.sequence)));
-            }
-        })?;
+        let walked =
+            walk(&pack.file, pack.until(), Want::Names, &|_| Ok(()), &mut |seen| match seen.victim {
+                Some(victim) => drop(self.gone.insert(victim.sequence)),
+                None => {
+                    let key = self.home.name(seen.name).map(|name| names::key(&name));
+                    files.extend(key.map(|key| (key, seen.header.sequence)));
+                }
+            })?;
         let mut last = HashMap::new();
         for (key, sequence) in files.into_iter().filter(|(_, sequence)| !self.gone.contains(sequence)) {
             let highest = last.entry(key).or_insert(sequence);
@@ -270,13 +271,7 @@ impl<'a> Packs<'a> {
     }
 
     /// Judges a record, if its file is there.
-    fn record(
-        &mut self,
-        pack: &Pack,
-        last: Option<&HashMap<u64, u64>>,
-        seen: &Seen<'_>,
-        found: &mut Folder,
-    ) {
+    fn record(&mut self, pack: &Pack, last: Option<&HashMap<u64, u64>>, seen: &Seen<'_>, found: &mut Folder) {
         let sequence = seen.header.sequence;
         if seen.header.kind == pack::Kind::Gone || self.gone.contains(&sequence) {
             return;
@@ -286,7 +281,9 @@ impl<'a> Packs<'a> {
             return;
         };
         let key = names::key(&name);
-        if last.is_some_and(|last| last.get(&key) != Some(&sequence)) || !self.home.packed.take(&name, sequence) {
+        if last.is_some_and(|last| last.get(&key) != Some(&sequence))
+            || !self.home.packed.take(&name, sequence)
+        {
             // There is a later one.
             return;
         }
@@ -302,7 +299,8 @@ impl<'a> Packs<'a> {
             };
             found.findings.extend(fault.map(|fault| Finding::BadMetadata { name: name.clone(), fault }));
             if !self.home.packed.contains(&master) {
-                self.waiting.insert(names::key(&master), Waiting { number: pack.number, at: seen.at, sequence });
+                self.waiting
+                    .insert(names::key(&master), Waiting { number: pack.number, at: seen.at, sequence });
             }
         } else if is_id(&name) {
             found.seen.push((Class::of(&name), len));

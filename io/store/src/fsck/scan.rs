@@ -13,11 +13,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use fdfs_fileid::FileName;
 use parking_lot::{Condvar, Mutex};
 
+use super::damage::Damage;
 use super::entry::Class;
 use super::finding::{Finding, Place};
 use super::names::{self, Names};
 use super::own::Own;
-use super::damage::Damage;
 use super::{FsckSettings, Home, Pace};
 
 /// How far the threads may be ahead of the folder that is reported next.
@@ -51,6 +51,8 @@ pub(super) struct Folder {
     pub(super) unrecorded: Vec<Unrecorded>,
     /// Files that can't be read.
     pub(super) unreadable: Vec<FileName>,
+    /// The check was ended before all of it was looked at.
+    pub(super) cut: bool,
 }
 
 /// A file to be looked at again.
@@ -146,7 +148,9 @@ impl<'a> Scan<'a> {
                 scope.spawn(move || {
                     let mut buffer = Vec::new();
                     while let Some(index) = queue.take() {
-                        let Some(folder) = folders.get(index).filter(|_| !self.limit.is_over()) else { return };
+                        let Some(folder) = folders.get(index).filter(|_| !self.limit.is_over()) else {
+                            return;
+                        };
                         if send.send((index, self.look_into(*folder, &mut buffer))).is_err() {
                             return;
                         }
@@ -199,7 +203,7 @@ impl<'a> Scan<'a> {
             let Some(looked) = self.look(home, id.dirs, &file_name, buffer) else { continue };
             self.files.fetch_add(1, Ordering::Relaxed);
             if self.pace(LOOK_COST).is_err() {
-                return folder;
+                break;
             }
             folder.seen.push((looked.class, looked.bytes));
             let is_pending = looked.recordable.iter().any(|r| self.own.pending.contains(&r.key));
@@ -209,7 +213,8 @@ impl<'a> Scan<'a> {
                         .recordable
                         .iter()
                         .filter(|r| {
-                            r.slot.is_some() || !looked.name.as_ref().is_some_and(|name| home.packed.contains(name))
+                            r.slot.is_some()
+                                || !looked.name.as_ref().is_some_and(|name| home.packed.contains(name))
                         })
                         .filter_map(|r| self.unrecorded(r.key, r.changed, || looked.place(r.slot))),
                 );
@@ -225,6 +230,8 @@ impl<'a> Scan<'a> {
                 folder.findings.extend(looked.findings);
             }
         }
+        // Whatever was under way then looks wrong.
+        folder.cut = self.limit.is_over();
         folder
     }
 

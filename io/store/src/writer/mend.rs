@@ -8,8 +8,8 @@ use crate::fsck::name_key;
 use crate::mutation::{Checked, Content, Found, Mutation, Origin, Outcome, PackedChange};
 use crate::trunk::Place;
 
-/// Names that may go while a check of the records waits for what it found to be mended; after more, nothing that is missing
-/// is restored before the next check.
+/// Names that may go while a check of the records waits for what it found to be mended; after more, nothing that is
+/// missing is restored before the next check.
 pub(super) const GONE_MAX: usize = 1_000_000;
 
 /// The name that goes with a mutation.
@@ -33,8 +33,8 @@ pub(super) fn settles(mutation: &Mutation) -> Option<&FileName> {
 }
 
 impl State {
-    /// A good copy takes the place of a bad one, or of none: only when that is still what is there. What is missing must
-    /// not have been deleted since the records were looked at.
+    /// A good copy takes the place of a bad one, or of none: only when that is still what is there. What is missing
+    /// must not have been deleted since the records were looked at.
     pub(super) fn mend(
         &self,
         name: FileName,
@@ -46,7 +46,8 @@ impl State {
             return Ok(Checked::nothing(Outcome::Changed));
         }
         let (true_name, key) = (name.true_name(), name_key(&name));
-        let is_expected = |gone: &std::collections::HashSet<u64>| gone.len() < GONE_MAX && !gone.contains(&key);
+        let is_expected =
+            |gone: &std::collections::HashSet<u64>| gone.len() < GONE_MAX && !gone.contains(&key);
         let may_come = self.files.quarantine.holds(true_name) || self.gone.as_ref().is_some_and(is_expected);
         if bad.is_none() && !may_come {
             return Ok(Checked::nothing(Outcome::Changed));
@@ -62,8 +63,8 @@ impl State {
         self.copy(name, Some(content), None, 'C', origin)
     }
 
-    /// A bad copy goes, and nothing comes in its place. The binlog does not hear of it: the file is not deleted. That in a
-    /// slot stays, since nobody is given what is not as its header says.
+    /// A bad copy goes, and nothing comes in its place. The binlog does not hear of it: the file is not deleted. That
+    /// in a slot stays, since nobody is given what is not as its header says.
     pub(super) fn set_aside(&self, name: FileName, bad: Found, time: u32) -> Result<Checked, StoreError> {
         if self.found(&name)? != Some(bad) {
             return Ok(Checked::nothing(Outcome::Changed));

@@ -267,10 +267,7 @@ impl StorageConf {
                 rewrite_percent: raw.pack_rewrite_percent.value,
                 rewrite_rate: raw.pack_rewrite_rate.value.0,
             },
-            scrub: ScrubConf {
-                interval: raw.scrub_interval.value,
-                rate: raw.scrub_bytes_per_second.value.0,
-            },
+            scrub: ScrubConf { interval: raw.scrub_interval.value, rate: raw.scrub_bytes_per_second.value.0 },
             disk: raw.disk(&reader)?,
             sync: raw.sync(&mut reader),
             distribute: DistributeConf {

@@ -13,12 +13,13 @@ const NAME_LEN_MAX: usize = 64;
 /// Figures in one answer at most.
 const FIGURES_MAX: usize = 1024;
 
-/// The figures in an answer: name and value of each, in order. Lines that are none are left out, as later versions may have
-/// others; an answer without a body has none.
+/// The figures in an answer: name and value of each, in order. Lines that are none are left out, as later versions may
+/// have others; an answer without a body has none.
 pub fn figures(body: &[u8]) -> Vec<(String, u64)> {
     let figure = |line: &[u8]| {
         let (name, value) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-        let is_name = !name.is_empty() && name.len() <= NAME_LEN_MAX && name.bytes().all(|b| b.is_ascii_graphic());
+        let is_name =
+            !name.is_empty() && name.len() <= NAME_LEN_MAX && name.bytes().all(|b| b.is_ascii_graphic());
         Some((name.to_owned(), value.parse().ok()?)).filter(|_| is_name)
     };
     body.split(|&byte| byte == b'\n').filter_map(figure).take(FIGURES_MAX).collect()
@@ -30,7 +31,8 @@ mod tests {
 
     #[test]
     fn figures_are_read_line_by_line_and_what_is_none_is_left_out() {
-        let read = figures(b"copies_wanted 2\nscrub_files_total 18446744073709551615\nname text\n\xff 1\n 3\n\n");
+        let read =
+            figures(b"copies_wanted 2\nscrub_files_total 18446744073709551615\nname text\n\xff 1\n 3\n\n");
         let expected = [("copies_wanted".to_owned(), 2), ("scrub_files_total".to_owned(), u64::MAX)];
         assert_eq!(read, expected);
         assert_eq!(figures(b""), []);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use fdfs_fileid::{FileName, Kind};
+use fdfs_fileid::{EXT_PART_LEN, FileName, Kind};
 use fdfs_proto::{GroupField, StorageId, StorageStatus};
 use storage_core::membership::ClusterView;
 use store::{BadCopy, Mended, StoreError, Verdict};
@@ -19,45 +19,72 @@ pub(super) fn serving(view: &ClusterView) -> usize {
     view.peers.values().filter(|peer| peer.status == StorageStatus::Active).count()
 }
 
-/// Looks at a file, and mends it if it has to be. `time` is when it was made, by the records, Unix seconds.
-pub(super) async fn look(server: &Arc<Server>, name: &FileName, time: Option<i64>) {
-    let _turn = server.scrub.turn.lock().await;
-    if let Err(error) = try_look(server, name, time).await {
-        tracing::error!(%name, %error, "a damaged file could not be looked at or mended");
-        Figures::add(&server.scrub.figures.hopeless, 1);
-    }
+/// What came of looking at a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Looked {
+    /// It is as it should be, by now.
+    Fine,
+    /// No member has a good copy, or it could not be put in place.
+    Hopeless,
 }
 
-async fn try_look(server: &Arc<Server>, name: &FileName, time: Option<i64>) -> Result<(), StoreError> {
+/// Looks at a file, and mends it if it has to be. `time` is when it was made, Unix seconds, if the records have just
+/// said that it should be here.
+pub(super) async fn look(server: &Arc<Server>, name: &FileName, time: Option<i64>) -> Looked {
+    let _turn = server.scrub.turn.lock().await;
+    try_look(server, name, time).await.unwrap_or_else(|error| {
+        tracing::error!(%name, %error, "a damaged file could not be looked at or mended");
+        Looked::Hopeless
+    })
+}
+
+async fn try_look(server: &Arc<Server>, name: &FileName, time: Option<i64>) -> Result<Looked, StoreError> {
     let figures = &server.scrub.figures;
+    if name.stamp().is_none() {
+        return Ok(Looked::Fine);
+    }
     let bad = match server.store.verify(name).await? {
-        Verdict::Whole => return Ok(()),
+        Verdict::Whole => return Ok(Looked::Fine),
         Verdict::Bad(bad) => Some(bad),
         // Deleted, and the records that were looked at did not have it yet.
-        Verdict::Missing if server.relay.gone.holds(name) => return Ok(()),
+        Verdict::Missing if server.relay.gone.holds(name) => return Ok(Looked::Fine),
+        // Nobody has said that it should be here.
+        Verdict::Missing if time.is_none() && !server.store.is_set_aside(name) => return Ok(Looked::Fine),
         Verdict::Missing => None,
     };
-    Figures::add(if bad.is_some() { &figures.bad } else { &figures.missing }, 1);
+    if bad.is_some() {
+        Figures::add(&figures.bad, 1);
+    } else if !server.store.is_set_aside(name) {
+        Figures::add(&figures.missing, 1);
+    }
+    if let (Some(bad), Kind::Appender) = (&bad, name.kind()) {
+        let why = &bad.why;
+        tracing::error!(%name, %why, "an appender is damaged, and nobody knows which copy is the newest: it stays");
+        return Ok(Looked::Hopeless);
+    }
     match mend(server, name, bad.as_ref(), time).await? {
         Some((peer, Mended::Done)) => {
             Figures::add(&figures.mended, 1);
             let why = bad.map_or("it was missing".into(), |bad| bad.why);
             tracing::warn!(%name, %peer, %why, "a damaged file was replaced with the copy of another member");
+            return Ok(Looked::Fine);
         }
-        Some((_, Mended::Changed)) => {}
-        None => {
-            Figures::add(&figures.hopeless, 1);
-            match bad {
-                Some(bad) => set_aside(server, name, &bad).await?,
-                None => tracing::error!(%name, "a file is missing here, and no member that serves has a good copy"),
-            }
-        }
+        Some((_, Mended::Changed)) => return Ok(Looked::Fine),
+        None => {}
     }
-    Ok(())
+    match bad {
+        Some(bad) => set_aside(server, name, &bad).await?,
+        None => tracing::error!(%name, "a file is missing here, and no member that serves has a good copy"),
+    }
+    Ok(Looked::Hopeless)
 }
 
 async fn set_aside(server: &Server, name: &FileName, bad: &BadCopy) -> Result<(), StoreError> {
     let why = &bad.why;
+    if may_be_slave(name) {
+        tracing::error!(%name, %why, "a file is damaged, or a slave with the name of an ordinary file: it stays");
+        return Ok(());
+    }
     if server.store.set_aside(name, bad, unix_now()).await? == Mended::Done {
         Figures::add(&server.scrub.figures.set_aside, 1);
         tracing::error!(
@@ -69,6 +96,15 @@ async fn set_aside(server: &Server, name: &FileName, bad: &BadCopy) -> Result<()
     Ok(())
 }
 
+/// Whether a name has no random digits before its extension: FastDFS gives some slaves exactly the length of an
+/// ordinary name, and these have what the client wanted there.
+fn may_be_slave(name: &FileName) -> bool {
+    let digits = |part: [u8; EXT_PART_LEN]| {
+        part.into_iter().take_while(|byte| *byte != b'.').all(|b| b.is_ascii_digit())
+    };
+    name.kind() == Kind::Normal && !name.ext_part().is_some_and(digits)
+}
+
 /// Asks one member after the other for a good copy, the one that made the file first; `None` when nobody has one.
 async fn mend(
     server: &Server,
@@ -76,7 +112,8 @@ async fn mend(
     bad: Option<&BadCopy>,
     time: Option<i64>,
 ) -> Result<Option<(StorageId, Mended)>, StoreError> {
-    let stamp = name.stamp().filter(|_| matches!(name.kind(), Kind::Normal | Kind::Trunk)).map(|s| s.timestamp);
+    let stamp =
+        name.stamp().filter(|_| matches!(name.kind(), Kind::Normal | Kind::Trunk)).map(|s| s.timestamp);
     let of_records = time.and_then(|time| u32::try_from(time).ok());
     let mtime = stamp.or(bad.and_then(|bad| bad.mtime)).or(of_records).unwrap_or_else(unix_now);
     let view = server.cluster.borrow().clone();
@@ -122,4 +159,19 @@ async fn fetch(
     // Otherwise it would ask this storage for what it does not have itself.
     peer.introduce(me).await?;
     peer.download(&server.store, name, name).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_be_slave;
+
+    #[test]
+    fn a_slave_as_long_as_an_ordinary_name_is_told_by_what_stands_for_the_digits() {
+        let is = |base: &str| may_be_slave(&format!("M00/00/00/{base}").parse().unwrap());
+        assert!(is("fwAAA2sC4I2AFFXMAAALuMjbWWk_a.html"));
+        assert!(!is("fwAAA2sC4I2AFFXMAAALuMjbWWk58.html"));
+        assert!(!is("fwAAA2sC4I2AFFXMAAALuMjbWWk5812345"));
+        assert!(!is("fwAAA2sC4I2AFFXMAAALuMjbWWk.tar.gz"));
+        assert!(!is("fwAAA2sC4I2ATh4MAAALuMjbWWk774_big.bin"));
+    }
 }

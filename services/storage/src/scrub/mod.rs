@@ -1,9 +1,9 @@
 //! The scrub: every file that is here is read and compared with what its name says, again and again; copies that are
 //! missing, torn or rotten are replaced with a good one of another member (design: every byte is checked; decision 8).
 //!
-//! `store` knows how to look and how to replace ([`store::Store::scrub`] and what it says there); this module says when, keeps
-//! to the rate, asks the other members and counts. A round runs on a thread of its own; what it finds is mended one file at a
-//! time, and so is what a reader comes upon ([`Scrub::suspect`]).
+//! `store` knows how to look and how to replace ([`store::Store::scrub`] and what it says there); this module says
+//! when, keeps to the rate, asks the other members and counts. A round runs on a thread of its own; what it finds is
+//! mended one file at a time, and so is what a reader comes upon ([`Scrub::suspect`]).
 //!
 //! Begin reading at [`run`], then `mend.rs` (one file).
 
@@ -11,6 +11,7 @@ mod limit;
 mod mend;
 mod place;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +30,7 @@ use crate::replication;
 use crate::server::{Server, unix_now};
 use crate::tracker_link::wire;
 use limit::Limit;
+use mend::Looked;
 use place::Place;
 
 /// How long a start is left alone before a round begins.
@@ -48,6 +50,9 @@ const SAVE_EACH: Duration = Duration::from_secs(10);
 
 /// Findings of a round that are named in the log; the rest is only counted.
 const NAMED_MAX: u64 = 100;
+
+/// Files without a good copy that a round remembers, so as not to ask for them twice.
+const HOPELESS_MAX: usize = 100_000;
 
 /// What is counted, since the start unless it says otherwise.
 #[derive(Debug, Default)]
@@ -239,6 +244,7 @@ async fn round(server: &Arc<Server>, data: &Path, place: &mut Place) {
         };
         checking.store.scrub(&checking.scrub.check, from, &*limit, &mut tell)
     });
+    let mut hopeless = HashSet::new();
     let (mut named, mut counted, mut saved) = (0, (0, 0), Instant::now());
     while let Some(event) = events.recv().await {
         match event {
@@ -254,7 +260,16 @@ async fn round(server: &Arc<Server>, data: &Path, place: &mut Place) {
                 }
             }
             Event::Finding(_) => {}
-            Event::Victim { name, time } => mend::look(server, &name, time).await,
+            Event::Victim { name, time } => {
+                // What was set aside is missing by the records.
+                let is_new = !hopeless.contains(&name);
+                if is_new && mend::look(server, &name, time).await == Looked::Hopeless {
+                    Figures::add(&figures.hopeless, 1);
+                    if hopeless.len() < HOPELESS_MAX {
+                        hopeless.insert(name);
+                    }
+                }
+            }
             Event::Passed(mark) => {
                 place.mark = Some(mark);
                 if saved.elapsed() >= SAVE_EACH {

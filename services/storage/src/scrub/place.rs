@@ -28,7 +28,8 @@ impl Place {
             return Duration::ZERO;
         }
         // A clock that was set back must not put it off for longer than that.
-        let passed = now.checked_sub(self.began).map_or(Duration::ZERO, |passed| Duration::from_secs(passed.into()));
+        let passed =
+            now.checked_sub(self.began).map_or(Duration::ZERO, |passed| Duration::from_secs(passed.into()));
         interval.saturating_sub(passed)
     }
 

@@ -13,12 +13,12 @@ use tokio::sync::watch;
 use super::client::{Client, Reply, TestStorage, until, view};
 use crate::run::launch;
 
-const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
-const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+pub(super) const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+pub(super) const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// A storage whose cluster can be changed while it runs.
-struct Member {
-    storage: TestStorage,
+pub(super) struct Member {
+    pub(super) storage: TestStorage,
     tell: watch::Sender<Arc<ClusterView>>,
 }
 
@@ -27,7 +27,7 @@ fn id(ip: Ipv4Addr) -> StorageId {
 }
 
 /// The cluster as `me` sees it, with a trunk server and other members.
-fn seen(me: Ipv4Addr, trunk_server: Option<Ipv4Addr>, peers: &[(Ipv4Addr, u16)]) -> ClusterView {
+pub(super) fn seen(me: Ipv4Addr, trunk_server: Option<Ipv4Addr>, peers: &[(Ipv4Addr, u16)]) -> ClusterView {
     let view = view();
     let identity = Identity {
         id: id(me),
@@ -54,7 +54,7 @@ fn seen(me: Ipv4Addr, trunk_server: Option<Ipv4Addr>, peers: &[(Ipv4Addr, u16)])
 }
 
 impl Member {
-    fn start(view: ClusterView) -> Self {
+    pub(super) fn start(view: ClusterView) -> Self {
         let mut storage = TestStorage::prepare("durability=disk");
         let mut kept = None;
         let started = launch(&storage.conf, |_, _, _, tell, _| {
@@ -66,11 +66,11 @@ impl Member {
         Self { storage, tell: kept.unwrap() }
     }
 
-    fn sees(&self, view: ClusterView) {
+    pub(super) fn sees(&self, view: ClusterView) {
         self.tell.send_replace(Arc::new(view));
     }
 
-    fn port(&self) -> u16 {
+    pub(super) fn port(&self) -> u16 {
         self.storage.address().port()
     }
 
@@ -80,7 +80,7 @@ impl Member {
 }
 
 /// Uploads until that has got a slot: the role is taken a moment after the start.
-fn first_in_slot(client: &mut Client) -> FileName {
+pub(super) fn first_in_slot(client: &mut Client) -> FileName {
     let mut name = None;
     until("a file in a slot", || {
         name = Some(client.upload(b"first", "txt").name()).filter(|name| name.kind() == Kind::Trunk);
