@@ -69,6 +69,12 @@ pub(crate) enum Say<'a> {
     ClusterServerEnded { name: &'a str, log: &'a Path },
     /// Storages run, and no tracker.
     ClusterHasNoTracker,
+    /// A cluster is gone.
+    ClusterRemoved { folder: &'a Path },
+    /// A folder holds servers, and was not made by `cluster start`.
+    ClusterIsNotOurs { folder: &'a Path },
+    /// Nobody said that a cluster shall really be deleted.
+    ClusterRemoveNeedsYes { folder: &'a Path, servers: usize, program: &'a str },
     /// A folder is in the cluster.
     PutDone { report: &'a PutReport, manifest: &'a Path, program: &'a str, conf: Option<&'a Path> },
     /// A folder is not all in the cluster.
@@ -139,7 +145,7 @@ impl Say<'_> {
                 format!("no cluster is in {shown}: {program} cluster start --dir {shown} makes one")
             }
             Self::ClusterIsMade { folder } => format!(
-                "{} holds a cluster of another --shape or --first-ip: choose another --dir, or leave these options out",
+                "{} holds a cluster of another --shape, --first-ip or --storage-ids: choose another --dir, or leave these options out",
                 folder.display()
             ),
             Self::ClusterAddressTaken { name, address, holder } => {
@@ -157,6 +163,18 @@ impl Say<'_> {
             ),
             Self::ClusterServerEnded { name, log } => format!("{name} has ended: see {}", log.display()),
             Self::ClusterHasNoTracker => "no tracker runs: start one".to_owned(),
+            Self::ClusterRemoved { folder } => format!("{} is deleted", folder.display()),
+            Self::ClusterIsNotOurs { folder } => format!(
+                "{} was not made by cluster start, so it is not deleted: stop its servers and delete it by hand",
+                folder.display()
+            ),
+            Self::ClusterRemoveNeedsYes { folder, servers, program } => {
+                let (program, shown) = (shell::Word(program), shell::path(folder));
+                format!(
+                    "this stops {servers} servers and deletes {shown} with every file in it: \
+                     {program} cluster remove --dir {shown} --yes"
+                )
+            }
             Self::PutDone { report, manifest, program, conf } => format!(
                 "{} files, {} in the cluster ({} sent now, {} had been sent before)\n\
                  manifest: {}; back again with: {program} get {}{}",
@@ -276,7 +294,7 @@ impl Say<'_> {
                 format!("{shown} 里没有集群：用 {program} cluster start --dir {shown} 创建")
             }
             Self::ClusterIsMade { folder } => format!(
-                "{} 里已有集群，与给出的 --shape 或 --first-ip 不符：用 --dir 换一个目录，或去掉这些选项",
+                "{} 里已有集群，与给出的 --shape、--first-ip 或 --storage-ids 不符：用 --dir 换一个目录，或去掉这些选项",
                 folder.display()
             ),
             Self::ClusterAddressTaken { name, address, holder } => {
@@ -291,6 +309,20 @@ impl Say<'_> {
             ),
             Self::ClusterServerEnded { name, log } => format!("{name} 已退出：请查看 {}", log.display()),
             Self::ClusterHasNoTracker => "没有 tracker 在运行：请先启动一个".to_owned(),
+            Self::ClusterRemoved { folder } => format!("{} 已删除", folder.display()),
+            Self::ClusterIsNotOurs { folder } => {
+                format!(
+                    "{} 不是由 cluster start 创建的，不会删除：请停止其中的服务后手动删除",
+                    folder.display()
+                )
+            }
+            Self::ClusterRemoveNeedsYes { folder, servers, program } => {
+                let (program, shown) = (shell::Word(program), shell::path(folder));
+                format!(
+                    "这会停止 {servers} 个服务，并删除 {shown} 及其中的所有文件：\
+                     {program} cluster remove --dir {shown} --yes"
+                )
+            }
             Self::PutDone { report, manifest, program, conf } => format!(
                 "集群中共有 {} 个文件，{}（本次上传 {} 个，此前已上传 {} 个）\n\
                  清单：{}；取回：{program} get {}{}",

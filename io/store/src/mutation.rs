@@ -113,6 +113,24 @@ pub(crate) enum Mutation {
     Metadata { name: FileName, update: MetadataUpdate, origin: Origin },
 }
 
+impl Mutation {
+    /// Content that comes with it.
+    pub(crate) fn content(&self) -> Option<&Content> {
+        match self {
+            Self::Create { content, .. } | Self::Write { content, .. } | Self::Mend { content, .. } => {
+                Some(content)
+            }
+            Self::Copy { content, .. } => content.as_ref(),
+            Self::Truncate { .. }
+            | Self::Move { .. }
+            | Self::Delete { .. }
+            | Self::SetAside { .. }
+            | Self::Watch
+            | Self::Metadata { .. } => None,
+        }
+    }
+}
+
 /// What stands under a name: equal values mean that it is still the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {

@@ -1,4 +1,4 @@
-//! One store path: its folders, its threads, its free space.
+//! One store path: its folders and its threads.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,6 +14,7 @@ use crate::pack::Packs;
 use crate::plain::Plain;
 use crate::pool::Pool;
 use crate::quarantine::Quarantine;
+use crate::space::Space;
 use crate::trunk::Trunk;
 
 /// Our own folder under `data/`. The original never looks there: its names begin with two hex digits.
@@ -24,17 +25,6 @@ pub(crate) const PACK_DIR: &str = "packs";
 
 /// The folder of bad copies in it.
 pub(crate) const QUARANTINE_DIR: &str = "quarantine";
-
-/// Space on the disk of a store path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// All of it, bytes.
-    pub total: u64,
-    /// What may still be written by us, bytes.
-    pub free: u64,
-    /// Announced by uploads that are under way and not yet written, bytes.
-    pub promised: u64,
-}
 
 /// The folders of a store path, locked against other processes as long as this lives.
 pub(crate) struct Files {
@@ -84,19 +74,15 @@ pub(crate) struct StorePath {
     pub(crate) files: Arc<Files>,
     pub(crate) packs: Arc<Packs>,
     pub(crate) pool: Pool,
+    pub(crate) space: Arc<Space>,
     next_temp: AtomicU64,
-    promised: AtomicU64,
 }
 
 impl StorePath {
     pub(crate) fn new(files: Arc<Files>, packs: Arc<Packs>, index: usize) -> io::Result<Self> {
-        Ok(Self {
-            files,
-            packs,
-            pool: Pool::start(&format!("store-path-{index}"))?,
-            next_temp: AtomicU64::new(1),
-            promised: AtomicU64::new(0),
-        })
+        let space = Arc::new(Space::new(files.data_fd.try_clone()?)?);
+        let pool = Pool::start(&format!("store-path-{index}"))?;
+        Ok(Self { files, packs, pool, space, next_temp: AtomicU64::new(1) })
     }
 
     pub(crate) fn new_temp(&self) -> u64 {
@@ -105,44 +91,6 @@ impl StorePath {
 
     pub(crate) fn temp_path(&self, number: u64) -> PathBuf {
         temp_path(&self.files.temp_dir, number)
-    }
-
-    /// Promises space to content that is about to come. Of several at once only as many are promised as there is room
-    /// for, so that some are stored where otherwise all would run into a full disk.
-    pub(crate) fn promise(self: &Arc<Self>, bytes: u64) -> Result<Promise, StoreError> {
-        self.promised.fetch_add(bytes, Ordering::Relaxed);
-        let promise = Promise { path: Arc::clone(self), bytes };
-        let usage = self.usage()?;
-        if usage.promised <= usage.free { Ok(promise) } else { Err(StoreError::NoSpace) }
-    }
-
-    /// Space on the disk now. It is asked for at every upload, which costs less than a microsecond: an answer kept for
-    /// as little as a second would let a burst of uploads through into what is reserved.
-    pub(crate) fn usage(&self) -> io::Result<Usage> {
-        let promised = self.promised.load(Ordering::Relaxed);
-        let stat = rustix::fs::fstatvfs(&self.files.data_fd)?;
-        Ok(Usage { total: stat.f_blocks * stat.f_frsize, free: stat.f_bavail * stat.f_frsize, promised })
-    }
-}
-
-/// Space promised to content that is about to come; what has not come when this goes will not come.
-pub(crate) struct Promise {
-    path: Arc<StorePath>,
-    bytes: u64,
-}
-
-impl Promise {
-    /// So many more bytes are on the disk.
-    pub(crate) fn keep(&mut self, bytes: u64) {
-        let kept = bytes.min(self.bytes);
-        self.bytes -= kept;
-        self.path.promised.fetch_sub(kept, Ordering::Relaxed);
-    }
-}
-
-impl Drop for Promise {
-    fn drop(&mut self) {
-        self.keep(self.bytes);
     }
 }
 

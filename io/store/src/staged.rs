@@ -9,7 +9,9 @@ use bytes::Bytes;
 use rustix::fs::{Mode, OFlags};
 
 use crate::StoreError;
-use crate::path::{Promise, StorePath};
+use crate::path::StorePath;
+use crate::pool::Closing;
+use crate::space::Promise;
 
 /// A temporary file of a store path that takes content as it arrives. Dropped without being committed it
 /// goes away, and its promise of space with it.
@@ -21,11 +23,13 @@ pub struct Staged {
     promise: Promise,
     crc: crc32fast::Hasher,
     forgotten: bool,
+    /// Goes behind `file`.
+    _closing: Closing,
 }
 
 impl Staged {
     pub(crate) async fn create(path: Arc<StorePath>, promised: u64) -> Result<Self, StoreError> {
-        let promise = path.promise(promised)?;
+        let promise = path.space.promise(promised, &path.pool).await?;
         let number = path.new_temp();
         let temp = path.temp_path(number);
         let open = move || {
@@ -33,7 +37,9 @@ impl Staged {
             Ok(File::from(rustix::fs::open(temp, flags, Mode::from_raw_mode(0o644))?))
         };
         let file = Arc::new(path.pool.run(open).await?);
-        Ok(Self { path, file, number, len: 0, promise, crc: crc32fast::Hasher::new(), forgotten: false })
+        let closing = Closing::new(&file, &path.pool);
+        let crc = crc32fast::Hasher::new();
+        Ok(Self { path, file, number, len: 0, promise, crc, forgotten: false, _closing: closing })
     }
 
     /// Adds bytes at the end, and gives the buffer back.

@@ -14,6 +14,7 @@ use crate::mutation::{Found, Seen};
 use crate::pack::{Location, Pack, damaged};
 use crate::path::StorePath;
 use crate::plain::{is_regular, seen};
+use crate::pool::Closing;
 use crate::trunk::Slot;
 
 /// How far apart the bytes are that are looked at to see whether a part is in the page cache.
@@ -32,6 +33,8 @@ pub struct StoredFile {
     pub len: u64,
     kept: Kept,
     home: Arc<StorePath>,
+    /// Goes behind `file`. Packs are let go of by whoever rewrites them.
+    _closing: Option<Closing>,
 }
 
 /// How it is kept.
@@ -52,8 +55,10 @@ impl StoredFile {
         if !is_regular(&stat) {
             return Err(StoreError::NotRegular);
         }
+        let file = Arc::new(file);
         Ok(Self {
-            file: Arc::new(file),
+            _closing: Some(Closing::new(&file, &home.pool)),
+            file,
             offset: 0,
             len: stat.st_size.unsigned_abs(),
             kept: Kept::Plain { seen: seen(&stat), mtime: stat.st_mtime },
@@ -68,15 +73,18 @@ impl StoredFile {
             len: location.content_len().into(),
             kept: Kept::Packed { pack, location },
             home: Arc::clone(home),
+            _closing: None,
         }
     }
 
     pub(crate) fn in_slot(slot: Slot, home: &Arc<StorePath>) -> Self {
+        let file = Arc::new(slot.file);
         Self {
+            _closing: Some(Closing::new(&file, &home.pool)),
+            file,
             offset: slot.place.content(),
             len: slot.header.file_size.into(),
             kept: Kept::Slot { at: slot.place.start(), header: slot.header },
-            file: Arc::new(slot.file),
             home: Arc::clone(home),
         }
     }

@@ -16,6 +16,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use fdfs_fileid::{FileName, Kind};
+use storage_core::replication::receive;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::binlog::Binlog;
@@ -578,7 +579,7 @@ impl State {
         }
         let (old_meta, new_meta) = (name.metadata_name(), new.metadata_name());
         let mut entries = vec![OwnedEntry {
-            lines: line(now, origin.letter('R'), &new, format_args!(" {name}")),
+            lines: rename_line(origin, &name, &new),
             change: OwnedChange::Move { from: name, to: new.clone() },
             mtime: 0,
         }];
@@ -785,11 +786,11 @@ fn company(jobs: &mut mpsc::Receiver<Job>, due: Option<Instant>) -> Option<Job> 
 fn offset_of(at: At, size: u64, len: u64) -> Result<u64, StoreError> {
     match at {
         At::End => Ok(size),
-        At::KnownEnd(start) if start == size => Ok(start),
-        At::KnownEnd(start) if start.checked_add(len).is_some_and(|end| size >= end) => {
-            Err(StoreError::Exists)
-        }
-        At::KnownEnd(_) => Err(StoreError::NotFound),
+        At::KnownEnd(start) => match receive::appended(size, start, len) {
+            receive::Appended::Here => Ok(start),
+            receive::Appended::Had => Err(StoreError::Exists),
+            receive::Appended::Unfit => Err(StoreError::NotFound),
+        },
         At::Offset(offset) if offset <= size => Ok(offset),
         At::Offset(_) => Err(StoreError::Offset),
     }
@@ -808,6 +809,24 @@ fn link_line(origin: Origin, name: &FileName, to: &FileName) -> String {
 }
 
 /// A binlog line (storage internals: replication log).
+///
+/// Where the original could not read what was changed in a file with a long name, and would read nothing behind it
+/// either (storage internals: holes, D5), the line says that the file was replaced.
 fn line(time: u32, op: char, name: &FileName, extra: std::fmt::Arguments<'_>) -> String {
-    format!("{time} {op} {name}{extra}\n")
+    let column = format!("{name}{extra}");
+    if column.len() <= COLUMN_LEN_MAX || column.len() == name.as_str().len() {
+        return format!("{time} {op} {column}\n");
+    }
+    let replaced = if op.is_ascii_lowercase() { 'u' } else { 'U' };
+    format!("{time} {replaced} {name}\n")
+}
+
+/// The line of a rename; of one that the original could not read, those of a copy and a deletion.
+fn rename_line(origin: Origin, old: &FileName, new: &FileName) -> String {
+    let time = origin.time();
+    if new.as_str().len() + 1 + old.as_str().len() <= COLUMN_LEN_MAX {
+        return line(time, origin.letter('R'), new, format_args!(" {old}"));
+    }
+    line(time, origin.letter('C'), new, format_args!(""))
+        + &line(time, origin.letter('D'), old, format_args!(""))
 }

@@ -101,7 +101,7 @@ async fn request(server: &Server, conn: &mut Conn, session: &mut Session) -> Res
     finish(conn, done).await
 }
 
-/// Makes a change and waits until as many members have it as shall.
+/// Makes a change, when it is its turn, and waits until as many members have it as shall.
 async fn change(
     server: &Server,
     conn: &mut Conn,
@@ -113,6 +113,8 @@ async fn change(
     if let Err(status) = copies::admit(server) {
         return Ok(Done::refused(status, header.body_len));
     }
+    // Before any memory or space is taken for it.
+    server.replication.turn().await;
     let done = Box::pin(dispatch(server, conn, session, command, header, access)).await?;
     if !done.status.is_ok() {
         return Ok(done);
@@ -153,8 +155,7 @@ async fn dispatch(
     let Some(head_len) = command.body().bytes_to_decode(header.body_len) else {
         return Ok(Done::refused(Status::EINVAL, header.body_len));
     };
-    if is_of_members(command) && !server.is_member(conn.peer_ip()) {
-        tracing::warn!(peer = %conn.peer(), %command, "refused, only members of the group may say this");
+    if is_of_members(command) && !server.admits_member(conn.peer_ip(), command) {
         return Ok(Done::refused(Status::EINVAL, header.body_len));
     }
     if matches!(command.body(), Body::Streamed { .. }) {
@@ -229,7 +230,7 @@ async fn answer(
         C::ActiveTest if body.is_empty() => Ok(Done::status(Status::OK)),
         C::DownloadFile => handler::download::download(server, conn, body, access).await,
         C::DeleteFile => Ok(handler::change::delete(server, body, access).await),
-        C::Truncate => Ok(handler::change::truncate(server, body, access).await),
+        C::Truncate => handler::change::truncate(server, conn, header, body, access).await,
         C::RegenerateName => Ok(handler::change::regenerate(server, body, access).await),
         C::SetMetadata => Ok(handler::metadata::set(server, body, access).await),
         C::GetMetadata => Ok(handler::metadata::get(server, body, access).await),

@@ -17,16 +17,21 @@ const CHUNK_LEN: usize = 256 * 1024;
 /// Pieces that are held at one time, of all connections together.
 const CHUNKS_MAX: usize = 64;
 
-/// Buffers for content on its way. A connection holds one only while bytes are there to be written, never
-/// while it waits for its peer.
+/// Pieces that each store path may hold however many there are; twice as many as it has threads to write them.
+const CHUNKS_OF_PATH_MIN: usize = 8;
+
+/// Buffers for content on its way to one store path, so that a slow disk does not hold those of another. A connection
+/// holds one only while bytes are there to be written, never while it waits for its peer.
 pub(crate) struct Chunks {
     room: Semaphore,
     free: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Chunks {
-    pub(crate) fn new() -> Self {
-        Self { room: Semaphore::new(CHUNKS_MAX), free: Mutex::new(Vec::new()) }
+    /// Those of each of `paths` store paths.
+    pub(crate) fn new(paths: usize) -> Vec<Self> {
+        let each = (CHUNKS_MAX / paths.max(1)).max(CHUNKS_OF_PATH_MIN);
+        (0..paths).map(|_| Self { room: Semaphore::new(each), free: Mutex::new(Vec::new()) }).collect()
     }
 
     /// An empty buffer, and the right to hold it.
@@ -89,6 +94,9 @@ pub(crate) async fn take(
     {
         return Ok(Ok(Taken::Bytes(conn.read_owned(small).await?)));
     }
+    let Some(chunks) = server.chunks.get(usize::from(path.0)) else {
+        return refused(StoreError::NoSuchPath, len);
+    };
     let mut staged = match server.store.stage(path, len).await {
         Ok(staged) => staged,
         Err(error) => return refused(error, len),
@@ -96,7 +104,7 @@ pub(crate) async fn take(
     let mut left = len;
     while left > 0 {
         conn.arrived().await?;
-        let (_permit, mut chunk) = server.chunks.take().await?;
+        let (_permit, mut chunk) = chunks.take().await?;
         loop {
             match conn.take_arrived(left, &mut chunk)? {
                 0 => break,
@@ -104,7 +112,7 @@ pub(crate) async fn take(
             }
         }
         match staged.write(chunk).await {
-            Ok(chunk) => server.chunks.give_back(chunk),
+            Ok(chunk) => chunks.give_back(chunk),
             Err(error) => return refused(error, left),
         }
     }

@@ -21,6 +21,7 @@ mod replication;
 mod run;
 mod scrub;
 mod server;
+mod strangers;
 mod tracker_link;
 mod trunk;
 

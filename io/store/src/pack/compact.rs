@@ -141,6 +141,7 @@ impl Run {
 
     /// Rewrites what is worth it, if anything is; how long to wait before the next look.
     fn rewrite_some(&self, waiting: &Receiver<Work>) -> Duration {
+        self.packs.close_forgotten();
         let Some(group) = choose(&self.packs, self.settings.dead_percent) else { return PAUSE };
         match rewrite(&self.packs, &group, self.settings.rate, || self.interrupted(waiting)) {
             Ok(true) => Duration::ZERO,

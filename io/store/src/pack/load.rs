@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fdfs_format::pack::{HintFile, PackHeader, RecordHeader, Victim};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use super::compact::{REWRITE_EXTENSION, Work};
 use super::disk::Writable;
@@ -88,6 +88,7 @@ pub(crate) fn load(settings: PackSettings) -> Result<Loaded, StoreError> {
         key,
         index: Index::with_capacity(files),
         table: RwLock::new(Vec::new()),
+        forgotten: Mutex::default(),
         applied: AtomicU64::new(survey.next_sequence.saturating_sub(1)),
         unreadable,
     };

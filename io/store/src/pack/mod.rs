@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use fdfs_format::pack::{Kind, PACK_HEADER_LEN, PackHeader, Record};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 pub(crate) use compact::{CompactSettings, Compactor, REWRITE_EXTENSION};
 pub(crate) use disk::Disk;
@@ -32,7 +32,7 @@ pub(crate) use head::{Head, New};
 pub(crate) use index::Location;
 use index::{Fingerprint, Index};
 pub(crate) use listing::{
-    HINT_EXTENSION, Key, Listing, hint_path, numbers, pack_path, read_file, read_header, scan,
+    HINT_EXTENSION, Key, Listing, PACK_EXTENSION, hint_path, numbers, pack_path, read_file, read_header, scan,
 };
 pub(crate) use load::{Loaded, RecordLine, UNKNOWN_LOG, is_blank, load, stored_key};
 
@@ -55,6 +55,8 @@ pub(crate) struct Packs {
     index: Index,
     /// Every open pack. No place is used twice: a reader may have looked one up before its pack went.
     table: RwLock<Vec<Option<Arc<Pack>>>>,
+    /// Packs that are gone, as long as somebody may be reading them.
+    forgotten: Mutex<Vec<Arc<Pack>>>,
     /// Everything up to this sequence number shows in the index.
     applied: AtomicU64,
     /// Numbers of packs of which nothing can be read: nobody knows what is in them, so no other pack stands for them.
@@ -198,9 +200,14 @@ impl Packs {
     }
 
     fn forget(&self, pack: &Pack) {
-        if let Some(place) = self.table.write().get_mut(pack.slot as usize) {
-            *place = None;
-        }
+        let gone = self.table.write().get_mut(pack.slot as usize).and_then(Option::take);
+        self.forgotten.lock().extend(gone);
+    }
+
+    /// Closes packs that are gone and that nobody reads any more. Their space is given back here, which takes its time;
+    /// readers, who may be threads of the network, are spared that.
+    fn close_forgotten(&self) {
+        self.forgotten.lock().retain(|pack| Arc::strong_count(pack) > 1);
     }
 
     /// What a file takes no longer.

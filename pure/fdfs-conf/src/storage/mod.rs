@@ -46,6 +46,8 @@ pub struct StorageConf {
     pub access_log: AccessLogConf,
     /// Who may connect.
     pub allow_hosts: AllowHosts,
+    /// Who counts as a member of the group beside the addresses that the cluster knows; usually nobody.
+    pub allow_peers: AllowHosts,
     /// Pause between beats to a tracker.
     pub heart_beat_interval: Duration,
     /// Pause between reports of disk usage.
@@ -211,6 +213,8 @@ pub struct SyncConf {
     pub wait: Duration,
     /// Pause between two batches.
     pub interval: Duration,
+    /// How far a peer may be behind before clients wait for it; zero: however far.
+    pub lag_max: Duration,
     /// The daily window, both ends included.
     pub start_time: TimeOfDay,
     /// See `start_time`.

@@ -74,6 +74,8 @@ pub enum Next {
     Refused(Status),
     /// The peer can take nothing at present.
     PeerUnable(Status),
+    /// The peer's answers lead in a circle; see [`super::exchange`].
+    Nowhere,
 }
 
 /// How a record was done.
@@ -123,6 +125,7 @@ pub fn first(record: &Record, local: Local, need: Need) -> Next {
         Change::Update { .. } => Step::Copy { update: true },
         Change::Append { offset: start, len, .. } => match left(start, len) {
             Some(0) if len > 0 => return Next::Done(Done::Nothing),
+            Some(_) if need == Need::Perhaps => Step::Ask,
             Some(len) => Step::Append { start, len },
             None => return Next::Done(Done::Nothing),
         },
@@ -157,6 +160,10 @@ pub fn after(step: Step, record: &Record, answer: Answer, local: Local, stale: b
             match record.change {
                 Change::Create { .. } if same => Next::Send(Step::Confirm),
                 _ if same => Next::Done(Done::Taken),
+                // It has what was there before.
+                Change::Append { offset, len, .. } if answer.size == Some(offset) && offset < size => {
+                    Next::Send(Step::Append { start: offset, len: len.min(size - offset) })
+                }
                 _ => Next::Send(Step::Copy { update: true }),
             }
         }
@@ -293,6 +300,26 @@ mod tests {
             copy(true),
             "the size says nothing of metadata"
         );
+    }
+
+    #[test]
+    fn d8_of_an_append_that_may_be_there_only_what_is_missing_is_sent() {
+        let append = record('a', " 60 40");
+        assert_eq!(first(&append, THERE, Need::Perhaps), Next::Send(Step::Ask));
+        let asked = |status, size| after(Step::Ask, &append, Answer { status, size }, THERE);
+        assert_eq!(asked(Status::OK, Some(100)), Next::Done(Done::Taken));
+        assert_eq!(asked(Status::OK, Some(60)), Next::Send(Step::Append { start: 60, len: 40 }));
+        for size in [59, 61, 99, 101] {
+            assert_eq!(asked(Status::OK, Some(size)), copy(true), "{size}");
+        }
+        assert_eq!(asked(Status::ENOENT, None), copy(true));
+        // Cut since: what is left of it, or nothing.
+        let short = Local::There { size: 80 };
+        let answer = Answer { status: Status::OK, size: Some(60) };
+        let rest = Next::Send(Step::Append { start: 60, len: 20 });
+        assert_eq!(super::after(Step::Ask, &append, answer, short, false), rest);
+        let none = Next::Done(Done::Nothing);
+        assert_eq!(first(&append, Local::There { size: 60 }, Need::Perhaps), none);
     }
 
     #[test]

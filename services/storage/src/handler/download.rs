@@ -29,13 +29,11 @@ pub(crate) async fn download(
         Ok(ask) => ask,
         Err(error) => return Ok(malformed(error, 0)),
     };
-    let name = match (
-        server.name_in(&ask.group, ask.name),
-        super::fetch_binlog::metadata_for_member(server, conn, &ask),
-    ) {
-        (Ok(name), _) | (Err(_), Some(name)) => name,
-        (Err(status), None) => return Ok(Done::status(status)),
-    };
+    let name =
+        match (server.name_in(&ask.group, ask.name), super::fetch_binlog::for_member(server, conn, &ask)) {
+            (Ok(name), _) | (Err(_), Some(name)) => name,
+            (Err(status), None) => return Ok(Done::status(status)),
+        };
     access.name(&name);
     let done = match server.store.open_file(&name).await.and_then(|file| part(file, &ask)) {
         Ok(part) if part.len <= SMALL_LEN => send_small(conn, &part).await?,

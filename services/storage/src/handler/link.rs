@@ -42,7 +42,7 @@ async fn link(server: &Server, ask: &Ask<'_>) -> Result<Done, Status> {
     let size = stored.len;
     let slave = if ask.master.is_empty() { None } else { Some(slave_of(server, ask, &ext).await?) };
     let wanted = slave.as_ref().map(FileName::path_index);
-    let path = server.choose_path(wanted, size, &known)?;
+    let path = server.choose_path(wanted, size, &known).await?;
     let taken = copy_of(server, &stored, path).await.map_err(failed)?;
     let name = match slave {
         Some(name) => {

@@ -38,7 +38,7 @@ pub(crate) async fn upload(
         // No tracker has said yet how this storage is called in names.
         return Ok(Done::refused(Status::EAGAIN, unread));
     };
-    let path = match server.choose_path(ask.path, ask.size, &known) {
+    let path = match server.choose_path(ask.path, ask.size, &known).await {
         Ok(path) => path,
         Err(status) => return Ok(Done::refused(status, unread)),
     };
@@ -158,10 +158,8 @@ async fn slave_of(server: &Server, known: &Known, ask: &upload_slave::Ask<'_>) -
     if server.store.open_file(&name).await.is_ok() {
         return Err(Status::EEXIST);
     }
-    let usage = server.path_usage();
-    let paths = storage_core::space::Paths { usage: &usage, reserve: known.reserve, mode: known.path_mode };
-    let path = usage.get(usize::from(name.path_index().0)).ok_or(Status::EINVAL)?;
-    if paths.fits(path, ask.size) { Ok(name) } else { Err(Status::ENOSPC) }
+    server.check_space(name.path_index(), ask.size, known).await?;
+    Ok(name)
 }
 
 fn uploaded(server: &Server, done: Done, size: u64) -> Done {

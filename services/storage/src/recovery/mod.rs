@@ -5,9 +5,13 @@
 //! remembers how far it came but the files: what is here is not fetched again, so a start after a crash goes on where the
 //! last one ended. A [`Flag`] on the base path says that it is not complete.
 //!
+//! A member that is new to the group as a whole is filled by another one; afterwards it fetches in the same way what that one
+//! lacked (`compare.rs`).
+//!
 //! Begin reading at [`Recovery::run`], then `rebuild.rs` (one store path).
 
 mod cluster;
+mod compare;
 pub(crate) mod peer;
 mod rebuild;
 
@@ -28,6 +32,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::replication;
 use crate::server::Server;
 use crate::tracker_link::wire;
+pub(crate) use compare::will_compare;
 pub(crate) use rebuild::Report;
 
 /// Pause before another attempt, and between questions whether a peer serves.
@@ -174,6 +179,7 @@ impl Recovery {
             path,
             group,
             spool: flag.spool(),
+            names_lost: true,
         };
         rebuild.run(sources).await
     }

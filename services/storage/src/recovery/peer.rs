@@ -53,15 +53,8 @@ impl Peer {
         settings: &wire::Settings,
         group: GroupField,
     ) -> Result<Self, PeerError> {
-        let mut failed: io::Error = io::ErrorKind::AddrNotAvailable.into();
-        for address in addresses {
-            match timeout(settings.connect_timeout, wire::open(*address, &settings.bind)).await {
-                Ok(Ok(stream)) => return Ok(Self { stream, timeout: settings.network_timeout, group }),
-                Ok(Err(error)) => failed = error,
-                Err(_) => failed = io::ErrorKind::TimedOut.into(),
-            }
-        }
-        Err(failed.into())
+        let stream = wire::open_any(addresses, settings).await?;
+        Ok(Self { stream, timeout: settings.network_timeout, group })
     }
 
     async fn ask(

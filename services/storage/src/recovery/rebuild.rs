@@ -66,6 +66,8 @@ pub(super) struct Rebuild<'a> {
     pub(super) path: StorePathIndex,
     pub(super) group: GroupField,
     pub(super) spool: PathBuf,
+    /// Whether what is on record and not here is lost.
+    pub(super) names_lost: bool,
 }
 
 impl Rebuild<'_> {
@@ -106,7 +108,9 @@ impl Rebuild<'_> {
         if report.refusing > 0 && report.refusing == sources.len() as u64 {
             return Err("no peer tells its files".to_owned());
         }
-        report.lost = self.lost(&own, bad).await?;
+        if self.names_lost {
+            report.lost = self.lost(&own, bad).await?;
+        }
         let spool = self.spool.clone();
         // Only a leftover, which the next list overwrites.
         let _ = spawn_blocking(move || std::fs::remove_file(spool)).await;
@@ -259,7 +263,8 @@ impl Stream {
     /// Fetches a file unless it is here; one that is not what its name says is left to another peer.
     async fn get(&mut self, wanted: Wanted<'_>, time: i64) -> Result<(), PeerError> {
         let (store, name) = (&self.server.store, wanted.here);
-        if is_here(&self.server, name).await? {
+        // What was deleted since the own log was read is not in it as it was then.
+        if is_here(&self.server, name).await? || self.server.relay.gone.came_too_late(name) {
             return Ok(());
         }
         let content = match self.peer.download(store, wanted.there, name).await {

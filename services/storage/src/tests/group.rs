@@ -104,24 +104,24 @@ impl Group {
         }
     }
 
-    fn log(&self, member: usize) -> String {
+    pub(super) fn log(&self, member: usize) -> String {
         self.members[member].running.as_ref().unwrap().server().store.binlog().flush().unwrap();
         let log = self.members[member].dir.path().join("base/data/sync/binlog.000");
         std::fs::read_to_string(log).unwrap()
     }
 }
 
-fn append(client: &mut Client, name: &FileName, content: &[u8]) -> Status {
+pub(super) fn append(client: &mut Client, name: &FileName, content: &[u8]) -> Status {
     let name = name.as_str().as_bytes();
     client.ask(C::Append, &[&number(name.len()), &number(content.len()), name, content]).status
 }
 
-fn modify(client: &mut Client, name: &FileName, at: usize, content: &[u8]) -> Status {
+pub(super) fn modify(client: &mut Client, name: &FileName, at: usize, content: &[u8]) -> Status {
     let name = name.as_str().as_bytes();
     client.ask(C::Modify, &[&number(name.len()), &number(at), &number(content.len()), name, content]).status
 }
 
-fn truncate(client: &mut Client, name: &FileName, size: usize) -> Status {
+pub(super) fn truncate(client: &mut Client, name: &FileName, size: usize) -> Status {
     let name = name.as_str().as_bytes();
     client.ask(C::Truncate, &[&number(name.len()), &number(size), name]).status
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fdfs_fileid::{FileName, GroupName, StorePathIndex};
 use fdfs_proto::storage::fetch_binlog;
-use fdfs_proto::tracker::{list_storages, status_report};
+use fdfs_proto::tracker::{list_storages, status_report, sync_source};
 use fdfs_proto::{
     AddrWidth, HEADER_LEN, Header, IpText, RwMode, Status, StorageCommand as C, StorageId, StorageStatus,
     TrackerCommand,
@@ -138,6 +138,9 @@ impl Lister {
                             let brief = status_report::Report::decode(&body).unwrap().brief;
                             told.lock().push((brief.id.unwrap(), brief.status));
                         }
+                        TrackerCommand::SyncSrcRequest => {
+                            sync_source::Got { source: None }.encode(&mut answer)
+                        }
                         other => panic!("a tracker is not asked {other} before a join"),
                     }
                     let out = [&Header::reply(answer.len() as u64).encode()[..], &answer].concat();
@@ -266,6 +269,51 @@ fn d9_a_lost_store_path_is_rebuilt_from_all_peers_before_the_storage_joins() {
     let time = small.stamp().unwrap().timestamp;
     assert!(log.contains(&format!("{time} c {small}\n")), "{log}");
     assert!(!log.contains(&format!("C {small}\n")), "{log}");
+}
+
+#[test]
+fn d8_a_new_member_fetches_what_it_was_not_sent_from_whoever_has_it() {
+    let (source, other) = (started(""), started(""));
+    let sent = source.connect().upload(b"sent", "txt").name();
+    // On its way to the source while that filled the new member, and never sent by anybody.
+    let missed = other.connect().upload(b"missed", "txt").name();
+    let deleted = other.connect().upload(b"deleted", "txt").name();
+    let lister = Lister::start();
+    let mut storage = TestStorage::prepare(&format!("tracker_server={}", lister.address));
+    storage.conf.server_id = Some(100_001);
+    let sign = storage.dir.path().join("base/data/.cairn-compare");
+    lister.list(&[
+        ("100001", StorageStatus::Active, 23_000),
+        ("100002", StorageStatus::Active, source.address().port()),
+        ("100003", StorageStatus::Active, other.address().port()),
+    ]);
+    // Nothing is sent to a peer of this status.
+    let conf = storage.conf.clone();
+    let mut outside = None;
+    let running = launch(&conf, |data, port, server, tell, stop| {
+        tell.send_replace(Arc::new(with_peer(StorageStatus::Recovery)));
+        let recovery = Recovery::new(&conf, data, port, server);
+        tokio::spawn(async move { recovery.compare(stop).await });
+        outside = Some(tell);
+        Ok(())
+    });
+    storage.running = Some(running.unwrap());
+    let mut client = storage.connect();
+    // The source's copy, and a deletion that was faster than its file.
+    let (text, time) = (sent.as_str().as_bytes(), 1_700_000_000_u32.to_be_bytes());
+    let copy = [&number(text.len())[..], &number(4), &time, &group("group1"), text, b"sent"];
+    assert_eq!(client.ask(C::SyncCreate, &copy).status, Status::OK);
+    let delete: [&[u8]; 3] = [&time, &group("group1"), deleted.as_str().as_bytes()];
+    assert_eq!(client.ask(C::SyncDelete, &delete).status, Status::ENOENT);
+    assert!(sign.exists(), "not before it is active");
+    let active = ClusterView { my_status: Some(StorageStatus::Active), ..with_peer(StorageStatus::Recovery) };
+    outside.unwrap().send_replace(Arc::new(active));
+    until("it has compared", || !sign.exists());
+    assert_eq!(client.download(&missed, 0, 0).body, b"missed");
+    assert_eq!(client.download(&deleted, 0, 0).status, Status::ENOENT);
+    storage.running.take().unwrap().stop().unwrap();
+    let log = std::fs::read_to_string(storage.dir.path().join("base/data/sync/binlog.000")).unwrap();
+    assert!(log.contains(&format!(" c {missed}\n")) && log.matches(sent.as_str()).count() == 1, "{log}");
 }
 
 #[test]
