@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use fdfs_fileid::{EXT_PART_LEN, FileName, Kind};
+use fdfs_fileid::{FileName, Kind};
 use fdfs_proto::{GroupField, StorageId, StorageStatus};
 use storage_core::membership::ClusterView;
 use store::{BadCopy, Mended, StoreError, Verdict};
@@ -81,10 +81,6 @@ async fn try_look(server: &Arc<Server>, name: &FileName, time: Option<i64>) -> R
 
 async fn set_aside(server: &Server, name: &FileName, bad: &BadCopy) -> Result<(), StoreError> {
     let why = &bad.why;
-    if may_be_slave(name) {
-        tracing::error!(%name, %why, "a file is damaged, or a slave with the name of an ordinary file: it stays");
-        return Ok(());
-    }
     if server.store.set_aside(name, bad, unix_now()).await? == Mended::Done {
         Figures::add(&server.scrub.figures.set_aside, 1);
         tracing::error!(
@@ -94,15 +90,6 @@ async fn set_aside(server: &Server, name: &FileName, bad: &BadCopy) -> Result<()
         );
     }
     Ok(())
-}
-
-/// Whether a name has no random digits before its extension: FastDFS gives some slaves exactly the length of an
-/// ordinary name, and these have what the client wanted there.
-fn may_be_slave(name: &FileName) -> bool {
-    let digits = |part: [u8; EXT_PART_LEN]| {
-        part.into_iter().take_while(|byte| *byte != b'.').all(|b| b.is_ascii_digit())
-    };
-    name.kind() == Kind::Normal && !name.ext_part().is_some_and(digits)
 }
 
 /// Asks one member after the other for a good copy, the one that made the file first; `None` when nobody has one.
@@ -159,19 +146,4 @@ async fn fetch(
     // Otherwise it would ask this storage for what it does not have itself.
     peer.introduce(me).await?;
     peer.download(&server.store, name, name).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::may_be_slave;
-
-    #[test]
-    fn a_slave_as_long_as_an_ordinary_name_is_told_by_what_stands_for_the_digits() {
-        let is = |base: &str| may_be_slave(&format!("M00/00/00/{base}").parse().unwrap());
-        assert!(is("fwAAA2sC4I2AFFXMAAALuMjbWWk_a.html"));
-        assert!(!is("fwAAA2sC4I2AFFXMAAALuMjbWWk58.html"));
-        assert!(!is("fwAAA2sC4I2AFFXMAAALuMjbWWk5812345"));
-        assert!(!is("fwAAA2sC4I2AFFXMAAALuMjbWWk.tar.gz"));
-        assert!(!is("fwAAA2sC4I2ATh4MAAALuMjbWWk774_big.bin"));
-    }
 }
