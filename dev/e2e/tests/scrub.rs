@@ -80,7 +80,11 @@ fn d21_a_flipped_bit_on_one_member_is_mended_by_itself_and_shown_by_the_monitor(
     let storage = client(&cluster).storage(ServerAddr::new(address.ip(), address.port()));
     let got = run(storage.download(&id, &DownloadOptions::default())).unwrap();
     assert_eq!(got, b"one of two copies");
-    assert_eq!(figure(&cluster, 1, "quarantine_copies"), Some(1));
+    // Counted at the end of each round.
+    wait::until("the bad copy is counted", PATIENCE, || {
+        (figure(&cluster, 1, "quarantine_copies") == Some(1)).then_some(())
+    })
+    .unwrap();
     assert_eq!(figure(&cluster, 0, "quarantine_copies"), Some(0));
     let text = monitor(&cluster, &[]);
     assert!(text.contains("scrub: 1 bad and 0 missing copies found since its start, 1 mended"), "{text}");
