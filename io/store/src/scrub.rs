@@ -161,12 +161,22 @@ impl Store {
         let path = self.path_of(name)?;
         if !matches!(outcome, Ok(Outcome::Done | Outcome::Named(_) | Outcome::Had)) {
             if let Some(kept) = kept {
-                path.pool.run(move || Ok(kept.discard())).await?;
+                path.pool
+                    .run(move || {
+                        kept.discard();
+                        Ok(())
+                    })
+                    .await?;
             }
             return outcome.map(|_| Mended::Changed);
         }
         let (files, name) = (Arc::clone(&path.files), name.clone());
-        path.pool.run(move || Ok(files.quarantine.settle(&name))).await?;
+        path.pool
+            .run(move || {
+                files.quarantine.settle(&name);
+                Ok(())
+            })
+            .await?;
         Ok(Mended::Done)
     }
 
@@ -187,7 +197,11 @@ impl Store {
         let (files, name, done) =
             (Arc::clone(&path.files), name.clone(), matches!(outcome, Ok(Outcome::Done)));
         let settled = move || {
-            if done { Ok(files.quarantine.lose(&name, kept)?) } else { Ok(kept.discard()) }
+            if done {
+                return Ok(files.quarantine.lose(&name, kept)?);
+            }
+            kept.discard();
+            Ok(())
         };
         path.pool.run(settled).await?;
         outcome.map(|_| if done { Mended::Done } else { Mended::Changed })

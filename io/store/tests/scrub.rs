@@ -276,7 +276,7 @@ async fn what_is_set_aside_is_no_missing_file_to_readers_also_after_a_restart() 
         }
         let Verdict::Bad(bad) = store.verify(&name).await.unwrap() else { panic!("{name} is bad") };
         assert_eq!(store.set_aside(&name, &bad, MADE).await.unwrap(), Mended::Done);
-        assert_eq!(store.set_aside_files(), [name.clone()]);
+        assert_eq!(store.set_aside_files(), std::slice::from_ref(&name));
         assert!(matches!(store.open_file(&name).await, Err(StoreError::SetAside)));
         assert!(matches!(store.verify(&name).await.unwrap(), Verdict::Missing));
         store.close().unwrap();

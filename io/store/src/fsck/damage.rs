@@ -11,13 +11,16 @@ use super::{Home, names};
 /// Damaged places that are remembered; what is in more of them is found the next time.
 const PLACES_MAX: usize = 100_000;
 
+/// A pack of a store path, by its number.
+type PackKey = (StorePathIndex, u64);
+
 /// Places whose content is not what it should be, and whose files are not known by name.
 #[derive(Default)]
 pub(super) struct Damage {
     /// Keys of slots of trunk files.
     slots: Mutex<HashSet<u64>>,
     /// Stretches of packs, bytes.
-    packs: Mutex<HashMap<(StorePathIndex, u64), Vec<Range<u64>>>>,
+    packs: Mutex<HashMap<PackKey, Vec<Range<u64>>>>,
 }
 
 impl Damage {
