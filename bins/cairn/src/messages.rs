@@ -88,7 +88,8 @@ pub(crate) enum Say<'a> {
     /// A manifest was to be removed as if it were one file.
     RemoveNeedsRecursive { source: &'a str },
     /// A store was checked.
-    Checked { summary: &'a Summary, content: bool },
+    /// `marked` files were marked for the storage to mend.
+    Checked { summary: &'a Summary, content: bool, marked: Option<usize> },
     /// Packed files are files of their own; `conf` when its `pack_max_size` is not 0.
     Unpacked { done: &'a Unpacked, conf: Option<&'a Path> },
     /// The links to the tools were made.
@@ -216,7 +217,7 @@ impl Say<'_> {
             Self::RemoveNeedsRecursive { source } => {
                 format!("{source} is a manifest: to delete everything it lists, say -r")
             }
-            Self::Checked { summary, content } => {
+            Self::Checked { summary, content, marked } => {
                 let found = match (summary.damaged, summary.odd) {
                     (0, 0) => "nothing is wrong".to_owned(),
                     (damaged, odd) => format!("damaged: {damaged}, odd: {odd}"),
@@ -224,7 +225,12 @@ impl Say<'_> {
                 let how = if *content { "contents compared" } else { "contents not read" };
                 let rest = if summary.is_complete() { "" } else { "; not everything could be checked" };
                 let files = files_in(summary);
-                format!("{files} files, {}, {how}: {found}{rest}", human::bytes(summary.bytes))
+                let marked = marked.map_or_else(String::new, |marked| {
+                    format!(
+                        "\n{marked} files are marked: the storage asks its group for good copies when it runs"
+                    )
+                });
+                format!("{files} files, {}, {how}: {found}{rest}{marked}", human::bytes(summary.bytes))
             }
             Self::Unpacked { done, conf } => {
                 let again = conf.map_or_else(String::new, |conf| {
@@ -360,7 +366,7 @@ impl Say<'_> {
             Self::RemoveNeedsRecursive { source } => {
                 format!("{source} 是清单：要删除其中列出的全部文件，请加 -r")
             }
-            Self::Checked { summary, content } => {
+            Self::Checked { summary, content, marked } => {
                 let found = match (summary.damaged, summary.odd) {
                     (0, 0) => "没有问题".to_owned(),
                     (damaged, odd) => format!("损坏 {damaged} 处，异常 {odd} 处"),
@@ -368,7 +374,10 @@ impl Say<'_> {
                 let how = if *content { "已比对内容" } else { "未读取内容" };
                 let rest = if summary.is_complete() { "" } else { "；有部分未能检查" };
                 let files = files_in(summary);
-                format!("{files} 个文件，{}，{how}：{found}{rest}", human::bytes(summary.bytes))
+                let marked = marked.map_or_else(String::new, |marked| {
+                    format!("\n已标记 {marked} 个文件：存储运行时会向同组成员取回完好的副本")
+                });
+                format!("{files} 个文件，{}，{how}：{found}{rest}{marked}", human::bytes(summary.bytes))
             }
             Self::Unpacked { done, conf } => {
                 let again = conf.map_or_else(String::new, |conf| {

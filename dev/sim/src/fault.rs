@@ -39,7 +39,7 @@ pub enum Fault {
     RotServed,
     /// An asker is told of a slot of a trunk file before the log says that it is not free.
     SlotToldBeforeLogged,
-    /// A slot that nobody has reported on for long is free again.
+    /// A slot that nobody has reported on for long is free again, without a look at what is in it.
     ForgottenSlotIsFree,
     /// A deletion is carried out and pushed to nobody.
     DeleteNotLogged,

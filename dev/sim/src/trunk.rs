@@ -19,7 +19,7 @@ const RULES: TrunkRules =
 
 const STEPS: u64 = 250;
 
-/// Slots that were not confirmed for so many steps are forgotten.
+/// After so many steps without a word the trunk server looks at a slot.
 const HOLD_STEPS: u64 = 40;
 
 struct World {
@@ -34,8 +34,6 @@ struct World {
     told: VecDeque<TrunkBlock>,
     /// Slots that hold a file.
     live: Vec<TrunkBlock>,
-    /// Those that the trunk server holds for somebody, and since when.
-    holds: Vec<(TrunkBlock, u64)>,
     written: u64,
 }
 
@@ -50,7 +48,6 @@ pub(crate) fn play(seed: u64, fault: Option<Fault>) -> Result<u64, String> {
         file_id: 0,
         told: VecDeque::new(),
         live: Vec::new(),
-        holds: Vec::new(),
         written: 0,
     };
     for step in 0..STEPS {
@@ -100,7 +97,6 @@ impl World {
             let allocation = self.allocator.alloc(0, size, self.now, &mut actions);
             self.perform(actions);
             if let Ok(Allocation::Block(block)) = allocation {
-                self.holds.push((block, self.now));
                 if !self.chance.one_in(8) {
                     self.told.push_back(block);
                 }
@@ -121,9 +117,8 @@ impl World {
             return;
         }
         let mut actions = Vec::new();
-        if self.allocator.confirm(&block, used, self.now, &mut actions).is_ok() {
-            self.holds.retain(|(held, _)| *held != block);
-        }
+        // Refused when the trunk server came back meanwhile.
+        let _ = self.allocator.confirm(&block, used, self.now, &mut actions);
         self.perform(actions);
     }
 
@@ -142,18 +137,16 @@ impl World {
         self.perform(actions);
     }
 
-    /// Who asked long ago has gone away, or is very slow.
+    /// Who asked long ago has gone away, with his file or without: the trunk server looks, and frees what is empty.
     fn forget(&mut self) {
-        let before = self.now.saturating_sub(HOLD_STEPS);
-        self.allocator.forget_holds(before);
-        let (stay, old): (Vec<_>, Vec<_>) = self.holds.drain(..).partition(|(_, since)| *since >= before);
-        self.holds = stay;
-        if self.is(Fault::ForgottenSlotIsFree) {
-            for (block, _) in old {
-                let mut actions = Vec::new();
-                let _ = self.allocator.free(&block, self.now, &mut actions);
-                self.perform(actions);
-            }
+        let old = self.allocator.old_holds(self.now.saturating_sub(HOLD_STEPS));
+        self.told.retain(|block| !old.contains(block));
+        for block in old {
+            let used = self.live.contains(&block) && !self.is(Fault::ForgottenSlotIsFree);
+            let mut actions = Vec::new();
+            // Held, as it was just listed.
+            let _ = self.allocator.confirm(&block, used, self.now, &mut actions);
+            self.perform(actions);
         }
     }
 
@@ -165,7 +158,6 @@ impl World {
         self.log.sync(self.log.len());
         let newest = replayed.free.iter().map(|block| block.file_id).max().unwrap_or_default();
         self.allocator = Allocator::new(RULES, replayed.free, newest.max(self.file_id));
-        self.holds.clear();
     }
 
     /// No two files share a byte, and no byte of a file, or of a slot that somebody may still write to, is free.

@@ -129,7 +129,7 @@ impl Store {
     /// The file of this name, if it has as many bytes and nothing speaks against it.
     async fn same(&self, name: &FileName, len: u64) -> Result<Option<Found>, StoreError> {
         let stored = match self.open_file(name).await {
-            Err(StoreError::NotFound | StoreError::NotRegular) => return Ok(None),
+            Err(StoreError::NotFound | StoreError::NotRegular | StoreError::SetAside) => return Ok(None),
             stored => stored?,
         };
         if stored.len != len {

@@ -285,6 +285,20 @@ impl Store {
         self.homes.iter().for_each(|home| home.path.space.ask(&home.path.pool));
     }
 
+    /// Every store path.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = (StorePathIndex, &Arc<StorePath>)> {
+        (0..=u8::MAX).map(StorePathIndex).zip(self.homes.iter().map(|home| &home.path))
+    }
+
+    /// Has every writer do something that is about no file, after everything before it. Blocks.
+    pub(crate) fn tell_writers(&self, mutation: impl Fn() -> Mutation) -> Result<(), StoreError> {
+        for home in &self.homes {
+            let writer = home.writer.lock().clone().ok_or(StoreError::Closed)?;
+            writer.ask_blocking(mutation())?;
+        }
+        Ok(())
+    }
+
     fn home(&self, index: StorePathIndex) -> Result<&Home, StoreError> {
         self.homes.get(usize::from(index.0)).ok_or(StoreError::NoSuchPath)
     }
@@ -462,8 +476,16 @@ impl Store {
     /// Opens a file for reading.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::NotRegular`].
+    /// [`StoreError::NotFound`], [`StoreError::NotRegular`]; [`StoreError::SetAside`] for one whose copy here was bad.
     pub async fn open_file(&self, name: &FileName) -> Result<StoredFile, StoreError> {
+        match self.open_here(name).await {
+            Err(StoreError::NotFound) if self.is_set_aside(name) => Err(StoreError::SetAside),
+            opened => opened,
+        }
+    }
+
+    /// The same, for whoever knows of the quarantine.
+    pub(crate) async fn open_here(&self, name: &FileName) -> Result<StoredFile, StoreError> {
         match self.open_name(name).await? {
             Found::File(file) => Ok(file),
             // One step, as the original makes it: nobody builds chains.

@@ -151,6 +151,7 @@ fn run_with(
     check(settings, &mut |event| match event {
         Event::Finding(finding) => findings.push(finding),
         Event::Progress(at) => progress(at),
+        Event::Victim { .. } | Event::Passed(_) => {}
     })
     .unwrap()
 }

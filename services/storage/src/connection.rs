@@ -1,6 +1,7 @@
 //! The life of one connection: requests in, answers out, in order.
 
-use fdfs_proto::storage::file_info;
+use fdfs_fileid::Kind;
+use fdfs_proto::storage::{active_test, file_info};
 use fdfs_proto::{Body, DecodeError, Header, Status, StorageCommand, StorageId, frame};
 use net::{Conn, ConnError};
 use storage_core::stats::Counter;
@@ -8,6 +9,7 @@ use store::WhichCopy;
 
 use crate::access_log::Access;
 use crate::copies;
+use crate::figures;
 use crate::handler;
 use crate::handler::sync::{self, Part};
 use crate::relay;
@@ -181,6 +183,25 @@ async fn dispatch(
         _ => {}
     }
     let done = answer(server, conn, command, header, body, access).await?;
+    if done.status == Status::EIO
+        && let Some(name) = relay::asked_for(server, command, body)
+    {
+        server.scrub.suspect(&name);
+        if server.store.is_set_aside(&name) {
+            // To other members it is missing, so that they send it.
+            if asks_what_is_here(session, command, header) {
+                return Ok(Done::status(Status::ENOENT));
+            }
+            return Ok(relay::ask(server, conn, command, header, body).await?.unwrap_or(done));
+        }
+    }
+    // So is a slot answered that holds something else than its header says.
+    if done.status == Status::ENOENT
+        && command == StorageCommand::DownloadFile
+        && let Some(name) = relay::asked_for(server, command, body).filter(|name| name.kind() == Kind::Trunk)
+    {
+        server.scrub.suspect(&name);
+    }
     if done.status == Status::ENOENT
         && !asks_what_is_here(session, command, header)
         && let Some(relayed) = relay::ask(server, conn, command, header, body).await?
@@ -201,6 +222,11 @@ async fn answer(
 ) -> Result<Done, ConnError> {
     use StorageCommand as C;
     match command {
+        C::ActiveTest if body.is_empty() && header.status == active_test::FIGURES => {
+            let mut answer = Vec::new();
+            frame::reply(&mut answer, |out| out.extend_from_slice(figures::text(server).as_bytes()));
+            Ok(Done::answer(answer))
+        }
         C::ActiveTest if body.is_empty() => Ok(Done::status(Status::OK)),
         C::DownloadFile => handler::download::download(server, conn, body, access).await,
         C::DeleteFile => Ok(handler::change::delete(server, body, access).await),

@@ -4,7 +4,7 @@
 //! serve are missing; a change is then refused, or acknowledged with fewer copies, as configured, and the log says
 //! so when it begins and when it ends.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use fdfs_conf::StorageConf;
@@ -25,6 +25,29 @@ pub(crate) struct Copies {
     wait: Duration,
     /// Changes are acknowledged, or refused, for want of members.
     degraded: AtomicBool,
+    /// Changes that were acknowledged with fewer copies, since the start.
+    pub(crate) with_fewer: AtomicU64,
+    /// Changes that were refused for want of members, since the start.
+    pub(crate) refused: AtomicU64,
+}
+
+/// How many copies there are to be, and can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct State {
+    /// Members that shall have a change, this one included; 1 in a group of one server.
+    pub(crate) wanted: u64,
+    /// Members that can have it now, this one included.
+    pub(crate) possible: u64,
+    /// Fewer members serve than shall have a change.
+    pub(crate) degraded: bool,
+}
+
+/// How it stands with the copies now.
+pub(crate) fn state(server: &Server) -> State {
+    let members = members(server);
+    let others = if members.there == 0 { 0 } else { server.copies.rule.others };
+    let (wanted, possible) = (others as u64 + 1, members.serving as u64 + 1);
+    State { wanted, possible, degraded: possible < wanted }
 }
 
 impl Copies {
@@ -34,7 +57,13 @@ impl Copies {
             Durability::Disk | Durability::Fastdfs => 0,
         };
         let rule = CopiesRule { others, accept_missing: conf.copies_missing == CopiesMissing::Accept };
-        Self { rule, wait: conf.copies_wait, degraded: AtomicBool::new(false) }
+        Self {
+            rule,
+            wait: conf.copies_wait,
+            degraded: AtomicBool::new(false),
+            with_fewer: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        }
     }
 
     /// Says so when a lack of members begins or ends.
@@ -95,6 +124,7 @@ pub(crate) fn admit(server: &Server) -> Result<(), Status> {
         return Ok(());
     }
     copies.tell(true, members.serving);
+    copies.refused.fetch_add(1, Ordering::Relaxed);
     Err(Status::EAGAIN)
 }
 
@@ -109,7 +139,15 @@ pub(crate) async fn wait(server: &Server) -> Result<(), Status> {
     let here = timeout(copies.wait, reached(server, wanted, LogPosition { file, offset })).await.is_ok();
     let complete = here && wanted >= copies.rule.others;
     copies.tell(!complete, members.serving);
-    if complete || copies.rule.accept_missing { Ok(()) } else { Err(Status::ETIMEDOUT) }
+    if complete {
+        return Ok(());
+    }
+    if copies.rule.accept_missing {
+        copies.with_fewer.fetch_add(1, Ordering::Relaxed);
+        return Ok(());
+    }
+    copies.refused.fetch_add(1, Ordering::Relaxed);
+    Err(Status::ETIMEDOUT)
 }
 
 /// Returns when so many members are so far; not at all when there are too few.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use fdfs_conf::StorageConf;
 use fdfs_fileid::{FileName, Kind, Source};
 use fdfs_format::binlog::{Origin, Record};
-use fdfs_proto::storage::{FileAsk, download};
+use fdfs_proto::storage::{FileAsk, download, report_server_id};
 use fdfs_proto::{HEADER_LEN, Header, RESPONSE, Status, StorageCommand, StorageId, StorageStatus};
 use net::{Conn, ConnError};
 use parking_lot::Mutex;
@@ -127,7 +127,9 @@ pub(crate) async fn ask(
     body: &[u8],
 ) -> Result<Option<Done>, ConnError> {
     let Some(name) = asked_for(server, command, body) else { return Ok(None) };
-    let addresses = origin(server, &name);
+    // Of a file whose copy here was bad, any member may have another one.
+    let is_set_aside = server.store.is_set_aside(&name);
+    let addresses = if is_set_aside { others(server) } else { origin(server, &name) };
     if addresses.is_empty() || server.relay.gone.holds(&name) {
         return Ok(None);
     }
@@ -145,6 +147,10 @@ pub(crate) async fn ask(
             return Ok(None);
         }
     };
+    if is_set_aside && let Err(error) = link.introduce(server).await {
+        tracing::debug!(%name, %error, "a member does not say whether it has a file");
+        return Ok(None);
+    }
     let reply = match link.ask(header, body).await {
         Ok(reply) => reply,
         // It may be done: to say that there is no such file would be to say that it is not.
@@ -228,7 +234,7 @@ pub(crate) async fn change(
 
 /// The file of a question that may be passed on. A deletion may: where the file comes from it is on record behind the
 /// creation, so that it arrives here behind it, too (storage internals: holes, D16).
-fn asked_for(server: &Server, command: StorageCommand, body: &[u8]) -> Option<FileName> {
+pub(crate) fn asked_for(server: &Server, command: StorageCommand, body: &[u8]) -> Option<FileName> {
     use StorageCommand as C;
     let (group, name) = match command {
         C::DownloadFile => download::Ask::decode(body).map(|ask| (ask.group, ask.name)).ok()?,
@@ -252,7 +258,15 @@ fn origin(server: &Server, name: &FileName) -> Vec<SocketAddr> {
     peer.map_or(Vec::new(), |id| replication::addresses(&view, &id))
 }
 
-fn member(view: &ClusterView, source: Source) -> Option<StorageId> {
+/// Where the other members are reached that serve.
+fn others(server: &Server) -> Vec<SocketAddr> {
+    let view = server.cluster.borrow().clone();
+    let active = view.peers.iter().filter(|(_, peer)| peer.status == StorageStatus::Active);
+    active.flat_map(|(id, _)| replication::addresses(&view, id)).collect()
+}
+
+/// The member that is the source of a name.
+pub(crate) fn member(view: &ClusterView, source: Source) -> Option<StorageId> {
     if let Source::Id(id) = source
         && let Some(id) = StorageId::new(id.to_string().as_bytes())
         && view.peers.contains_key(&id)
@@ -277,6 +291,19 @@ impl Link {
     async fn open(addresses: &[SocketAddr], settings: &wire::Settings) -> io::Result<Self> {
         let stream = wire::open_any(addresses, settings).await?;
         Ok(Self { stream, timeout: settings.network_timeout })
+    }
+
+    /// Says who asks: a member that does not have the file must not ask this one for it.
+    async fn introduce(&mut self, server: &Server) -> io::Result<()> {
+        let identity = server.cluster.borrow().identity.clone();
+        let id = identity.ok_or(io::ErrorKind::NotConnected)?.id;
+        let mut body = Vec::new();
+        report_server_id::Ask { id }.encode(&mut body);
+        let command = StorageCommand::ReportServerId.code();
+        let header = Header { body_len: body.len() as u64, command, status: 0 };
+        let reply = self.ask(header, &body).await?;
+        let is_taken = reply.status().is_ok() && reply.body_len == 0;
+        if is_taken { Ok(()) } else { Err(io::ErrorKind::ConnectionRefused.into()) }
     }
 
     /// Asks the same, and reads the header of the answer.

@@ -34,6 +34,7 @@ use crate::handler::sync::Damaged;
 use crate::recovery::{Flag, Recovery, will_compare};
 use crate::relay::Relay;
 use crate::replication::{self, Replication};
+use crate::scrub::{self, Scrub};
 use crate::server::{ChangeClock, Server, Synced, unix_now};
 use crate::strangers::Strangers;
 use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks, record};
@@ -200,6 +201,7 @@ pub(crate) fn launch(
         copies: Copies::new(conf),
         synced: Synced::default(),
         trunk,
+        scrub: Scrub::new(conf),
         strangers: Strangers::new(conf),
         damaged: Damaged::default(),
     });
@@ -281,6 +283,7 @@ fn run(work: Work) -> Result<(), StoreError> {
     runtime.spawn(flush_binlog(Arc::clone(&server), flush_each, stopping.clone()));
     runtime.spawn(save_stats(Arc::clone(&server), data.clone(), save_each, stopping.clone()));
     runtime.spawn(ask_for_space(Arc::clone(&server), stopping.clone()));
+    runtime.spawn(scrub::run(Arc::clone(&server), data.clone(), stopping.clone()));
     let trunk = runtime.spawn(trunk::run(Arc::clone(&server), stopping.clone()));
     let serving = Arc::clone(&server);
     let counters = Arc::clone(&server.connections);

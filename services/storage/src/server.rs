@@ -25,6 +25,7 @@ use crate::copies::Copies;
 use crate::handler::sync::Damaged;
 use crate::relay::Relay;
 use crate::replication::{self, Board};
+use crate::scrub::Scrub;
 use crate::strangers::Strangers;
 use crate::trunk::Trunk;
 
@@ -64,6 +65,7 @@ pub(crate) struct Server {
     /// How far the changes of each member are here.
     pub(crate) synced: Synced,
     pub(crate) trunk: Trunk,
+    pub(crate) scrub: Scrub,
     pub(crate) strangers: Strangers,
     pub(crate) damaged: Damaged,
 }

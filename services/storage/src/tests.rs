@@ -11,5 +11,6 @@ mod recovery;
 mod refusals;
 mod relay;
 mod replication;
+mod scrub;
 mod strangers;
 mod trunk;

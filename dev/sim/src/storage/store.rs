@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use fdfs_fileid::{FileName, Kind};
 use fdfs_format::binlog::{Change, Record};
-use storage_core::replication::receive::Gone;
+use storage_core::replication::receive::{Gone, GoneLog, Was};
 
 use crate::Fault;
 use crate::disk::{Base, Disk, Full};
@@ -80,9 +80,11 @@ impl Store {
         for frame in frames {
             store.apply(frame, &disk.log.bytes);
         }
+        let mut log = GoneLog::default();
         for line in lines(&base.binlog.bytes) {
-            line.into_iter().for_each(|record| store.gone.note(record));
+            line.into_iter().for_each(|record| log.note(record));
         }
+        store.gone = log.gone;
         store
     }
 
@@ -152,7 +154,8 @@ impl Store {
         while let Some(frame) = self.pending.pop_front_if(|frame| frame.content.end <= end) {
             base.binlog.bytes.extend(frame.record.encode().unwrap_or_default().bytes());
             if let Change::Delete { name } = &frame.record.change {
-                self.gone.add(name.clone());
+                let was = if self.files.contains_key(name) { Was::Here } else { Was::Missing };
+                self.gone.add(name.clone(), was);
             } else {
                 self.gone.remove(frame.record.change.name());
             }

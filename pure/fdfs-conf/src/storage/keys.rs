@@ -6,7 +6,7 @@ use fdfs_fileid::GroupName;
 
 use super::{
     AccessLogConf, COPIES_MAX, CopiesMissing, DiskConf, DistributeConf, DistributeMode, Durability,
-    JOURNAL_SIZE_MIN, JournalConf, PackConf, StorageConf, StorePath, SyncConf, TimePrecision,
+    JOURNAL_SIZE_MIN, JournalConf, PackConf, ScrubConf, StorageConf, StorePath, SyncConf, TimePrecision,
 };
 use crate::addr::{ServerAddr, TRACKER_PORT, TRACKERS_MAX, TrackerServers};
 use crate::allow_hosts::AllowHosts;
@@ -110,6 +110,12 @@ conf_keys! {
             .doc("Deleted part of a pack, per cent, at which it is rewritten to give its space back.");
         pack_rewrite_rate: One<Size> = size(0, 1 << 40, Strict).default("20MB").ours()
             .doc("How fast packs are rewritten, bytes a second; 0 = as fast as it goes.");
+    }
+    "Scrub" {
+        scrub_interval: One<Duration> = seconds(0, Strict).default("604800").ours()
+            .doc("Pause between the beginnings of two rounds in which every file is read and compared with its id and the binlog; a bad or missing copy is replaced with that of another member. 0 = no rounds.");
+        scrub_bytes_per_second: One<Size> = size(0, 1 << 40, Strict).default("20MB").ours()
+            .doc("How fast a round reads, bytes a second, a quarter of it while requests are served; 0 = as fast as it goes.");
     }
     "Disk threads" {
         disk_rw_separated: One<bool> = flag().default("true")
@@ -271,6 +277,7 @@ impl StorageConf {
                 rewrite_percent: raw.pack_rewrite_percent.value,
                 rewrite_rate: raw.pack_rewrite_rate.value.0,
             },
+            scrub: ScrubConf { interval: raw.scrub_interval.value, rate: raw.scrub_bytes_per_second.value.0 },
             disk: raw.disk(&reader)?,
             sync: raw.sync(&mut reader),
             distribute: DistributeConf {

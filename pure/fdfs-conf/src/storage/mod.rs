@@ -64,6 +64,8 @@ pub struct StorageConf {
     pub commit_wait: Duration,
     /// Small files in packs.
     pub packs: PackConf,
+    /// Looking for bad copies.
+    pub scrub: ScrubConf,
     /// Threads for the disks.
     pub disk: DiskConf,
     /// Replication to the other members of the group.
@@ -144,6 +146,15 @@ pub struct PackConf {
     pub rewrite_percent: u8,
     /// How fast packs are rewritten, bytes a second; 0 is no bound.
     pub rewrite_rate: u64,
+}
+
+/// Looking for bad copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScrubConf {
+    /// Pause between the beginnings of two rounds; zero makes none.
+    pub interval: Duration,
+    /// Bytes read a second; 0 is no bound.
+    pub rate: u64,
 }
 
 /// The journal of a store path.

@@ -77,7 +77,11 @@ pub(crate) async fn copy(
         // Who deleted it has told the others, too.
         _ if server.relay.gone.came_too_late(&name) => Ok(Received::Had),
         // Who is told that it is not here after all sends it.
-        None if matches!(server.store.open_file(&name).await, Err(StoreError::NotFound)) => {
+        None if matches!(
+            server.store.open_file(&name).await,
+            Err(StoreError::NotFound | StoreError::SetAside)
+        ) =>
+        {
             Err(StoreError::NotFound)
         }
         None => server.store.receive_claim(name.clone(), which, ask.timestamp).await.map(|()| Received::Had),

@@ -12,7 +12,7 @@
 
 mod cluster;
 mod compare;
-mod peer;
+pub(crate) mod peer;
 mod rebuild;
 
 use std::collections::{BTreeMap, BTreeSet};

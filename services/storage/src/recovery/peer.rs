@@ -1,4 +1,4 @@
-//! A connection to a peer that has files of the lost store path. Every wait has a deadline.
+//! A connection to a peer that has files which are wanted here. Every wait has a deadline.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,8 +7,10 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use fdfs_fileid::{FileName, StorePathIndex};
-use fdfs_proto::storage::{download, fetch_binlog, file_info};
-use fdfs_proto::{GroupField, HEADER_LEN, Header, RESPONSE, RawName, Status, StorageCommand, frame};
+use fdfs_proto::storage::{download, fetch_binlog, file_info, report_server_id};
+use fdfs_proto::{
+    GroupField, HEADER_LEN, Header, RESPONSE, RawName, Status, StorageCommand, StorageId, frame,
+};
 use storage_core::recovery::Version;
 use store::{Content, Store, StoreError, named_content};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,7 +32,7 @@ const INFO_LEN_MAX: usize = 256;
 
 /// Why a peer did not give what it was asked for.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PeerError {
+pub(crate) enum PeerError {
     /// It does not answer, or broke off.
     #[error("{0}")]
     Broken(#[from] io::Error),
@@ -42,7 +44,7 @@ pub(super) enum PeerError {
     Store(#[from] StoreError),
 }
 
-pub(super) struct Peer {
+pub(crate) struct Peer {
     stream: TcpStream,
     timeout: Duration,
     group: GroupField,
@@ -50,7 +52,7 @@ pub(super) struct Peer {
 
 impl Peer {
     /// Connects to the first of the addresses that answers.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         addresses: &[SocketAddr],
         settings: &wire::Settings,
         group: GroupField,
@@ -76,6 +78,17 @@ impl Peer {
         timeout(wait, self.stream.read_exact(&mut head)).await.map_err(io::Error::from)??;
         let reply = Header::decode(&head).ok().filter(|reply| reply.command == RESPONSE);
         Ok(reply.ok_or(io::Error::from(io::ErrorKind::InvalidData))?)
+    }
+
+    /// Says who asks: from then on the peer tells what it has itself, and asks nobody else.
+    pub(crate) async fn introduce(&mut self, me: StorageId) -> Result<(), PeerError> {
+        let ask = report_server_id::Ask { id: me };
+        let reply = self.ask(StorageCommand::ReportServerId, self.timeout, |out| ask.encode(out)).await?;
+        match (reply.status(), reply.body_len) {
+            (Status::OK, 0) => Ok(()),
+            (Status::OK, _) => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
+            (status, _) => Err(PeerError::Refused(status)),
+        }
     }
 
     /// Writes the lines of a store path to `spool`, and leaves nothing else there. Consumes the connection, whose end
@@ -133,7 +146,7 @@ impl Peer {
     }
 
     /// Fetches a file that will be `here` under this name; `None` when the peer has it no more.
-    pub(super) async fn download(
+    pub(crate) async fn download(
         &mut self,
         store: &Store,
         there: &FileName,

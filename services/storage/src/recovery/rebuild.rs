@@ -247,7 +247,7 @@ impl Lost {
 async fn is_here(server: &Server, name: &FileName) -> Result<bool, StoreError> {
     match server.store.open_file(name).await {
         Ok(_) => Ok(true),
-        Err(StoreError::NotFound | StoreError::NotRegular) => Ok(false),
+        Err(StoreError::NotFound | StoreError::NotRegular | StoreError::SetAside) => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -126,14 +126,14 @@ pub(super) fn truncate(client: &mut Client, name: &FileName, size: usize) -> Sta
     client.ask(C::Truncate, &[&number(name.len()), &number(size), name]).status
 }
 
-fn set_metadata(client: &mut Client, name: &FileName, meta: &[u8]) -> Status {
+pub(super) fn set_metadata(client: &mut Client, name: &FileName, meta: &[u8]) -> Status {
     let name = name.as_str().as_bytes();
     client
         .ask(C::SetMetadata, &[&number(name.len()), &number(meta.len()), b"O", &group("group1"), name, meta])
         .status
 }
 
-fn large() -> Vec<u8> {
+pub(super) fn large() -> Vec<u8> {
     (0..1_500_000_u32).map(|n| (n % 251) as u8).collect()
 }
 
