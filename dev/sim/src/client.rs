@@ -9,6 +9,7 @@ use fdfs_proto::tracker::{query_fetch, query_store};
 use fdfs_proto::{RawName, Status, StorageCommand, TrackerCommand};
 
 use crate::history::{Acknowledged, Deletion};
+use crate::storage::store::fits;
 use crate::wire::{parts, request};
 use crate::world::{Conn, Env, Happening, NodeId};
 
@@ -272,9 +273,14 @@ impl Client {
                 }
             }
             Task::Download(file) => {
-                // Of a file that changes, a member may have what it was before.
+                // Of a file that changes, a member may have what it was before, and of one whose last change was lost with
+                // its only copy it is only known to be what its name says.
+                let wrong = |known: &Acknowledged| match known.excused {
+                    true => !fits(&file.name, body),
+                    false => known.content != body,
+                };
                 let settled = file.name.kind() == Kind::Normal;
-                if settled && env.history.files.get(file).is_some_and(|known| known.content != body) {
+                if settled && env.history.files.get(file).is_some_and(wrong) {
                     env.history.wrong_downloads.push(format!("{file} was given out damaged"));
                 }
             }

@@ -374,14 +374,21 @@ fn take_deletion(storage: &mut Storage, env: &mut Env, from: Writer, ask: &sync_
     storage.change(env, from, (Change::Delete { name }, false), &[], reply)
 }
 
+/// SYNC_RENAME_FILE. What is not what the new name says comes as a whole, and what is there under it, or was, needs the
+/// old one no more.
 fn take_name(storage: &mut Storage, env: &mut Env, from: Writer, ask: &sync_pair::Ask<'_>) -> Done {
     let (name, taken) = storage.at_rest(ask.dest)?;
     let (old, size) = storage.at_rest(ask.source)?;
-    if taken.is_some() {
-        return Err(Status::EEXIST.into());
-    }
-    size.ok_or(Status::ENOENT)?;
-    storage.change(env, from, (Change::Rename { name, old }, false), &[], Ok(Vec::new()))
+    let running = storage.running.as_ref().ok_or(Status::EAGAIN)?;
+    let is_whole = running.store.bytes(&storage.disk, &old).is_some_and(|bytes| fits(&name, bytes));
+    let refusal = match size {
+        _ if taken.is_some() || running.store.gone.came_too_late(&name) => Status::EEXIST,
+        Some(_) if is_whole => {
+            return storage.change(env, from, (Change::Rename { name, old }, false), &[], Ok(Vec::new()));
+        }
+        _ => Status::ENOENT,
+    };
+    storage.change(env, from, (Change::Delete { name: old }, false), &[], Err(refusal))
 }
 
 /// FETCH_ONE_PATH_BINLOG: the files of a store path that are here, as lines.

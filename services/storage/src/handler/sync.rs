@@ -188,10 +188,22 @@ async fn rename<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answe
     let to = name_in(server, &ask.group, ask.dest).map_err(Done::status)?;
     let from = name_in(server, &ask.group, ask.source).map_err(Done::status)?;
     let coming = server.synced.coming(session.source, &to, ask.timestamp);
-    let result = server.store.receive_rename(from.clone(), to, ask.timestamp).await;
-    // A member of the original sends its creation at the same time: it may come only now.
-    if matches!(result, Err(StoreError::NotFound)) {
-        server.relay.gone.add(from, Was::Missing);
+    // Deleted under the new name, by a member whose word was faster.
+    let late = server.relay.gone.came_too_late(&to);
+    let result = match late {
+        true => Err(StoreError::Exists),
+        false => server.store.receive_rename(from.clone(), to, ask.timestamp).await,
+    };
+    match result {
+        // A member of the original sends its creation at the same time: it may come only now.
+        Err(StoreError::NotFound) => server.relay.gone.add(from, Was::Missing),
+        // What came here before it was renamed there, by a copy of all files, has no use under the old name.
+        Err(StoreError::Exists) => match server.store.receive_delete(from.clone(), ask.timestamp).await {
+            Ok(()) => server.relay.gone.add(from, Was::Here),
+            Err(StoreError::NotFound) => server.relay.gone.add(from, Was::Missing),
+            Err(error) => return Ok((coming, answer::status(&error))),
+        },
+        _ => {}
     }
     Ok((coming, result.map_or_else(|error| answer::status(&error), |()| Status::OK)))
 }

@@ -191,6 +191,27 @@ fn m2_d16_an_appender_that_comes_after_its_end_is_not_kept() {
     }
 }
 
+/// Found by simulation: the file had come with a copy of all files, before and after it got its new name.
+#[test]
+fn m2_d16_a_new_name_that_comes_too_late_takes_the_old_one_away() {
+    let members = alone();
+    let mut sender = Sender::to(&members);
+    let deleted_log = LOG.replace("123.log", "456.log");
+    let (renamed, deleted) = (named(b"0123456789", "123.log"), named(b"0123456789", "456.log"));
+    sender.create(C::SyncCreate, LOG, b"0123456789");
+    sender.create(C::SyncCreate, &renamed, b"0123456789");
+    sender.create(C::SyncCreate, &deleted_log, b"0123456789");
+    assert_eq!(sender.delete(&deleted).status, Status::ENOENT);
+    for (old, new) in [(LOG, &renamed), (&deleted_log, &deleted)] {
+        assert_eq!(sender.pair(C::SyncRename, new, old).status, Status::EEXIST);
+        assert_eq!(members.has(1, &old.parse().unwrap()), None);
+        assert_eq!(sender.create(C::SyncCreate, old, b"0123456789").status, Status::EEXIST);
+        assert_eq!(members.has(1, &old.parse().unwrap()), None);
+    }
+    assert_eq!(members.has(1, &deleted.parse().unwrap()), None);
+    assert_eq!(members.has(1, &renamed.parse().unwrap()).unwrap(), b"0123456789");
+}
+
 #[test]
 fn m3_a_peer_that_has_or_lacks_already_what_a_change_is_to_bring_about_is_done_with() {
     let pair = Pair::start(StorageStatus::Active);
