@@ -126,6 +126,16 @@ impl Store {
         self.ask(path, copy).await.map(drop)
     }
 
+    /// Has peers take a file once more, as it is here.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn send_again(&self, name: FileName, time: u32) -> Result<(), StoreError> {
+        let (path, origin) = (name.path_index(), Origin::Here(time));
+        let copy = Mutation::Copy { name, content: None, same: None, op: WhichCopy::Updated.op(), origin };
+        self.ask(path, copy).await.map(drop)
+    }
+
     /// The file of this name, if it has as many bytes and nothing speaks against it.
     async fn same(&self, name: &FileName, len: u64) -> Result<Option<Found>, StoreError> {
         let stored = match self.open_file(name).await {

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use fdfs_fileid::{FileName, Kind, StorePathIndex};
-use fdfs_format::binlog::{Change, Record};
+use fdfs_format::binlog::{Change, Origin, Record};
 use fdfs_proto::{StorageId, StorageStatus};
 
 /// The file of a store path that a record tells to be there, under the name it has since.
@@ -38,17 +38,37 @@ struct Gone {
     to: Option<FileName>,
 }
 
-/// What this storage's own log says about a store path. Holds the names that went, nothing of those that stayed.
+/// The last change of a file that can change, as the log has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastChange {
+    /// Unix second.
+    at: i64,
+    /// Its size since, bytes, if the log tells.
+    size: Option<u64>,
+    /// A client of this storage made it: the others are told by nobody else.
+    pub made_here: bool,
+}
+
+impl LastChange {
+    /// Whether the copy that is here now lacks it.
+    pub fn is_missing_in(&self, here: Version) -> bool {
+        here.mtime < self.at || here.mtime == self.at && self.size.is_some_and(|size| size != here.size)
+    }
+}
+
+/// What this storage's own log says about a store path. Holds the names that went, and of those that stayed only the files
+/// that were changed.
 #[derive(Debug, Clone)]
 pub struct OwnLog {
     path: StorePathIndex,
     gone: BTreeMap<FileName, Gone>,
+    changed: BTreeMap<FileName, LastChange>,
 }
 
 impl OwnLog {
     /// Of an empty log.
     pub fn new(path: StorePathIndex) -> Self {
-        Self { path, gone: BTreeMap::new() }
+        Self { path, gone: BTreeMap::new(), changed: BTreeMap::new() }
     }
 
     /// Takes note of the next record of the log.
@@ -58,11 +78,13 @@ impl OwnLog {
         if name.path_index() != self.path {
             return;
         }
+        self.note_change(record);
         match &record.change {
             Change::Delete { name } => {
                 self.gone.insert(name.clone(), Gone { at, to: None });
             }
             Change::Rename { name, old } => {
+                self.changed.remove(old);
                 self.gone.insert(old.clone(), Gone { at, to: Some(name.clone()) });
                 self.gone.remove(name);
             }
@@ -71,6 +93,29 @@ impl OwnLog {
             }
             Change::Append { .. } | Change::Modify { .. } | Change::Truncate { .. } => {}
         }
+    }
+
+    fn note_change(&mut self, record: &Record) {
+        let name = record.change.name();
+        let before = self.changed.get(name).and_then(|last| last.size);
+        let size = match record.change {
+            Change::Append { offset, len, .. } => Some(offset + len),
+            Change::Modify { offset, len, .. } => before.map(|size| size.max(offset + len)),
+            Change::Truncate { new_size, .. } => Some(new_size),
+            // The file as it was then.
+            Change::Update { .. } if can_differ(name) => None,
+            _ => {
+                self.changed.remove(name);
+                return;
+            }
+        };
+        let made_here = record.origin == Origin::Client;
+        self.changed.insert(name.clone(), LastChange { at: record.timestamp, size, made_here });
+    }
+
+    /// The files that were changed, and how they were last.
+    pub fn changed(&self) -> impl Iterator<Item = (&FileName, LastChange)> {
+        self.changed.iter().map(|(name, last)| (name, *last))
     }
 
     /// What is wanted of a record in the list of a peer.

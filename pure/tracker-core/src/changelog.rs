@@ -48,6 +48,12 @@ impl Changelog {
         })
     }
 
+    /// Whether a line says that a storage was deleted, or has another address.
+    pub(crate) fn says_left(&self, group: GroupName, id: StorageId) -> bool {
+        let about = |change: &changelog::Change| change.group_name == group && change.storage == id;
+        changelog::decode(&self.text).into_iter().flatten().any(|change| about(&change))
+    }
+
     /// At most a page from `offset`, which may be cut inside a line.
     pub(crate) fn page(&self, offset: u64) -> &[u8] {
         let from = usize::try_from(offset).map_or(self.text.len(), |offset| offset.min(self.text.len()));

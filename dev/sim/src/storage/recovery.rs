@@ -277,10 +277,24 @@ fn next_source(storage: &mut Storage, env: &mut Env) {
     let records = lines(&storage.base.binlog.bytes).flatten();
     let expected: Vec<FileName> = records.filter_map(|record| own.expected(&record).cloned()).collect();
     let lost = expected.iter().chain(&recovery.bad).any(|name| !running.store.has(name));
-    recovery.state = match lost && recovery.away && !env.is(Fault::RecoveryDoneEarly) {
-        true => State::Rest(env.now + RETRY_MS),
-        false => State::Ending,
+    let lacks = |name: &FileName, last: recovery::LastChange| {
+        let (size, mtime) = (running.store.len_of(name), running.store.time_of(name));
+        size.is_some_and(|size| last.is_missing_in(Version { mtime, size }))
     };
+    let older: Vec<_> = own.changed().filter(|(name, last)| lacks(name, *last)).collect();
+    if (lost || !older.is_empty()) && recovery.away && !env.is(Fault::RecoveryDoneEarly) {
+        recovery.state = State::Rest(env.now + RETRY_MS);
+        return;
+    }
+    let made_here = older.into_iter().filter(|(_, last)| last.made_here);
+    let again: Vec<_> = made_here.map(|(name, _)| Change::Update { name: name.clone() }).collect();
+    for change in again {
+        let record = Record { timestamp: env.wall(me), origin: Origin::Client, change };
+        if storage.write(env, record, true, &[]).is_err() {
+            return set(storage, State::Rest(env.now + RETRY_MS));
+        }
+    }
+    set(storage, State::Ending);
 }
 
 /// Asks for the next file that is wanted of a list.

@@ -55,6 +55,33 @@ fn of_what_a_peer_lists_all_is_wanted_but_what_went_here_since() {
 }
 
 #[test]
+fn a_copy_lacks_a_change_that_is_later_than_it_or_made_it_another_size_in_the_same_second() {
+    const LOG: &str = "M00/00/00/wKgBZ2hj0oCEAAAAAAAAAAAAAAA123.log";
+    // Own log; versions that lack nothing, versions that do; whether it was changed here.
+    type Row = (&'static [&'static str], &'static [(i64, u64)], &'static [(i64, u64)], bool);
+    let table: &[Row] = &[
+        (&["20 A $L 5 5"], &[(20, 10), (21, 3)], &[(19, 10), (20, 5)], true),
+        (&["20 A $L 5 5", "22 m $L 0 1"], &[(22, 10)], &[(21, 10), (22, 9)], false),
+        (&["20 A $L 5 5", "22 M $L 8 4"], &[(22, 12)], &[(21, 12), (22, 10)], true),
+        (&["22 M $L 8 4"], &[(22, 12), (22, 13)], &[(21, 12)], true),
+        (&["20 A $L 5 5", "22 T $L 10 2"], &[(22, 2)], &[(22, 10), (20, 10)], true),
+        (&["20 A $L 5 5", "22 U $L"], &[(22, 7)], &[(20, 10)], true),
+    ];
+    for (lines, whole, lacking, here) in table {
+        let lines: Vec<String> = lines.iter().map(|line| line.replace("$L", LOG)).collect();
+        let own = own(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        let (name, last) = own.changed().next().unwrap();
+        assert_eq!((name.as_str(), last.made_here), (LOG, *here), "{lines:?}");
+        let lacks = |&(mtime, size): &(i64, u64)| last.is_missing_in(Version { mtime, size });
+        assert!(!whole.iter().any(lacks) && lacking.iter().all(lacks), "{lines:?}");
+    }
+    for end in ["30 D $L", "30 R $A $L"] {
+        let lines = ["20 A $L 5 5", end].map(|line| line.replace("$L", LOG));
+        assert_eq!(own(&[&lines[0], &lines[1]]).changed().count(), 0, "{end}");
+    }
+}
+
+#[test]
 fn what_ought_to_be_here_is_what_was_made_and_did_not_go() {
     let lines = ["10 C $A", "11 C $O", "20 R $B $A", "21 A $B 0 1"];
     let kept = own(&lines);

@@ -117,6 +117,23 @@ fn t18_a_deleted_storage_does_not_come_back_because_others_have_not_heard_of_it(
     assert_eq!(t.rejoins("10.0.0.2").status, Init);
 }
 
+/// Found by simulation.
+#[test]
+fn t18_nor_after_a_restart_of_the_tracker_which_then_only_knows_it_from_the_changelog() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.1", "10.0.0.2"]);
+    t.leaves("10.0.0.2");
+    t.client(Request::DeleteStorage { group: crate::testing::group("group1"), id: id("10.0.0.2") }).unwrap();
+    let tables = t.cluster.tables(t.now);
+    let saved = tracker_core::Saved::from_tables(tables, &tracker_core::Naming::ByAddress).unwrap();
+    let mut t = Script::restarted(saved, |_| {});
+    t.joins("group1", "10.0.0.1");
+    t.reports("10.0.0.1", "10.0.0.2", Offline).unwrap();
+    assert_eq!(t.group("group1").members.len(), 1);
+    t.joins("group1", "10.0.0.2");
+    assert_eq!(t.group("group1").members.len(), 2);
+}
+
 #[test]
 fn an_unknown_storage_is_taken_in_only_while_it_is_not_serving() {
     let taken: Vec<_> = ALL.into_iter().filter(|reported| status::taken_in(*reported)).collect();

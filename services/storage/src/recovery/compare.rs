@@ -78,7 +78,7 @@ impl Recovery {
                     spool: sign(&self.data).with_extension("list"),
                     purpose: Purpose::Complete,
                 };
-                let report = compare.run(&found.sources).await?;
+                let (report, _) = compare.run(&found.sources).await?;
                 tracing::info!(
                     path = path.0,
                     ?report,

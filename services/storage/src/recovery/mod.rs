@@ -23,14 +23,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fdfs_conf::{ServerAddr, StorageConf};
-use fdfs_fileid::StorePathIndex;
+use fdfs_fileid::{FileName, StorePathIndex};
 use fdfs_proto::{GroupField, StorageId};
 use net::Stop;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::replication;
-use crate::server::Server;
+use crate::server::{Server, unix_now};
 use crate::tracker_link::wire;
 pub(crate) use compare::will_compare;
 pub(crate) use rebuild::Report;
@@ -166,19 +166,24 @@ impl Recovery {
                 let _ = cluster::report(&self.trackers, &self.wire, &found).await;
             }
         };
-        let report = tokio::select! {
-            report = self.rebuild(path, flag, found.group, &found.sources) => report?,
+        let (report, older) = tokio::select! {
+            rebuilt = self.rebuild(path, flag, found.group, &found.sources) => rebuilt?,
             () = keep_reporting => return Ok(()),
         };
         report.say(path);
-        if found.away && report.lost > 0 {
+        if found.away && report.lost + report.older > 0 {
             *asked = found.sources.into_keys().collect();
             return Err(AWAY.to_owned());
+        }
+        // A change that is still on its way to a peer tells what is not here any more.
+        for name in older {
+            let time = self.server.clock.at(unix_now());
+            self.server.store.send_again(name, time).await.map_err(|error| error.to_string())?;
         }
         clear(flag).await
     }
 
-    /// Fetches what these peers have and is not here.
+    /// Fetches what these peers have and is not here. Also tells the files that are to be sent again.
     ///
     /// # Errors
     /// In words: not all could be fetched.
@@ -188,7 +193,7 @@ impl Recovery {
         flag: &Flag,
         group: GroupField,
         sources: &Sources,
-    ) -> Result<Report, String> {
+    ) -> Result<(Report, Vec<FileName>), String> {
         let rebuild = rebuild::Rebuild {
             server: &self.server,
             wire: &self.wire,

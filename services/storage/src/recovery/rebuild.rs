@@ -11,7 +11,7 @@ use fdfs_fileid::{FileName, StorePathIndex};
 use fdfs_format::LineReader;
 use fdfs_format::binlog::Record;
 use fdfs_proto::{GroupField, Status};
-use storage_core::recovery::{self, OwnLog, Version, Wanted};
+use storage_core::recovery::{self, LastChange, OwnLog, Version, Wanted};
 use storage_core::replication::LogPosition;
 use store::binlog::{LogReader, Read};
 use store::{StoreError, WhichCopy};
@@ -37,14 +37,16 @@ pub(crate) struct Report {
     pub(crate) damaged: u64,
     /// Files that this storage's log or a peer's list knows and no peer could give.
     pub(crate) lost: u64,
+    /// Files that came back without the last change that this storage's log knows.
+    pub(crate) older: u64,
     /// Peers that would not give a list.
     pub(crate) refusing: u64,
 }
 
 impl Report {
     pub(super) fn say(self, path: StorePathIndex) {
-        let Self { fetched, damaged, lost, refusing } = self;
-        if lost == 0 {
+        let Self { fetched, damaged, lost, older, refusing } = self;
+        if lost + older == 0 {
             tracing::info!(path = path.0, fetched, damaged, refusing, "a store path is rebuilt");
         } else {
             tracing::error!(
@@ -53,7 +55,8 @@ impl Report {
                 damaged,
                 refusing,
                 lost,
-                "a store path is rebuilt, but some of its files are lost: no peer that serves has them"
+                older,
+                "a store path is rebuilt, but some of its files are lost, or their last changes: no peer that serves has them"
             );
         }
     }
@@ -80,7 +83,8 @@ pub(super) enum Purpose {
 }
 
 impl Rebuild<'_> {
-    pub(super) async fn run(&self, sources: &Sources) -> Result<Report, String> {
+    /// What came of it, and the files that are older than the changes of them that clients of this storage made.
+    pub(super) async fn run(&self, sources: &Sources) -> Result<(Report, Vec<FileName>), String> {
         let mut report = Report::default();
         let own = Arc::new(self.own_log().await?);
         let mut bad = BTreeSet::new();
@@ -117,13 +121,17 @@ impl Rebuild<'_> {
         if report.refusing > 0 && report.refusing == sources.len() as u64 {
             return Err("no peer tells its files".to_owned());
         }
+        let mut older = Vec::new();
         if self.purpose == Purpose::Restore {
             report.lost = self.lost(&own, bad).await?;
+            older = self.older(&own).await?;
+            report.older = older.len() as u64;
         }
         let spool = self.spool.clone();
         // Only a leftover, which the next list overwrites.
         let _ = spawn_blocking(move || std::fs::remove_file(spool)).await;
-        Ok(report)
+        let made_here = older.into_iter().filter(|(_, last)| last.made_here).map(|(name, _)| name);
+        Ok((report, made_here.collect()))
     }
 
     async fn spool(&self) -> Result<File, String> {
@@ -213,6 +221,21 @@ impl Rebuild<'_> {
                 return Ok(lost.0.len() as u64);
             }
         }
+    }
+
+    /// The files that are here and lack the last change that was made of them.
+    async fn older(&self, own: &OwnLog) -> Result<Vec<(FileName, LastChange)>, String> {
+        let mut older = Vec::new();
+        for (name, last) in own.changed() {
+            let here = version_here(self.server, name).await.map_err(words)?;
+            if here.is_some_and(|here| last.is_missing_in(here)) {
+                if older.len() < NAMED_MAX {
+                    tracing::error!(%name, "the last change of a file was on a lost store path, and no peer that serves has it");
+                }
+                older.push((name.clone(), last));
+            }
+        }
+        Ok(older)
     }
 }
 

@@ -350,8 +350,8 @@ fn d9_what_no_peer_has_whole_is_counted_and_a_file_that_one_peer_has_damaged_com
         Ok(())
     });
     storage.running = Some(running.unwrap());
-    let report = receive.recv_timeout(Duration::from_secs(20)).unwrap().unwrap();
-    assert_eq!(report, Report { fetched: 1, damaged: 3, lost: 2, refusing: 0 });
+    let (report, _) = receive.recv_timeout(Duration::from_secs(20)).unwrap().unwrap();
+    assert_eq!(report, Report { fetched: 1, damaged: 3, lost: 2, older: 0, refusing: 0 });
     assert_eq!(storage.connect().download(&whole, 0, 0).body, b"whole");
 }
 
@@ -409,6 +409,27 @@ fn d9_of_an_appender_the_copy_that_was_changed_last_comes_back_whichever_peer_ha
         recover(&mut storage);
         until("the storage joins", || has_joined(&storage));
         assert_eq!(storage.connect().download(&name, 0, 0).body, b"begin");
+    }
+}
+
+/// Found by simulation: an append that was still to be sent told peers of bytes that were not here any more.
+#[test]
+fn d9_an_appender_whose_last_change_was_lost_is_sent_once_more_as_it_came_back() {
+    let name = started("").connect().upload_as(C::UploadAppender, 0, b"begin", "log").name();
+    let peer = with_file(&name, b"begin", 1_700_000_000);
+    for (change, again) in [("1700000100 A", true), ("1700000100 a", false), ("1700000000 A", true)] {
+        let lister = Lister::start();
+        let mut storage = without_its_disk(&lister, &format!("1700000000 C {name}\n{change} {name} 5 4\n"));
+        lister.list(&[
+            ("100001", StorageStatus::Offline, 23_000),
+            ("100002", StorageStatus::Active, peer.address().port()),
+        ]);
+        recover(&mut storage);
+        until("the storage joins", || has_joined(&storage));
+        storage.running.take().unwrap().stop().unwrap();
+        let log = std::fs::read_to_string(storage.dir.path().join("base/data/sync/binlog.000")).unwrap();
+        let sent_again = log.trim_end().ends_with(&format!(" U {name}"));
+        assert_eq!(sent_again, again, "{change}: {log}");
     }
 }
 
