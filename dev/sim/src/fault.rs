@@ -19,8 +19,6 @@ pub enum Fault {
     RecoveryDoneEarly,
     /// What was deleted here is fetched again from a peer that does not know yet.
     RecoveryForgetsDeletions,
-    /// Of an appender the copy that comes first is kept when a store path is rebuilt.
-    RecoveryKeepsFirstCopy,
     /// Replication goes on behind a record that the peer refused.
     SkipOnError,
     /// Replication saves the furthest acknowledged place although something before it is still under way.
@@ -57,7 +55,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 24] = [
+    pub const ALL: [Fault; 23] = [
         Fault::CursorBeforeAck,
         Fault::SkipAfterReconnect,
         Fault::OrderBroken,
@@ -65,7 +63,6 @@ impl Fault {
         Fault::CopiesNotAwaited,
         Fault::RecoveryDoneEarly,
         Fault::RecoveryForgetsDeletions,
-        Fault::RecoveryKeepsFirstCopy,
         Fault::SkipOnError,
         Fault::GapInPrefix,
         Fault::MarkBeyondSynced,

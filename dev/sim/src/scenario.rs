@@ -164,6 +164,16 @@ impl World {
                 7 => (Chaos::Fill(storage), Some(Chaos::Empty(storage))),
                 _ => (Chaos::Rot(storage), None),
             };
+            // Who loses its disk then, and does not hear the one other member, or these not each other.
+            if let Chaos::LoseDiskWhenBusy(node) = begin
+                && let Some(group) = self.groups.iter().find(|group| group.contains(&node))
+            {
+                let others: Vec<NodeId> = group.iter().copied().filter(|other| *other != node).collect();
+                let apart = Chaos::Partition(others[0], others.get(1).copied().unwrap_or(node));
+                let before = env.chance.between(0, 10_000);
+                env.after(at - before, Event::Chaos(apart));
+                env.after(at + lasts, Event::Chaos(Chaos::Heal));
+            }
             env.after(at, Event::Chaos(begin));
             if let Some(end) = end {
                 env.after(at + lasts, Event::Chaos(end));
@@ -211,8 +221,10 @@ impl World {
             }
             Chaos::LoseDiskWhenBusy(_) if peace => return,
             Chaos::LoseDiskWhenBusy(node) => {
-                let next = if self.is_ahead(node) { Chaos::LoseDisk(node) } else { chaos };
-                let delay = if self.is_ahead(node) { 0 } else { 10 };
+                let (delay, next) = match self.is_ahead(node) {
+                    true => (self.env.chance.between(0, 60), Chaos::LoseDisk(node)),
+                    false => (10, chaos),
+                };
                 return self.env.after(delay, Event::Chaos(next));
             }
             Chaos::LoseDisk(node) if peace || !self.may_lose(node) => return,

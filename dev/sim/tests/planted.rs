@@ -5,7 +5,7 @@ use std::thread;
 use sim::{Fault, play};
 
 /// Seeds within which each is found.
-const SEEDS: u64 = 600;
+const SEEDS: u64 = 2_000;
 
 fn is_found(fault: Fault) -> bool {
     (0..SEEDS).any(|seed| play(seed, Some(fault), false).failure.is_some())

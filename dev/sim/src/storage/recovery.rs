@@ -8,7 +8,7 @@ use fdfs_format::binlog::{Change, Origin, Record};
 use fdfs_proto::storage::{download, fetch_binlog, file_info};
 use fdfs_proto::tracker::list_storages;
 use fdfs_proto::{GroupField, RawName, Status, StorageCommand, StorageId, StorageStatus, TrackerCommand};
-use storage_core::recovery::{self, Member, OwnLog, Sources, Version};
+use storage_core::recovery::{self, LastChange, Member, OwnLog, Sources, Version};
 
 use super::store::{fits, lines};
 use super::{Storage, id_of, replication};
@@ -53,7 +53,9 @@ enum State {
     Listing(Conn),
     /// Fetching the files of a list.
     Fetching(Conn, VecDeque<Record>, Step),
-    /// What was fetched is being synced.
+    /// All lists are read. When what was fetched is certain, it shows what is missing.
+    Judging,
+    /// What was written is being synced.
     Ending,
 }
 
@@ -75,7 +77,7 @@ impl State {
     fn conn(&self) -> Option<Conn> {
         match self {
             Self::Asking(conn, _) | Self::Listing(conn) | Self::Fetching(conn, ..) => Some(*conn),
-            Self::Rest(_) | Self::Ending => None,
+            Self::Rest(_) | Self::Judging | Self::Ending => None,
         }
     }
 }
@@ -114,7 +116,10 @@ pub(super) fn go_on(storage: &mut Storage, env: &mut Env) -> bool {
             env.note(me, || "its store path is rebuilt".into());
             return false;
         }
-        State::Ending => storage.sync(env),
+        State::Judging if storage.running.as_ref().is_some_and(|it| !it.store.has_pending()) => {
+            recovery.state = judge(storage, env, &recovery);
+        }
+        State::Judging | State::Ending => storage.sync(env),
         _ => {}
     }
     if let Some(running) = &mut storage.running {
@@ -267,34 +272,39 @@ fn listed(storage: &mut Storage, env: &mut Env, index: usize, status: Status, bo
 /// Asks the next peer, or ends.
 fn next_source(storage: &mut Storage, env: &mut Env) {
     let me = storage.place.me;
-    let Some(running) = &mut storage.running else { return };
-    let Some(recovery) = &mut running.recovery else { return };
-    if let Some(node) = recovery.sources.pop_front() {
-        recovery.state = State::Listing(env.connect(me, node));
+    let Some(recovery) = storage.running.as_mut().and_then(|running| running.recovery.as_mut()) else {
         return;
-    }
-    let Some(own) = &recovery.own else { return };
-    let records = lines(&storage.base.binlog.bytes).flatten();
-    let expected: Vec<FileName> = records.filter_map(|record| own.expected(&record).cloned()).collect();
-    let lost = expected.iter().chain(&recovery.bad).any(|name| !running.store.has(name));
-    let lacks = |name: &FileName, last: recovery::LastChange| {
+    };
+    recovery.state = match recovery.sources.pop_front() {
+        Some(node) => State::Listing(env.connect(me, node)),
+        None => State::Judging,
+    };
+}
+
+/// Everybody was asked: whether that is the end, and what is to be sent again.
+fn judge(storage: &mut Storage, env: &mut Env, recovery: &Recovery) -> State {
+    let again = State::Rest(env.now + RETRY_MS);
+    let (Some(running), Some(own)) = (&storage.running, &recovery.own) else { return again };
+    let is_missing = |record: Record| own.expected(&record).is_some_and(|name| !running.store.has(name));
+    let lost = lines(&storage.base.binlog.bytes).flatten().any(is_missing)
+        || recovery.bad.iter().any(|name| !running.store.has(name));
+    let lacks = |name: &FileName, last: LastChange| {
         let (size, mtime) = (running.store.len_of(name), running.store.time_of(name));
         size.is_some_and(|size| last.is_missing_in(Version { mtime, size }))
     };
     let older: Vec<_> = own.changed().filter(|(name, last)| lacks(name, *last)).collect();
     if (lost || !older.is_empty()) && recovery.away && !env.is(Fault::RecoveryDoneEarly) {
-        recovery.state = State::Rest(env.now + RETRY_MS);
-        return;
+        return again;
     }
     let made_here = older.into_iter().filter(|(_, last)| last.made_here);
-    let again: Vec<_> = made_here.map(|(name, _)| Change::Update { name: name.clone() }).collect();
-    for change in again {
-        let record = Record { timestamp: env.wall(me), origin: Origin::Client, change };
+    let changes: Vec<_> = made_here.map(|(name, _)| Change::Update { name: name.clone() }).collect();
+    for change in changes {
+        let record = Record { timestamp: env.wall(storage.place.me), origin: Origin::Client, change };
         if storage.write(env, record, true, &[]).is_err() {
-            return set(storage, State::Rest(env.now + RETRY_MS));
+            return again;
         }
     }
-    set(storage, State::Ending);
+    State::Ending
 }
 
 /// Asks for the next file that is wanted of a list.
@@ -304,7 +314,6 @@ fn fetch(storage: &mut Storage, env: &mut Env, conn: Conn, mut records: VecDeque
     let Some(running) = &mut storage.running else { return };
     let Some(recovery) = &mut running.recovery else { return };
     let Some(own) = &recovery.own else { return };
-    let first = env.is(Fault::RecoveryKeepsFirstCopy);
     while let Some(record) = records.front() {
         let wanted = own.wanted(record);
         let is_here = wanted.is_some_and(|wanted| running.store.has(wanted.here));
@@ -314,7 +323,7 @@ fn fetch(storage: &mut Storage, env: &mut Env, conn: Conn, mut records: VecDeque
                 recovery.state = State::Fetching(conn, records, Step::Nothing);
                 return;
             }
-            Some(wanted) if !is_here || recovery::can_differ(wanted.here) && !first => {
+            Some(wanted) if !is_here || recovery::can_differ(wanted.here) => {
                 let mut body = Vec::new();
                 let name = RawName::from(wanted.there);
                 let flags = file_info::Flags { no_crc: true, silent: true };
