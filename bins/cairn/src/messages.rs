@@ -69,6 +69,12 @@ pub(crate) enum Say<'a> {
     ClusterServerEnded { name: &'a str, log: &'a Path },
     /// Storages run, and no tracker.
     ClusterHasNoTracker,
+    /// A cluster is gone.
+    ClusterRemoved { folder: &'a Path },
+    /// A folder holds servers, and was not made by `cluster start`.
+    ClusterIsNotOurs { folder: &'a Path },
+    /// Nobody said that a cluster shall really be deleted.
+    ClusterRemoveNeedsYes { folder: &'a Path, servers: usize, program: &'a str },
     /// A folder is in the cluster.
     PutDone { report: &'a PutReport, manifest: &'a Path, program: &'a str, conf: Option<&'a Path> },
     /// A folder is not all in the cluster.
@@ -82,7 +88,8 @@ pub(crate) enum Say<'a> {
     /// A manifest was to be removed as if it were one file.
     RemoveNeedsRecursive { source: &'a str },
     /// A store was checked.
-    Checked { summary: &'a Summary, content: bool },
+    /// `marked` files were marked for the storage to mend.
+    Checked { summary: &'a Summary, content: bool, marked: Option<usize> },
     /// Packed files are files of their own; `conf` when its `pack_max_size` is not 0.
     Unpacked { done: &'a Unpacked, conf: Option<&'a Path> },
     /// The links to the tools were made.
@@ -138,7 +145,7 @@ impl Say<'_> {
                 format!("no cluster is in {shown}: {program} cluster start --dir {shown} makes one")
             }
             Self::ClusterIsMade { folder } => format!(
-                "{} holds a cluster of another --shape or --first-ip: choose another --dir, or leave these options out",
+                "{} holds a cluster of another --shape, --first-ip or --storage-ids: choose another --dir, or leave these options out",
                 folder.display()
             ),
             Self::ClusterAddressTaken { name, address, holder } => {
@@ -156,6 +163,18 @@ impl Say<'_> {
             ),
             Self::ClusterServerEnded { name, log } => format!("{name} has ended: see {}", log.display()),
             Self::ClusterHasNoTracker => "no tracker runs: start one".to_owned(),
+            Self::ClusterRemoved { folder } => format!("{} is deleted", folder.display()),
+            Self::ClusterIsNotOurs { folder } => format!(
+                "{} was not made by cluster start, so it is not deleted: stop its servers and delete it by hand",
+                folder.display()
+            ),
+            Self::ClusterRemoveNeedsYes { folder, servers, program } => {
+                let (program, shown) = (shell::Word(program), shell::path(folder));
+                format!(
+                    "this stops {servers} servers and deletes {shown} with every file in it: \
+                     {program} cluster remove --dir {shown} --yes"
+                )
+            }
             Self::PutDone { report, manifest, program, conf } => format!(
                 "{} files, {} in the cluster ({} sent now, {} had been sent before)\n\
                  manifest: {}; back again with: {program} get {}{}",
@@ -198,7 +217,7 @@ impl Say<'_> {
             Self::RemoveNeedsRecursive { source } => {
                 format!("{source} is a manifest: to delete everything it lists, say -r")
             }
-            Self::Checked { summary, content } => {
+            Self::Checked { summary, content, marked } => {
                 let found = match (summary.damaged, summary.odd) {
                     (0, 0) => "nothing is wrong".to_owned(),
                     (damaged, odd) => format!("damaged: {damaged}, odd: {odd}"),
@@ -206,7 +225,12 @@ impl Say<'_> {
                 let how = if *content { "contents compared" } else { "contents not read" };
                 let rest = if summary.is_complete() { "" } else { "; not everything could be checked" };
                 let files = files_in(summary);
-                format!("{files} files, {}, {how}: {found}{rest}", human::bytes(summary.bytes))
+                let marked = marked.map_or_else(String::new, |marked| {
+                    format!(
+                        "\n{marked} files are marked: the storage asks its group for good copies when it runs"
+                    )
+                });
+                format!("{files} files, {}, {how}: {found}{rest}{marked}", human::bytes(summary.bytes))
             }
             Self::Unpacked { done, conf } => {
                 let again = conf.map_or_else(String::new, |conf| {
@@ -270,7 +294,7 @@ impl Say<'_> {
                 format!("{shown} 里没有集群：用 {program} cluster start --dir {shown} 创建")
             }
             Self::ClusterIsMade { folder } => format!(
-                "{} 里已有集群，与给出的 --shape 或 --first-ip 不符：用 --dir 换一个目录，或去掉这些选项",
+                "{} 里已有集群，与给出的 --shape、--first-ip 或 --storage-ids 不符：用 --dir 换一个目录，或去掉这些选项",
                 folder.display()
             ),
             Self::ClusterAddressTaken { name, address, holder } => {
@@ -285,6 +309,20 @@ impl Say<'_> {
             ),
             Self::ClusterServerEnded { name, log } => format!("{name} 已退出：请查看 {}", log.display()),
             Self::ClusterHasNoTracker => "没有 tracker 在运行：请先启动一个".to_owned(),
+            Self::ClusterRemoved { folder } => format!("{} 已删除", folder.display()),
+            Self::ClusterIsNotOurs { folder } => {
+                format!(
+                    "{} 不是由 cluster start 创建的，不会删除：请停止其中的服务后手动删除",
+                    folder.display()
+                )
+            }
+            Self::ClusterRemoveNeedsYes { folder, servers, program } => {
+                let (program, shown) = (shell::Word(program), shell::path(folder));
+                format!(
+                    "这会停止 {servers} 个服务，并删除 {shown} 及其中的所有文件：\
+                     {program} cluster remove --dir {shown} --yes"
+                )
+            }
             Self::PutDone { report, manifest, program, conf } => format!(
                 "集群中共有 {} 个文件，{}（本次上传 {} 个，此前已上传 {} 个）\n\
                  清单：{}；取回：{program} get {}{}",
@@ -328,7 +366,7 @@ impl Say<'_> {
             Self::RemoveNeedsRecursive { source } => {
                 format!("{source} 是清单：要删除其中列出的全部文件，请加 -r")
             }
-            Self::Checked { summary, content } => {
+            Self::Checked { summary, content, marked } => {
                 let found = match (summary.damaged, summary.odd) {
                     (0, 0) => "没有问题".to_owned(),
                     (damaged, odd) => format!("损坏 {damaged} 处，异常 {odd} 处"),
@@ -336,7 +374,10 @@ impl Say<'_> {
                 let how = if *content { "已比对内容" } else { "未读取内容" };
                 let rest = if summary.is_complete() { "" } else { "；有部分未能检查" };
                 let files = files_in(summary);
-                format!("{files} 个文件，{}，{how}：{found}{rest}", human::bytes(summary.bytes))
+                let marked = marked.map_or_else(String::new, |marked| {
+                    format!("\n已标记 {marked} 个文件：存储运行时会向同组成员取回完好的副本")
+                });
+                format!("{files} 个文件，{}，{how}：{found}{rest}{marked}", human::bytes(summary.bytes))
             }
             Self::Unpacked { done, conf } => {
                 let again = conf.map_or_else(String::new, |conf| {

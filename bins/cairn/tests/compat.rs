@@ -71,27 +71,57 @@ fn every_key_that_is_listed_is_one() {
 }
 
 #[test]
+fn every_point_of_a_mixed_group_is_tested() {
+    let mut names = BTreeSet::new();
+    for layer in ["pure", "io", "services"] {
+        functions(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(layer), &mut names);
+    }
+    let page = page();
+    let (_, section) = page.split_once("\n## In a group with members of the original\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    for number in 1..=11 {
+        let (_, row) = section.split_once(&format!("\n| M{number}: ")).unwrap();
+        let tests: Vec<&str> = row.lines().next().unwrap().split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "M{number}");
+        for test in tests {
+            let begin = test.trim_end_matches('…');
+            assert!(
+                names.iter().any(|name| name == test || begin != test && name.starts_with(begin)),
+                "{test}"
+            );
+        }
+    }
+}
+
+#[test]
 fn every_hole_has_an_answer() {
     let page = page();
     let holes = |letter: char, last: u32| (1..=last).map(move |number| format!("{letter}{number}"));
     assert_eq!(first_cells(&page, "Durability and consistency"), holes('D', 28).collect::<Vec<_>>());
     assert_eq!(first_cells(&page, "Security"), holes('S', 12).collect::<Vec<_>>());
+    assert_eq!(first_cells(&page, "Trackers, protocol and tools"), holes('T', 26).collect::<Vec<_>>());
 }
 
 /// The names of all tests below a folder that begin with the number of a hole.
 fn tests_of_holes(folder: &Path, found: &mut BTreeSet<String>) {
+    functions(folder, found);
+    found.retain(|name| !holes_of(name).is_empty());
+}
+
+/// The names of all functions below a folder.
+fn functions(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             if !path.ends_with("target") {
-                tests_of_holes(&path, found);
+                functions(&path, found);
             }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             for line in fs::read_to_string(&path).unwrap().lines() {
                 let line = line.trim_start().trim_start_matches("async ");
                 let name =
                     line.strip_prefix("fn ").and_then(|rest| rest.split_once('(')).map(|(name, _)| name);
-                found.extend(name.filter(|name| !holes_of(name).is_empty()).map(str::to_owned));
+                found.extend(name.map(str::to_owned));
             }
         }
     }
@@ -100,7 +130,7 @@ fn tests_of_holes(folder: &Path, found: &mut BTreeSet<String>) {
 /// `d2_d16_the_log…` is a test of D2 and D16.
 fn holes_of(test: &str) -> Vec<String> {
     let is_hole = |word: &&str| {
-        word.strip_prefix(['d', 's'])
+        word.strip_prefix(['d', 's', 't'])
             .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
     };
     test.split('_').take_while(is_hole).map(str::to_uppercase).collect()

@@ -132,7 +132,7 @@ fn a_download_goes_to_the_name_given_or_the_last_part_of_the_id_and_may_be_a_par
 }
 
 #[test]
-fn a_download_that_fails_ends_with_1_and_leaves_the_old_file() {
+fn t24_a_download_that_fails_ends_with_1_and_leaves_the_old_file() {
     let bench = Bench::new();
     let id = bench.stored("fdfs_upload_file");
     fs::write(bench.place.folder.path().join("x"), "old").unwrap();

@@ -55,6 +55,36 @@ pub(crate) fn own_cpu_time() -> Duration {
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
+/// Processor time that a process has used.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Used {
+    user: Duration,
+    system: Duration,
+}
+
+impl Used {
+    pub(crate) fn since(&self, before: &Used) -> Used {
+        Used {
+            user: self.user.saturating_sub(before.user),
+            system: self.system.saturating_sub(before.system),
+        }
+    }
+
+    pub(crate) fn total(&self) -> Duration {
+        self.user + self.system
+    }
+}
+
+/// Processor time that another process has used so far; none once it has ended.
+pub(crate) fn used_by(pid: u32) -> Option<Used> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in brackets, may contain anything.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let ticks = rustix::param::clock_ticks_per_second();
+    let mut time = || Some(Duration::from_millis(fields.next()?.parse::<u64>().ok()? * 1000 / ticks));
+    Some(Used { user: time()?, system: time()? })
+}
+
 /// Writes back everything dirty, so that no phase pays for the one before it.
 pub(crate) fn settle() {
     rustix::fs::sync();

@@ -1,13 +1,15 @@
 //! Closed-loop load generator for any FastDFS-protocol cluster.
 //!
 //! `store` loads one storage server with uploads, downloads and deletes, and compares servers by alternating
-//! between them round by round. `scale` fills one with millions of files and compares it with an empty one. It will never know what is inside the server it loads.
+//! between them round by round. `scale` fills one with millions of files and compares it with an empty one. `replication`
+//! loads one of two members and watches how far the other is behind. It will never know what is inside the server it loads.
 
 #[cfg(test)]
 mod fake_storage;
 mod load;
 mod machine;
 mod region;
+mod replication;
 mod report;
 mod scale;
 mod store;
@@ -23,11 +25,14 @@ enum Command {
     Store(store::Arguments),
     /// A store with millions of small files: how fast it starts, what memory a file takes, whether it got slower
     Scale(scale::Arguments),
+    /// Two members of a group: how far one is behind under load, and how fast a new one is filled
+    Replication(replication::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Store(arguments) => store::run(&arguments),
         Command::Scale(arguments) => scale::run(&arguments),
+        Command::Replication(arguments) => replication::run(&arguments),
     }
 }

@@ -24,6 +24,8 @@ type Told = (i32, String, String);
 struct Site {
     folder: TempDir,
     shape: &'static str,
+    /// Further words for the first start.
+    more: &'static [&'static str],
     addresses: Vec<Loopback>,
 }
 
@@ -40,7 +42,7 @@ impl Site {
     /// Nothing runs yet, and nothing is made.
     fn new(shape: &'static str, servers: u8) -> Site {
         let addresses = Loopback::claim_row(servers).unwrap();
-        Site { folder: tempfile::tempdir().unwrap(), shape, addresses }
+        Site { folder: tempfile::tempdir().unwrap(), shape, more: &[], addresses }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -63,7 +65,8 @@ impl Site {
     /// The first start.
     fn make(&self) -> Told {
         let first = self.addresses[0].ip().to_string();
-        self.run(&["cluster", "start", "--shape", self.shape, "--first-ip", &first])
+        let words = ["cluster", "start", "--shape", self.shape, "--first-ip", first.as_str()];
+        self.run(&[&words[..], self.more].concat())
     }
 
     #[track_caller]
@@ -174,10 +177,10 @@ fn the_configurations_are_read_at_a_start_and_an_option_that_contradicts_them_is
     let site = Site::new("1x1x1", 2);
     assert_eq!(site.make().0, 0);
     site.stop();
-    for contradiction in [["--shape", "1x1x2"], ["--first-ip", "127.0.0.251"]] {
-        let (code, _, err) = site.run(&["cluster", "start", contradiction[0], contradiction[1]]);
+    for contradiction in [&["--shape", "1x1x2"][..], &["--first-ip", "127.0.0.251"], &["--storage-ids"]] {
+        let (code, _, err) = site.run(&[&["cluster", "start"], contradiction].concat());
         assert_eq!(code, 1);
-        assert!(err.contains("holds a cluster of another --shape or --first-ip"), "{err}");
+        assert!(err.contains("holds a cluster of another --shape, --first-ip or --storage-ids"), "{err}");
     }
     let conf = site.path("cairn-cluster/group1-storage1/storage.conf");
     let text = fs::read_to_string(&conf).unwrap();
@@ -204,6 +207,70 @@ fn servers_start_by_name_and_a_storage_without_any_tracker_is_a_failure() {
     site.done(&["cluster", "start", "group1-storage1"]);
     assert_eq!(site.status().0, 0);
     site.stop();
+}
+
+#[test]
+fn members_of_one_group_share_an_address_by_their_numbers_and_the_cluster_is_removed_with_a_yes() {
+    let mut site = Site::new("1x1x2", 2);
+    site.more = &["--storage-ids"];
+    let (code, out, err) = site.make();
+    assert_eq!(code, 0, "{out}{err}");
+    let (_, lines) = site.status();
+    assert_eq!(statuses(&lines, "group1"), ["ACTIVE", "ACTIVE"]);
+    let held_by_both = |id: &str| {
+        wait::until(&format!("a copy of {id}"), wait::READY, || {
+            site.upload("later");
+            (site.holders(0, id) == 2).then_some(())
+        })
+        .unwrap();
+    };
+    let first = site.upload("first");
+    held_by_both(&first);
+
+    // Each is hurt once, and gets what came meanwhile.
+    let mut ids = vec![(first, "first")];
+    for (storage, text) in [("group1-storage1", "without one"), ("group1-storage2", "without two")] {
+        let pid = rustix::process::Pid::from_raw(site.pid(storage).unwrap().try_into().unwrap()).unwrap();
+        rustix::process::kill_process(pid, Signal::KILL).unwrap();
+        wait::until("the tracker's notice", wait::READY, || {
+            site.status().1.iter().any(|line| line.name == storage && line.status == "OFFLINE").then_some(())
+        })
+        .unwrap();
+        ids.push((site.upload(text), text));
+        assert_eq!(site.download(&ids.last().unwrap().0), text);
+        site.done(&["cluster", "start"]);
+        for (id, text) in &ids {
+            held_by_both(id);
+            assert_eq!(site.download(id), *text);
+        }
+    }
+    let started = |words: &[&str]| site.run(&[&["cluster", "start"], words].concat());
+    assert_eq!(started(&["--storage-ids"]).0, 0, "it is one");
+
+    // Without a yes, and for folders of others, nothing happens.
+    let (code, _, err) = site.run(&["cluster", "remove"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("stops 3 servers and deletes") && err.contains("--yes"), "{err}");
+    let mark = site.path("cairn-cluster/.cairn-cluster");
+    let words = fs::read(&mark).unwrap();
+    fs::remove_file(&mark).unwrap();
+    let (code, _, err) = site.run(&["cluster", "remove", "--yes"]);
+    assert_eq!(code, 1);
+    assert!(err.contains("was not made by cluster start"), "{err}");
+    assert_eq!(site.status().0, 0, "it still runs");
+    fs::write(&mark, words).unwrap();
+    let pids: Vec<u32> = site.status().1.iter().filter_map(|line| line.pid).collect();
+    assert_eq!(pids.len(), 3);
+    site.done(&["cluster", "remove", "--yes"]);
+    assert!(!site.path("cairn-cluster").exists());
+    for pid in pids {
+        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        assert!(words.is_empty(), "{pid} still runs: {}", String::from_utf8_lossy(&words));
+    }
+    let left: Vec<_> =
+        fs::read_dir(site.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with(".cairn")), "{left:?}");
+    assert_eq!(site.run(&["cluster", "remove", "--yes"]).0, 1, "there is none any more");
 }
 
 #[test]

@@ -7,11 +7,23 @@
 pub enum Fault {
     /// Replication saves its place when it sends, not when the peer has acknowledged.
     CursorBeforeAck,
+    /// A record that was under way when its connection broke counts as taken.
+    SkipAfterReconnect,
+    /// A change of a file is sent before the one before it was answered.
+    OrderBroken,
+    /// Bytes that are to be appended go to the end of the file, wherever it is.
+    AppendedAnywhere,
+    /// A client is answered before other members have its change.
+    CopiesNotAwaited,
+    /// A lost store path counts as rebuilt though a peer broke off, or files are missing that one who is away may have.
+    RecoveryDoneEarly,
+    /// What was deleted here is fetched again from a peer that does not know yet.
+    RecoveryForgetsDeletions,
     /// Replication goes on behind a record that the peer refused.
     SkipOnError,
     /// Replication saves the furthest acknowledged place although something before it is still under way.
     GapInPrefix,
-    /// Replication reads and passes lines of the binlog that a power cut may still take back.
+    /// Replication saves a place behind lines of the binlog that a power cut may still take back.
     MarkBeyondSynced,
     /// A client is answered before its change is on disk.
     AckBeforeSync,
@@ -23,11 +35,15 @@ pub enum Fault {
     TornTailKept,
     /// A damaged copy is given out.
     RotServed,
+    /// An asker is told of a slot of a trunk file before the log says that it is not free.
+    SlotToldBeforeLogged,
+    /// A slot that nobody has reported on for long is free again, without a look at what is in it.
+    ForgottenSlotIsFree,
     /// A deletion is carried out and pushed to nobody.
     DeleteNotLogged,
     /// What was deleted is taken again when its creation arrives late.
     LateCreateTaken,
-    /// The source of a new member stops sending others' changes when the copy is over.
+    /// The source of a new member stops sending others' changes when the copy is over, and those begin at its end.
     CopyMissesWindow,
     /// A tracker believes that a member is complete when an old message says so.
     StaleStatusAccepted,
@@ -39,8 +55,14 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Fault; 15] = [
+    pub const ALL: [Fault; 23] = [
         Fault::CursorBeforeAck,
+        Fault::SkipAfterReconnect,
+        Fault::OrderBroken,
+        Fault::AppendedAnywhere,
+        Fault::CopiesNotAwaited,
+        Fault::RecoveryDoneEarly,
+        Fault::RecoveryForgetsDeletions,
         Fault::SkipOnError,
         Fault::GapInPrefix,
         Fault::MarkBeyondSynced,
@@ -49,6 +71,8 @@ impl Fault {
         Fault::FullDiskAcknowledged,
         Fault::TornTailKept,
         Fault::RotServed,
+        Fault::SlotToldBeforeLogged,
+        Fault::ForgottenSlotIsFree,
         Fault::DeleteNotLogged,
         Fault::LateCreateTaken,
         Fault::CopyMissesWindow,

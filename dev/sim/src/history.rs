@@ -20,7 +20,19 @@ pub(crate) enum Deletion {
 #[derive(Debug)]
 pub(crate) struct Acknowledged {
     pub(crate) content: Vec<u8>,
+    /// What it is if a change was made that nobody acknowledged. Such a file is not changed again.
+    pub(crate) perhaps: Option<Vec<u8>>,
+    /// The one that changes it.
+    pub(crate) owner: NodeId,
     pub(crate) deletion: Deletion,
+    /// It may be lost: its only copy was on a disk that is gone, and its level of durability promises no more.
+    pub(crate) excused: bool,
+}
+
+impl Acknowledged {
+    pub(crate) fn new(content: Vec<u8>, owner: NodeId) -> Self {
+        Self { content, perhaps: None, owner, deletion: Deletion::None, excused: false }
+    }
 }
 
 /// A tracker moved a storage.
@@ -50,7 +62,14 @@ pub(crate) struct History {
     pub(crate) copies_due: BTreeSet<StorageId>,
     /// Storages that have got all old files from their source.
     pub(crate) copied: BTreeSet<StorageId>,
+    /// Files with a change that was acknowledged though no other member has it.
+    pub(crate) alone: BTreeSet<(GroupName, FileName)>,
+    /// Storages that have lost their disk and not rebuilt it yet.
+    pub(crate) recovering: BTreeSet<NodeId>,
+    pub(crate) rebuilt: u64,
+    pub(crate) retired: BTreeSet<NodeId>,
     pub(crate) uploads: u64,
+    pub(crate) changes: u64,
     pub(crate) deletions: u64,
 }
 

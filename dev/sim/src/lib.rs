@@ -8,15 +8,19 @@
 //!
 //! | real machines and codecs | simulated |
 //! |---|---|
-//! | `tracker_core::Cluster`: joining, statuses, placement, elections | the shells: connections, state files, one clock for each node |
-//! | `storage_core`: `Membership`, `TrackerLink`, naming | the store: a log with an index (`storage/store.rs`) |
-//! | `fdfs_proto`: every message is its real bytes | replication: a model (`storage/replication.rs`) |
-//! | `fdfs_format`: lines of the binlog | |
+//! | `tracker_core::Cluster`: joining, statuses, placement, elections | the shells: connections, state files, clocks |
+//! | `storage_core`: `Membership`, `TrackerLink`, naming | the store: a log, files and the binlog (`storage/store.rs`) |
+//! | `storage_core::replication`: sender, exchange, life, receiving, copies | reading the binlog, connections, marks |
+//! | `storage_core::recovery`: whom to ask, what is wanted | asking and fetching (`storage/recovery.rs`) |
+//! | `storage_core::trunk`: the allocator and its log, in a small world of its own (`trunk.rs`) | |
+//! | `fdfs_proto`: every message is its real bytes | |
+//! | `fdfs_format`: lines of the binlog, marks | |
 //!
 //! **What the cluster promises** stands in `invariants/`, one file for each promise. **What can be wrong** stands in
 //! [`Fault`]: bugs that can be planted (`--fault NAME`), each of which a test wants found.
 //!
-//! **Not simulated yet**: appending to files, removed storages, changed addresses, a disk lost for good, trunk files.
+//! **Not simulated yet**: slaves, metadata and links, several store paths, questions passed on to another member,
+//! changes of one file at two members, changed addresses, clusters with trunk files.
 //!
 //! **Begin reading** at `scenario.rs` (what a seed does), then `world.rs` (time and network), then `tracker.rs`.
 
@@ -30,6 +34,7 @@ mod scenario;
 mod storage;
 mod trace;
 mod tracker;
+mod trunk;
 mod wire;
 mod world;
 
@@ -46,8 +51,16 @@ pub struct Outcome {
     pub failure: Option<String>,
     /// Acknowledged uploads: a world in which nothing happens proves nothing.
     pub uploads: u64,
+    /// Acknowledged changes of appenders.
+    pub changes: u64,
     /// Acknowledged deletions.
     pub deletions: u64,
+    /// Store paths that were lost and rebuilt.
+    pub rebuilt: u64,
+    /// Storages that were taken out of their groups.
+    pub retired: u64,
+    /// Files that were written into slots of trunk files.
+    pub slots: u64,
     /// The last things that happened, or all.
     pub trace: Vec<String>,
 }

@@ -43,11 +43,14 @@ fn run() -> Result<()> {
     }
     let count = arguments.seeds.end.saturating_sub(arguments.seeds.start);
     let mut failed = Vec::new();
-    let (mut uploads, mut deletions) = (0, 0);
+    let (mut uploads, mut changes, mut deletions, mut rebuilt, mut retired) = (0, 0, 0, 0, 0);
     for seed in arguments.seeds {
         let outcome = sim::play(seed, arguments.fault, arguments.trace);
         uploads += outcome.uploads;
+        changes += outcome.changes;
         deletions += outcome.deletions;
+        rebuilt += outcome.rebuilt;
+        retired += outcome.retired;
         if let Some(failure) = &outcome.failure {
             if failed.is_empty() {
                 eprintln!("{}", outcome.report());
@@ -57,7 +60,11 @@ fn run() -> Result<()> {
             failed.push(seed);
         }
     }
-    eprintln!("{count} seeds, {} failed; {uploads} uploads, {deletions} deletions", failed.len());
+    let failures = failed.len();
+    eprintln!(
+        "{count} seeds, {failures} failed; {uploads} uploads, {changes} changes, {deletions} deletions"
+    );
+    eprintln!("{rebuilt} lost disks rebuilt, {retired} storages taken out");
     if !failed.is_empty() {
         bail!("failed: {failed:?}");
     }

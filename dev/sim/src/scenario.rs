@@ -3,19 +3,22 @@
 //! ```text
 //! 0 s          the trackers and the first storage of each group start
 //! 2..120 s     the others join; clients begin
-//! 20..300 s    chaos: crashes, power cuts, partitions, broken connections, full disks, rot
+//! 20..300 s    chaos: crashes, power cuts, partitions, broken connections, full disks, rot, lost disks, storages that leave
 //! 300 s        everything heals and runs; clients stop
 //! then         until the cluster is at rest and a while longer, at most 400 s
 //! ```
 
 use std::net::IpAddr;
 
-use fdfs_fileid::GroupName;
+use fdfs_fileid::{FileName, GroupName};
+use storage_core::replication::copies::CopiesRule;
 
 use crate::client::Client;
+use crate::history::Deletion;
 use crate::invariants;
-use crate::storage::{Place, Storage};
+use crate::storage::{Place, Storage, id_of};
 use crate::tracker::Tracker;
+use crate::trunk;
 use crate::world::{Env, Event, Next, NodeId};
 use crate::{Fault, Outcome};
 
@@ -24,6 +27,9 @@ const PEACE_MS: u64 = 300_000;
 
 /// True time at which the cluster must be at rest, milliseconds.
 const END_MS: u64 = 700_000;
+
+/// How often it is looked whether a storage may leave, milliseconds.
+const RETIRE_LOOK_MS: u64 = 2_000;
 
 /// How often it is looked whether it is.
 const LOOK_MS: u64 = 10_000;
@@ -56,6 +62,14 @@ pub(crate) enum Chaos {
     Fill(NodeId),
     Empty(NodeId),
     Rot(NodeId),
+    /// The disk of the store path dies, and an empty one takes its place.
+    LoseDisk(NodeId),
+    /// The same in the worst moment: while the others lack something that it has.
+    LoseDiskWhenBusy(NodeId),
+    /// An administrator takes a storage out of its group, once the others have all that it has.
+    Retire(NodeId),
+    /// The administrator deletes it at every tracker.
+    Remove(NodeId),
     Peace,
 }
 
@@ -82,6 +96,10 @@ impl World {
         let durability = *size
             .pick(&[Durability::Process, Durability::Disk, Durability::Disk, Durability::Copies])
             .unwrap_or(&Durability::Disk);
+        let copies = CopiesRule {
+            others: usize::from(durability == Durability::Copies),
+            accept_missing: size.one_in(2),
+        };
         let client_count = size.between(1, 3) as u8;
 
         let mut ips: Vec<IpAddr> = (0..tracker_count).map(|n| IpAddr::from([10, 0, 0, n + 1])).collect();
@@ -96,7 +114,7 @@ impl World {
                 let me = nodes.len();
                 members.push(me);
                 ips.push(IpAddr::from([10, 1, number, n as u8]));
-                let place = Place { me, group, trackers: trackers.clone(), durability };
+                let place = Place { me, group, trackers: trackers.clone(), durability, copies };
                 nodes.push(Node::Storage(Box::new(Storage::new(place))));
             }
             groups.push(members);
@@ -131,7 +149,11 @@ impl World {
             let one = *env.chance.pick(&servers).unwrap_or(&0);
             let other = *env.chance.pick(&servers).unwrap_or(&0);
             let storage = *env.chance.pick(&storages).unwrap_or(&0);
-            let (begin, end) = match env.chance.below(11) {
+            let (begin, end) = match env.chance.below(15) {
+                14 if env.chance.one_in(3) => (Chaos::LoseDisk(storage), None),
+                14 => (Chaos::LoseDiskWhenBusy(storage), None),
+                13 => (Chaos::Retire(storage), None),
+                11 | 12 => (Chaos::Kill(storage), Some(Chaos::Start(storage))),
                 10 if durability != Durability::Process => {
                     (Chaos::CutWhenBusy(storage), Some(Chaos::Start(storage)))
                 }
@@ -142,6 +164,16 @@ impl World {
                 7 => (Chaos::Fill(storage), Some(Chaos::Empty(storage))),
                 _ => (Chaos::Rot(storage), None),
             };
+            // Who loses its disk then, and does not hear the one other member, or these not each other.
+            if let Chaos::LoseDiskWhenBusy(node) = begin
+                && let Some(group) = self.groups.iter().find(|group| group.contains(&node))
+            {
+                let others: Vec<NodeId> = group.iter().copied().filter(|other| *other != node).collect();
+                let apart = Chaos::Partition(others[0], others.get(1).copied().unwrap_or(node));
+                let before = env.chance.between(0, 10_000);
+                env.after(at - before, Event::Chaos(apart));
+                env.after(at + lasts, Event::Chaos(Chaos::Heal));
+            }
             env.after(at, Event::Chaos(begin));
             if let Some(end) = end {
                 env.after(at + lasts, Event::Chaos(end));
@@ -170,7 +202,7 @@ impl World {
         let peace = self.env.now > PEACE_MS;
         match chaos {
             // Only those that were to start once: chaos may hit a storage that has not joined yet.
-            Chaos::Start(node) if self.env.up[node] => return,
+            Chaos::Start(node) if self.env.up[node] || self.env.history.retired.contains(&node) => return,
             Chaos::Kill(node) | Chaos::PowerCut(node) | Chaos::CutWhenBusy(node)
                 if !self.env.up[node] || peace =>
             {
@@ -178,13 +210,27 @@ impl World {
             }
             Chaos::Partition(..) | Chaos::Fill(_) | Chaos::Rot(_) if peace => return,
             Chaos::CutWhenBusy(node) => {
-                let busy =
-                    self.storage(node).is_some_and(|storage| storage.disk.synced < storage.disk.log.len());
+                let busy = self
+                    .storage(node)
+                    .is_some_and(|storage| storage.disk.log.synced < storage.disk.log.len());
                 let (delay, next) = match busy {
                     true => (self.env.chance.between(0, 30), Chaos::PowerCut(node)),
                     false => (10, chaos),
                 };
                 return self.env.after(delay, Event::Chaos(next));
+            }
+            Chaos::LoseDiskWhenBusy(_) if peace => return,
+            Chaos::LoseDiskWhenBusy(node) => {
+                let (delay, next) = match self.is_ahead(node) {
+                    true => (self.env.chance.between(0, 60), Chaos::LoseDisk(node)),
+                    false => (10, chaos),
+                };
+                return self.env.after(delay, Event::Chaos(next));
+            }
+            Chaos::LoseDisk(node) if peace || !self.may_lose(node) => return,
+            Chaos::Retire(_) if peace => return,
+            Chaos::Retire(node) if !self.may_retire(node) => {
+                return self.env.after(RETIRE_LOOK_MS, Event::Chaos(chaos));
             }
             _ => {}
         }
@@ -193,7 +239,7 @@ impl World {
             Chaos::Start(node) => self.env.start(node),
             Chaos::Kill(node) => self.stop(node, false),
             Chaos::PowerCut(node) => self.stop(node, true),
-            Chaos::CutWhenBusy(_) => {}
+            Chaos::CutWhenBusy(_) | Chaos::LoseDiskWhenBusy(_) => {}
             Chaos::Partition(one, other) => self.env.partition(one, other),
             Chaos::Heal => self.env.heal(),
             Chaos::Drop(one, other) => self.env.drop_between(one, other),
@@ -208,13 +254,24 @@ impl World {
                 }
             }
             Chaos::Rot(node) => self.rot(node),
+            Chaos::LoseDisk(node) => {
+                self.lose_disk(node);
+                let lasts = self.env.chance.between(500, 60_000);
+                self.env.after(lasts, Event::Chaos(Chaos::Start(node)));
+            }
+            Chaos::Retire(node) => {
+                self.env.history.retired.insert(node);
+                self.stop(node, false);
+                self.env.after(1_000, Event::Chaos(Chaos::Remove(node)));
+            }
+            Chaos::Remove(node) => self.remove(node),
             Chaos::Peace => {
                 self.env.heal();
                 for node in 0..self.nodes.len() {
                     if let Node::Storage(storage) = &mut self.nodes[node] {
                         storage.disk.capacity = usize::MAX;
                     }
-                    if !self.env.up[node] {
+                    if !self.env.up[node] && !self.env.history.retired.contains(&node) {
                         self.env.start(node);
                     }
                 }
@@ -229,28 +286,131 @@ impl World {
             Node::Storage(storage) => {
                 storage.stop();
                 if power {
-                    storage.disk.power_cut(&mut self.env.chance);
+                    storage.disk.log.power_cut(&mut self.env.chance);
+                    storage.base.binlog.power_cut(&mut self.env.chance);
                 }
             }
             Node::Client(_) => {}
         }
     }
 
-    /// Flips a bit of a file that another member has whole: nothing can save the only copy.
+    /// The other members of a group that were not taken out of it.
+    fn others(&self, node: NodeId) -> Vec<NodeId> {
+        let group = self.groups.iter().find(|group| group.contains(&node));
+        let stays = |other: &NodeId| *other != node && !self.env.history.retired.contains(other);
+        group.into_iter().flatten().copied().filter(stays).collect()
+    }
+
+    /// Whether a storage serves, as every tracker sees it.
+    fn serves(&mut self, node: NodeId) -> bool {
+        let Some(group) = self.storage(node).map(|storage| storage.place.group) else { return false };
+        let Some(id) = id_of(self.env.ips[node]) else { return false };
+        let up = self.env.up[node] && !self.env.history.recovering.contains(&node);
+        up && self.trackers.clone().into_iter().all(|tracker| match &mut self.nodes[tracker] {
+            Node::Tracker(tracker) => tracker.has_active(group, &id),
+            _ => false,
+        })
+    }
+
+    /// Flips a bit of a file that all other members have whole: nothing can save the only copy.
     fn rot(&mut self, node: NodeId) {
-        let Some(group) = self.groups.iter().find(|group| group.contains(&node)) else { return };
-        let others: Vec<NodeId> = group.iter().copied().filter(|other| *other != node).collect();
+        let others = self.others(node);
         let Node::Storage(storage) = &self.nodes[node] else { return };
         let Some(running) = &storage.running else { return };
-        let safe = |name: &&fdfs_fileid::FileName| others.iter().all(|other| self.holds_whole(*other, name));
+        let safe = |name: &&FileName| {
+            !others.is_empty() && others.iter().all(|other| self.holds_whole(*other, name))
+        };
         let names: Vec<_> = running.store.names().filter(safe).cloned().collect();
         let Some(name) = self.env.chance.pick(&names) else { return };
-        let Some(place) = running.store.place(name).filter(|place| place.end <= storage.disk.synced) else {
+        let Some(place) = running.store.place(name).filter(|place| place.end <= storage.disk.log.synced)
+        else {
             return;
         };
+        if place.is_empty() {
+            return;
+        }
         let at = place.start + self.env.chance.below(place.len());
         if let Node::Storage(storage) = &mut self.nodes[node] {
-            storage.disk.log[at] ^= 1 << self.env.chance.below(8);
+            storage.disk.log.bytes[at] ^= 1 << self.env.chance.below(8);
+        }
+    }
+
+    /// Whether the disk of a storage may be lost: another one has all that matters, on a disk without damage, and no other
+    /// disk of the group is lost.
+    fn may_lose(&mut self, node: NodeId) -> bool {
+        let others = self.others(node);
+        let whole = |storage: &Storage| {
+            storage.running.as_ref().is_some_and(|it| it.store.damaged(&storage.disk).is_empty())
+        };
+        let none_lost = !others.iter().any(|other| self.env.history.recovering.contains(other));
+        let all_whole = others.iter().all(|other| self.storage(*other).is_some_and(whole));
+        none_lost && all_whole && self.serves(node) && others.into_iter().any(|other| self.serves(other))
+    }
+
+    /// Whether the others lack something that a storage has.
+    fn is_ahead(&self, node: NodeId) -> bool {
+        let ids: Vec<_> = self.others(node).iter().filter_map(|other| id_of(self.env.ips[*other])).collect();
+        self.env.up[node] && self.storage(node).is_some_and(|storage| !storage.is_replicated(&ids))
+    }
+
+    /// The process dies with its disk. Files whose only copy that was may be lost, unless an acknowledgement has promised
+    /// more.
+    fn lose_disk(&mut self, node: NodeId) {
+        let others = self.others(node);
+        let Some(place) = self.storage(node).map(|storage| storage.place.clone()) else { return };
+        let promised = |name: &FileName| {
+            let alone = self.env.history.alone.contains(&(place.group, name.clone()));
+            place.durability == Durability::Copies && !alone
+        };
+        let mut excused = Vec::new();
+        for (id, file) in &self.env.history.files {
+            let held =
+                others.iter().any(|other| self.content(*other, &id.name) == Some(file.content.as_slice()));
+            if id.group == place.group && file.deletion == Deletion::None && !held && !promised(&id.name) {
+                excused.push(id.clone());
+            }
+        }
+        self.stop(node, false);
+        for id in excused {
+            self.env.note(node, || format!("had the only copy of {id}"));
+            if let Some(file) = self.env.history.files.get_mut(&id) {
+                file.excused = true;
+            }
+        }
+        self.env.history.recovering.insert(node);
+        if let Node::Storage(storage) = &mut self.nodes[node] {
+            storage.lose_disk();
+        }
+    }
+
+    fn content(&self, node: NodeId, name: &FileName) -> Option<&[u8]> {
+        let storage = self.storage(node)?;
+        storage.running.as_ref()?.store.bytes(&storage.disk, name)
+    }
+
+    /// Whether a storage may be taken out of its group: two others serve, and all have everything that it has.
+    fn may_retire(&mut self, node: NodeId) -> bool {
+        let others = self.others(node);
+        let ids: Vec<_> = others.iter().filter_map(|other| id_of(self.env.ips[*other])).collect();
+        let complete = self.storage(node).is_some_and(|storage| storage.is_replicated(&ids));
+        complete
+            && others.len() >= 2
+            && self.serves(node)
+            && others.into_iter().all(|other| self.serves(other))
+    }
+
+    /// Deletes a storage at every tracker, again and again until all have heard it.
+    fn remove(&mut self, node: NodeId) {
+        let Some(group) = self.storage(node).map(|storage| storage.place.group) else { return };
+        let Some(id) = id_of(self.env.ips[node]) else { return };
+        let mut done = true;
+        for tracker in &self.trackers {
+            if let Node::Tracker(tracker) = &mut self.nodes[*tracker] {
+                done &= tracker.remove(&mut self.env, group, id);
+            }
+        }
+        if !done {
+            self.env.after(RETIRE_LOOK_MS, Event::Chaos(Chaos::Remove(node)));
         }
     }
 
@@ -274,8 +434,8 @@ impl World {
         let held = |storage: &Storage| {
             let running = storage.running.as_ref()?;
             let place = running.store.place(name)?;
-            let whole = crate::storage::store::crc_fits(name, &storage.disk.log[place.clone()]);
-            Some(whole && place.end <= storage.disk.synced)
+            let whole = crate::storage::store::fits(name, &storage.disk.log.bytes[place.clone()]);
+            Some(whole && place.end <= storage.disk.log.synced)
         };
         self.storage(node).and_then(held).unwrap_or(false)
     }
@@ -285,13 +445,18 @@ impl World {
 pub(crate) fn play(seed: u64, fault: Option<Fault>, trace: bool) -> Outcome {
     let mut world = World::new(seed, fault);
     world.env.trace.all = trace;
-    let verdict = judge(&mut world);
+    let slots = trunk::play(seed, fault);
+    let verdict = judge(&mut world).and(slots.clone().map(|_| ()));
     Outcome {
         seed,
         fault,
         failure: verdict.err(),
         uploads: world.env.history.uploads,
+        changes: world.env.history.changes,
         deletions: world.env.history.deletions,
+        rebuilt: world.env.history.rebuilt,
+        retired: world.env.history.retired.len() as u64,
+        slots: slots.unwrap_or_default(),
         trace: world.env.trace.lines.into(),
     }
 }

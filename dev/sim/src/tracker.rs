@@ -7,12 +7,12 @@ use std::sync::Arc;
 use fdfs_conf::tracker::{
     DownloadServer, PlacementConf, ReservedSpace, StoreLookup, StorePathChoice, StoreServer,
 };
-use fdfs_fileid::FileName;
-use fdfs_proto::StorageStatus::{Active, Init, Syncing, WaitSync};
+use fdfs_fileid::{FileName, GroupName};
+use fdfs_proto::StorageStatus::{Active, Deleted, Init, Syncing, WaitSync};
 use fdfs_proto::tracker::leader::{Connections, Pong};
 use fdfs_proto::tracker::parameters::Parameters;
 use fdfs_proto::tracker::{HostBody, Request as Ask, my_ip, query_fetch, tracker_status};
-use fdfs_proto::{AddrWidth, Status, TrackerCommand, Version};
+use fdfs_proto::{AddrWidth, Status, StorageId, TrackerCommand, Version};
 use tracker_core::leader::ElectionTimes;
 use tracker_core::{
     Action, Caller, Cluster, ClusterConfig, ConnId, Event, Mono, Naming, Note, Now, PlacementConfig, Reply,
@@ -294,6 +294,11 @@ impl Tracker {
                 view.storage_at(group, ask.host.ip, ask.host.port).map_err(refused)?.encode(&mut out);
                 return Ok(out);
             }
+            Ask::ListStorages(ask) => {
+                let group = ask.group.group().map_err(|_| Status::EINVAL)?;
+                view.storage_stats(group, ask.id, peer).map_err(refused)?.encode(AddrWidth::V4, &mut out);
+                return Ok(out);
+            }
             Ask::ReselectLeader(_) | Ask::NotifyNextLeader(_) | Ask::CommitNextLeader(_)
                 if env.is(Fault::TwoLeaders) =>
             {
@@ -345,6 +350,20 @@ impl Tracker {
         Ok(out)
     }
 
+    /// DELETE_STORAGE by an administrator; whether the storage is gone.
+    pub(crate) fn remove(&mut self, env: &mut Env, group: GroupName, id: StorageId) -> bool {
+        let local = env.ips[self.me];
+        let from = Caller { conn: ConnId(0), peer: local, local };
+        let done = self.step(env, Event::Request { from, ask: Request::DeleteStorage { group, id } });
+        done.is_some_and(|done| matches!(done, Ok(_) | Err(Status::EALREADY | Status::ENOENT)))
+    }
+
+    /// Whether a storage serves, as this tracker sees it.
+    pub(crate) fn has_active(&mut self, group: GroupName, id: &StorageId) -> bool {
+        let Some(view) = self.view() else { return false };
+        view.group(group).is_ok_and(|group| group.members.get(id).is_some_and(|it| it.status == Active))
+    }
+
     /// Whether a storage waits for old files here.
     fn is_filled(&mut self, ip: IpAddr) -> bool {
         let Some(view) = self.view() else { return false };
@@ -358,7 +377,7 @@ impl Tracker {
         let mut out = Vec::new();
         for group in view.groups() {
             let waiting =
-                group.members.values().filter(|member| member.status != Active && member.status != Init);
+                group.members.values().filter(|member| !matches!(member.status, Active | Init | Deleted));
             out.extend(waiting.map(|member| format!("{} is {:?}", member.id, member.status)));
             let unborn = group.members.values().filter(|member| member.status == Init);
             out.extend(unborn.map(|member| format!("{} is INIT", member.id)));

@@ -25,9 +25,13 @@ fn a_thousand_clusters_keep_their_promises_whatever_fails() {
     let seeds: Vec<u64> = failed.iter().map(|outcome| outcome.seed).collect();
     assert!(failed.is_empty(), "{}\n\nall that failed: {seeds:?}", failed[0].report());
     // Worlds in which nothing happens would prove nothing.
-    let (uploads, deletions) =
-        outcomes.iter().fold((0, 0), |(up, del), outcome| (up + outcome.uploads, del + outcome.deletions));
-    assert!(uploads > 20 * SEEDS && deletions > 10 * SEEDS, "{uploads} uploads, {deletions} deletions");
+    let sum = |what: fn(&Outcome) -> u64| outcomes.iter().map(what).sum::<u64>();
+    let (uploads, changes, deletions) = (sum(|it| it.uploads), sum(|it| it.changes), sum(|it| it.deletions));
+    let (rebuilt, retired) = (sum(|it| it.rebuilt), sum(|it| it.retired));
+    assert!(uploads > 20 * SEEDS && deletions > 8 * SEEDS, "{uploads} uploads, {deletions} deletions");
+    assert!(changes > 4 * SEEDS, "{changes} changes");
+    assert!(sum(|it| it.slots) > 20 * SEEDS, "{} slots", sum(|it| it.slots));
+    assert!(rebuilt > SEEDS / 10 && retired > SEEDS / 50, "{rebuilt} rebuilt, {retired} retired");
 }
 
 #[test]

@@ -340,6 +340,29 @@ impl Node {
         self.loopback.port(self.port)
     }
 
+    /// Gives the server, which does not run, another address; the one that it had.
+    ///
+    /// # Errors
+    /// When its configuration cannot be changed.
+    pub fn move_to(&mut self, address: Loopback) -> Result<Loopback> {
+        let text = std::fs::read_to_string(&self.conf)?;
+        let line = |loopback: &Loopback| format!("bind_addr = {}\n", loopback.ip());
+        let old = line(&self.loopback);
+        anyhow::ensure!(text.contains(&old), "{} has no {old}", self.conf.display());
+        std::fs::write(&self.conf, text.replace(&old, &line(&address)))?;
+        Ok(std::mem::replace(&mut self.loopback, address))
+    }
+
+    /// Adds a line to its configuration, for its next start.
+    ///
+    /// # Errors
+    /// When its configuration cannot be changed.
+    pub fn configure(&self, key: &str, value: impl ToString) -> Result<()> {
+        let text = std::fs::read_to_string(&self.conf)?;
+        std::fs::write(&self.conf, format!("{text}{key} = {}\n", value.to_string()))?;
+        Ok(())
+    }
+
     /// Starts the process; does not wait until it answers.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::workspace::{Workspace, run};
 
-/// `cargo xtask bench store …` or `scale …`: see `dev/bench`.
+/// `cargo xtask bench store …`, `scale …` or `replication …`: see `dev/bench`.
 pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     run(&mut workspace.cargo(["build", "--release", "--package", "bench"]))?;
     let mut command = Command::new(workspace.built("release", "bench"));
@@ -24,7 +24,7 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
 }
 
 fn starts_own_server(arguments: &[OsString]) -> bool {
-    arguments.first().is_some_and(|word| word == "store" || word == "scale")
+    arguments.first().is_some_and(|word| word == "store" || word == "scale" || word == "replication")
         && !["--tracker", "--binary", "--help", "-h"].into_iter().any(|flag| given(arguments, flag))
 }
 
@@ -41,6 +41,7 @@ mod tests {
         let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
         assert!(starts_own_server(&words("store --sizes 1K --against 127.0.0.1:22122")));
         assert!(starts_own_server(&words("scale --files 1000")));
+        assert!(starts_own_server(&words("replication --seconds 5")));
         assert!(!starts_own_server(&words("store --tracker=127.0.0.1:22122")));
         assert!(!starts_own_server(&words("store --help")));
         assert!(!starts_own_server(&[]));

@@ -6,7 +6,7 @@ use crate::metadata::Metadata;
 use crate::pool::Request;
 use fdfs_conf::ServerAddr;
 use fdfs_fileid::{FileId, FileName, GroupName, StorePathIndex};
-use fdfs_proto::storage::{self, FileAsk, file_info};
+use fdfs_proto::storage::{self, FileAsk, active_test, file_info};
 use fdfs_proto::tracker::parameters::Parameters;
 use fdfs_proto::tracker::tracker_cluster_stat::TrackerStat;
 use fdfs_proto::tracker::{
@@ -195,6 +195,13 @@ pub(crate) fn list_storages(
     ask_tracker("list storages", TrackerCommand::ListStorages, body, |body| {
         Ok(list_storages::Got::decode(body)?.storages)
     })
+}
+
+pub(crate) fn figures() -> Call<Vec<(String, u64)>> {
+    let decode = |body: &[u8]| Ok(active_test::figures(body));
+    let mut call = ask_storage("ask for figures", StorageCommand::ActiveTest, |_| {}, decode);
+    call.request.flags = active_test::FIGURES;
+    call
 }
 
 pub(crate) fn delete_group(group: GroupName) -> Call<()> {

@@ -118,6 +118,14 @@ impl Storage {
         self.shared.pool.ask(&self.peer, &pool::active_test(self.peer.side)).await.map(|_| ())
     }
 
+    /// What a storage of Cairn tells about itself: names and values. One of FastDFS tells nothing.
+    ///
+    /// # Errors
+    /// The storage cannot be reached, or does not answer.
+    pub async fn figures(&self) -> Result<Vec<(String, u64)>> {
+        self.run(&call::figures()).await
+    }
+
     /// Stores a file in the store path `path`, or in one the storage chooses.
     ///
     /// # Errors

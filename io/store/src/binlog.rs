@@ -118,6 +118,19 @@ impl Binlog {
         (before + end).saturating_sub(from.offset)
     }
 
+    /// The place so many bytes before the end, or the beginning of the oldest log that is there.
+    pub fn place_before_end(&self, mut len: u64) -> (u32, u64) {
+        let (mut index, mut end) = self.position();
+        while len > end {
+            let before =
+                index.checked_sub(1).map(|before| (before, fs::metadata(log_path(&self.dir, before))));
+            let Some((before, Ok(file))) = before else { return (index, 0) };
+            len -= end;
+            (index, end) = (before, file.len());
+        }
+        (index, end - len)
+    }
+
     /// Hands all lines to the operating system.
     ///
     /// # Errors

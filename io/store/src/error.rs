@@ -37,6 +37,9 @@ pub enum StoreError {
         /// Its checksum.
         crc32: u32,
     },
+    /// The copy that was here is in the quarantine, and no other one has come.
+    #[error("the copy that was here is damaged and in the quarantine")]
+    SetAside,
     /// No unused name was found.
     #[error("no unused name was found")]
     NoName,

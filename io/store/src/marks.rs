@@ -26,6 +26,7 @@ use fdfs_fileid::StorePathIndex;
 use fdfs_format::{INIT_FLAG_FILE, PATH_MARK_FILE, PathMark};
 
 use crate::StoreError;
+use crate::relog::holds_files;
 
 /// Who makes marks, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,11 +114,11 @@ pub fn check(
             Ok(None)
         }
         (None, Some(found)) if is_own(&found, index, owner) => {
-            if has_folders(&data) {
+            if holds_files(&data) {
                 return refuse(format!(
                     "this storage has marked this disk, but {INIT_FLAG_FILE} does not know of it: the base_path \
                      is another than before, or its data was lost; correct base_path or bring its data back. \
-                     Without it the changes that no peer has yet are never sent; to start all the same, remove {}",
+                     If it is lost, remove {} and start again: a new log is then made of the files that are here",
                     file.display()
                 ));
             }
@@ -126,7 +127,7 @@ pub fn check(
         (None, Some(_)) => refuse(format!(
             "{} was written by another storage, so this is its disk, or this storage has lost its base_path or got \
              another address or port since; mount the right disk or bring the data of base_path back. If this \
-             disk is to be used here, remove that file",
+             disk is to be used here, remove that file: without a log a new one is made of the files on it",
             file.display()
         )),
     }
@@ -148,15 +149,5 @@ fn is_own(mark: &PathMark, index: StorePathIndex, owner: Owner) -> bool {
 
 /// Whether a `data` folder is one that a storage has worked in, rather than an empty mount point.
 fn is_in_use(data: &Path) -> bool {
-    has_folders(data) || data.join(INIT_FLAG_FILE).exists()
-}
-
-/// Whether there are folders for files.
-fn has_folders(data: &Path) -> bool {
-    let entries = fs::read_dir(data).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| {
-        let name = entry.file_name();
-        let is_number = |text: &str| u8::from_str_radix(text, 16).is_ok_and(|n| text == format!("{n:02X}"));
-        name.to_str().is_some_and(is_number) && entry.path().is_dir()
-    })
+    holds_files(data) || data.join(INIT_FLAG_FILE).exists()
 }

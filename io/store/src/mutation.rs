@@ -103,6 +103,12 @@ pub(crate) enum Mutation {
     Move { name: FileName, new: NewName, seen: Option<Seen>, origin: Origin },
     /// A file and its metadata go.
     Delete { name: FileName, origin: Origin },
+    /// A good copy of a file in the place of a `bad` one, or of none, when that is still what is there.
+    Mend { name: FileName, content: Content, bad: Option<Found>, time: u32 },
+    /// A bad copy, which has been kept elsewhere, goes.
+    SetAside { name: FileName, bad: Found, time: u32 },
+    /// From here on the names that go are remembered, and those before forgotten.
+    Watch,
     /// Other metadata for a file.
     Metadata { name: FileName, update: MetadataUpdate, origin: Origin },
 }
@@ -111,9 +117,16 @@ impl Mutation {
     /// Content that comes with it.
     pub(crate) fn content(&self) -> Option<&Content> {
         match self {
-            Self::Create { content, .. } | Self::Write { content, .. } => Some(content),
+            Self::Create { content, .. } | Self::Write { content, .. } | Self::Mend { content, .. } => {
+                Some(content)
+            }
             Self::Copy { content, .. } => content.as_ref(),
-            Self::Truncate { .. } | Self::Move { .. } | Self::Delete { .. } | Self::Metadata { .. } => None,
+            Self::Truncate { .. }
+            | Self::Move { .. }
+            | Self::Delete { .. }
+            | Self::SetAside { .. }
+            | Self::Watch
+            | Self::Metadata { .. } => None,
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::StoreError;
 use crate::pack::Packs;
 use crate::plain::Plain;
 use crate::pool::Pool;
+use crate::quarantine::Quarantine;
 use crate::space::Space;
 use crate::trunk::Trunk;
 
@@ -21,6 +22,9 @@ pub(crate) const OWN_DIR: &str = ".cairn";
 
 /// The folder of the packs in it.
 pub(crate) const PACK_DIR: &str = "packs";
+
+/// The folder of bad copies in it.
+pub(crate) const QUARANTINE_DIR: &str = "quarantine";
 
 /// The folders of a store path, locked against other processes as long as this lives.
 pub(crate) struct Files {
@@ -31,6 +35,7 @@ pub(crate) struct Files {
     pub(crate) journal_dir: PathBuf,
     pub(crate) pack_dir: PathBuf,
     pub(crate) trunk: Trunk,
+    pub(crate) quarantine: Quarantine,
     _lock: File,
 }
 
@@ -53,7 +58,9 @@ impl Files {
             .map_err(|_| unusable("another storage process is using this store path".into()))?;
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let data_fd = rustix::fs::open(&data, flags, Mode::empty())?;
-        Ok(Self { data, data_fd, temp_dir, journal_dir, pack_dir, trunk: Trunk::new(), _lock: lock })
+        let quarantine = Quarantine::open(own.join(QUARANTINE_DIR))?;
+        let trunk = Trunk::new();
+        Ok(Self { data, data_fd, temp_dir, journal_dir, pack_dir, trunk, quarantine, _lock: lock })
     }
 
     /// The files in the original's layout.

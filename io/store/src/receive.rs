@@ -11,6 +11,9 @@ use fdfs_format::pack::CONTENT_MAX;
 use crate::mutation::{At, Content, Found, Mutation, NewName, Origin, Outcome};
 use crate::{Store, StoreError};
 
+/// What is read of a file at a time, bytes.
+const PART: usize = 256 * 1024;
+
 /// What a whole file is a copy of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhichCopy {
@@ -123,10 +126,20 @@ impl Store {
         self.ask(path, copy).await.map(drop)
     }
 
+    /// Has peers take a file once more, as it is here.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn send_again(&self, name: FileName, time: u32) -> Result<(), StoreError> {
+        let (path, origin) = (name.path_index(), Origin::Here(time));
+        let copy = Mutation::Copy { name, content: None, same: None, op: WhichCopy::Updated.op(), origin };
+        self.ask(path, copy).await.map(drop)
+    }
+
     /// The file of this name, if it has as many bytes and nothing speaks against it.
     async fn same(&self, name: &FileName, len: u64) -> Result<Option<Found>, StoreError> {
         let stored = match self.open_file(name).await {
-            Err(StoreError::NotFound | StoreError::NotRegular) => return Ok(None),
+            Err(StoreError::NotFound | StoreError::NotRegular | StoreError::SetAside) => return Ok(None),
             stored => stored?,
         };
         if stored.len != len {
@@ -151,8 +164,11 @@ impl Store {
     /// Takes bytes that were appended to a file which ended at `start` then.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when the file reaches as far already; [`StoreError::NotFound`] when it is missing or is no
-    /// beginning of what it should be, so that the whole of it is needed; [`StoreError::NotRegular`].
+    /// [`StoreError::Exists`] when the file has these bytes already; [`StoreError::NotFound`] when it is missing or is
+    /// no beginning of what it should be, so that the whole of it is needed; [`StoreError::NotRegular`].
+    ///
+    /// The original goes by the size alone, and sends changes of one file at the same time: what was appended after a
+    /// cut that comes later would be missing for ever (storage internals: holes, D4).
     pub async fn receive_append(
         &self,
         name: FileName,
@@ -160,7 +176,38 @@ impl Store {
         content: Content,
         time: u32,
     ) -> Result<(), StoreError> {
-        self.write(name, At::KnownEnd(start), content, Origin::Peer(time)).await.map(drop)
+        let (len, crc32) = (content.len(), content.crc32());
+        match self.write(name.clone(), At::KnownEnd(start), content, Origin::Peer(time)).await {
+            Err(StoreError::Exists) if !self.has_part(&name, start, len, crc32).await? => {
+                Err(StoreError::NotFound)
+            }
+            done => done.map(drop),
+        }
+    }
+
+    /// Whether a part of a file has this checksum.
+    async fn has_part(
+        &self,
+        name: &FileName,
+        mut start: u64,
+        len: u64,
+        crc32: u32,
+    ) -> Result<bool, StoreError> {
+        let stored = match self.open_file(name).await {
+            Err(StoreError::NotFound) => return Ok(false),
+            stored => stored?,
+        };
+        let mut crc = crc32fast::Hasher::new();
+        let end = start.saturating_add(len);
+        if stored.len < end {
+            return Ok(false);
+        }
+        while start < end {
+            let part = stored.read(start, PART.min(usize::try_from(end - start).unwrap_or(PART))).await?;
+            crc.update(&part);
+            start += part.len() as u64;
+        }
+        Ok(crc.finalize() == crc32)
     }
 
     /// Takes bytes that were written over part of a file.
@@ -208,11 +255,23 @@ impl Store {
     /// Gives a file another name on the same store path. Metadata moves along.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when the new name is taken, [`StoreError::NotFound`] when there is no such file.
+    /// [`StoreError::Exists`] when the new name is taken, [`StoreError::NotFound`] when there is no such file. Also for
+    /// one that is not what its new name says, as not every change of it came in time: it goes, so that the whole comes
+    /// under the new name.
     pub async fn receive_rename(&self, from: FileName, to: FileName, time: u32) -> Result<(), StoreError> {
         let path = from.path_index();
         if to.path_index() != path {
             return Err(StoreError::NotFound);
+        }
+        if let Some(named) = named_content(&to)
+            && matches!(self.open_file(&to).await, Err(StoreError::NotFound))
+        {
+            let stored = self.open_file(&from).await?;
+            if (stored.len, stored.crc32().await?) != named {
+                tracing::info!(%from, %to, "a file lacks changes that were made before it got its new name");
+                self.receive_delete(from, time).await?;
+                return Err(StoreError::NotFound);
+            }
         }
         let new = NewName::Fixed(to);
         let rename = Mutation::Move { name: from, new, seen: None, origin: Origin::Peer(time) };

@@ -16,6 +16,7 @@ use crate::mutation::{At, Content, MetadataUpdate, Mutation, NewName, Origin, Ou
 use crate::pack::{self, CompactSettings, Compactor, PackSettings, PackUsage, Packs};
 use crate::path::{Files, StorePath};
 use crate::recover::recover;
+use crate::relog::write_log;
 use crate::space::Usage;
 use crate::trunk::{self, FreedSlots, Opened};
 use crate::unpack::take_back;
@@ -100,6 +101,8 @@ pub struct Store {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Serve,
+    /// The same, and the log is written anew.
+    Relog,
     Unpack,
 }
 
@@ -133,6 +136,15 @@ impl Store {
         Self::open_as(settings, Purpose::Serve)
     }
 
+    /// Opens the store of a storage that lost its base path: every file that is there gets a line in the log. Blocks; reads
+    /// all packs.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the next attempt does the same.
+    pub fn open_without_log(settings: &StoreSettings) -> Result<(Self, OpenReport), StoreError> {
+        Self::open_as(settings, Purpose::Relog)
+    }
+
     /// Opens the store to have its packed files written as files of their own.
     pub(crate) fn open_for_unpacking(settings: &StoreSettings) -> Result<Self, StoreError> {
         Ok(Self::open_as(settings, Purpose::Unpack)?.0)
@@ -164,8 +176,15 @@ impl Store {
                 tracing::error!(path = %root.display(), batches = recovered.damaged, "acknowledged changes in the journal can't be read any more, run fsck");
             }
         }
-        if purpose == Purpose::Serve {
+        if purpose != Purpose::Unpack {
             files.iter().zip(&packs).try_for_each(|(files, loaded)| take_back(files, &loaded.packs))?;
+        }
+        if purpose == Purpose::Relog {
+            let new = write_log(&files, &packs, &binlog)?;
+            tracing::warn!(
+                ?new,
+                "the log was lost and is made of the files that are here; deletions that no peer has heard of are not in it"
+            );
         }
         let segment_len = SEGMENT_LEN_MAX.min(settings.journal_len / 2);
         let segments = (settings.journal_len / segment_len.max(1)).max(2);
@@ -264,6 +283,20 @@ impl Store {
     /// Has all disks tell their space, for those who ask for it from now on; waits for nothing.
     pub fn refresh_usage(&self) {
         self.homes.iter().for_each(|home| home.path.space.ask(&home.path.pool));
+    }
+
+    /// Every store path.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = (StorePathIndex, &Arc<StorePath>)> {
+        (0..=u8::MAX).map(StorePathIndex).zip(self.homes.iter().map(|home| &home.path))
+    }
+
+    /// Has every writer do something that is about no file, after everything before it. Blocks.
+    pub(crate) fn tell_writers(&self, mutation: impl Fn() -> Mutation) -> Result<(), StoreError> {
+        for home in &self.homes {
+            let writer = home.writer.lock().clone().ok_or(StoreError::Closed)?;
+            writer.ask_blocking(mutation())?;
+        }
+        Ok(())
     }
 
     fn home(&self, index: StorePathIndex) -> Result<&Home, StoreError> {
@@ -379,16 +412,17 @@ impl Store {
         }
     }
 
-    /// Gives an appender file an ordinary name. `make` is called with size and CRC-32 of the content and the
-    /// number of the attempt, and is to give a name on the same store path. Metadata moves along.
+    /// Gives an appender file an ordinary name. `make` is called with the time of its last change (Unix seconds), size
+    /// and CRC-32 of the content, and the number of the attempt, and is to give a name on the same store path. Metadata
+    /// moves along. The binlog has the file's time, too: members of the original leave a file's time alone when they
+    /// rename it, so any other would differ from theirs.
     ///
     /// # Errors
     /// [`StoreError::Busy`] when the content keeps changing; the file keeps its name.
     pub async fn regenerate(
         &self,
         name: FileName,
-        now: u32,
-        make: impl Fn(u64, u32, u32) -> FileName + Clone + Send + 'static,
+        make: impl Fn(u32, u64, u32, u32) -> FileName + Clone + Send + 'static,
     ) -> Result<FileName, StoreError> {
         for _ in 0..LOOKS {
             let stored = self.open_file(&name).await?;
@@ -396,9 +430,10 @@ impl Store {
                 return Err(StoreError::NotAppender);
             }
             let (size, crc32, make) = (stored.len, stored.crc32().await?, make.clone());
-            let new = NewName::fresh(move |attempt| make(size, crc32, attempt));
+            let time = u32::try_from(stored.mtime().await?).unwrap_or_default();
+            let new = NewName::fresh(move |attempt| make(time, size, crc32, attempt));
             let seen = stored.seen().ok_or(StoreError::NotAppender)?;
-            let origin = Origin::Here(now);
+            let origin = Origin::Here(time);
             let mutation = Mutation::Move { name: name.clone(), new, seen: Some(seen), origin };
             match self.ask(name.path_index(), mutation).await? {
                 Outcome::Named(new) => return Ok(new),
@@ -441,8 +476,16 @@ impl Store {
     /// Opens a file for reading.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::NotRegular`].
+    /// [`StoreError::NotFound`], [`StoreError::NotRegular`]; [`StoreError::SetAside`] for one whose copy here was bad.
     pub async fn open_file(&self, name: &FileName) -> Result<StoredFile, StoreError> {
+        match self.open_here(name).await {
+            Err(StoreError::NotFound) if self.is_set_aside(name) => Err(StoreError::SetAside),
+            opened => opened,
+        }
+    }
+
+    /// The same, for whoever knows of the quarantine.
+    pub(crate) async fn open_here(&self, name: &FileName) -> Result<StoredFile, StoreError> {
         match self.open_name(name).await? {
             Found::File(file) => Ok(file),
             // One step, as the original makes it: nobody builds chains.

@@ -276,7 +276,7 @@ impl Check {
 }
 
 /// Reads the record of a packed file up to its content, and checks that it is that file's. Blocks.
-fn read_header(pack: &Pack, location: &Location) -> io::Result<RecordHeader> {
+pub(crate) fn read_header(pack: &Pack, location: &Location) -> io::Result<RecordHeader> {
     let mut header = [0; RECORD_HEADER_LEN];
     pack.file.read_exact_at(&mut header, location.offset())?;
     check_header(&header, pack, location)

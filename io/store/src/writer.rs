@@ -5,9 +5,10 @@
 //! done, and answered. Since nobody else changes files, what was checked still holds when it is done, without
 //! locks.
 
+mod mend;
 mod received;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,9 +16,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use fdfs_fileid::{FileName, Kind};
+use storage_core::replication::receive;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::binlog::Binlog;
+use crate::fsck::name_key;
 use crate::journal::Journal;
 use crate::mutation::{
     At, Checked, Content, Job, Mutation, NewName, Origin, Outcome, OwnedChange, OwnedEntry, PackedChange,
@@ -92,6 +95,7 @@ impl Writer {
             orderly,
             regrets,
             claims,
+            gone: None,
         };
         let thread =
             std::thread::Builder::new().name("store-writer".into()).spawn(move || state.run(waiting))?;
@@ -106,6 +110,13 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         self.jobs.send(Job { mutation, reply }).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// The same on a thread that may wait.
+    pub(crate) fn ask_blocking(&self, mutation: Mutation) -> Result<Outcome, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.blocking_send(Job { mutation, reply }).map_err(|_| StoreError::Closed)?;
+        answer.blocking_recv().map_err(|_| StoreError::Closed)?
     }
 }
 
@@ -126,6 +137,8 @@ struct State {
     regrets: Vec<OwnedEntry>,
     /// Slots of trunk files that changes of this batch fill.
     claims: Claims,
+    /// Keys of names that went since somebody began to watch.
+    gone: Option<HashSet<u64>>,
 }
 
 impl State {
@@ -154,6 +167,11 @@ impl State {
         let mut left = None;
         let due = (!self.commit_wait.is_zero()).then(|| Instant::now() + self.commit_wait);
         while let Some(job) = next.take() {
+            // Everything before it must be done.
+            if matches!(job.mutation, Mutation::Watch) && !batch.is_empty() {
+                left = Some(job);
+                break;
+            }
             if touches(&job.mutation).iter().flatten().any(|name| touched.contains(name.true_name())) {
                 left = Some(job);
                 break;
@@ -171,6 +189,16 @@ impl State {
     /// Checks a job and adds its entries to the batch, or answers it.
     fn join(&mut self, job: Job, touched: &mut BTreeSet<String>, batch: &mut Vec<Prepared>) {
         let Job { mutation, reply } = job;
+        if let (Some(gone), Some(name)) = (&mut self.gone, mend::goes(&mutation))
+            && gone.len() < mend::GONE_MAX
+        {
+            gone.insert(name_key(name));
+        }
+        let settled =
+            mend::settles(&mutation).filter(|name| self.files.quarantine.holds(name.true_name())).cloned();
+        if matches!(mutation, Mutation::Watch) {
+            self.gone = Some(HashSet::new());
+        }
         let prepared = match &self.journal {
             None => Err(StoreError::JournalFailed),
             Some(_) if !self.binlog.accepts() => Err(StoreError::BinlogStuck),
@@ -181,6 +209,9 @@ impl State {
             // Whoever asked may have gone away; here and below.
             Err(error) => return drop(reply.send(Err(error))),
         };
+        if let Some(name) = settled {
+            self.files.quarantine.settle(&name);
+        }
         if checked.entries.is_empty() && checked.packed.is_empty() {
             return drop(reply.send(Ok(checked.outcome)));
         }
@@ -234,7 +265,7 @@ impl State {
         for Prepared { checked, reply } in batch {
             drop(reply.send(match &committed {
                 Ok(()) => {
-                    for change in &checked.packed {
+                    for change in checked.packed.iter().filter(|change| change.op != mend::NO_LINE) {
                         let line = line(change.time, change.op, &change.name, format_args!(""));
                         self.binlog.append(line.as_bytes());
                     }
@@ -375,6 +406,9 @@ impl State {
                 self.create(name, must_be_slot, content, link_to, origin)
             }
             Mutation::Copy { name, content, same, op, origin } => self.copy(name, content, same, op, origin),
+            Mutation::Mend { name, content, bad, time } => self.mend(name, content, bad, time),
+            Mutation::SetAside { name, bad, time } => self.set_aside(name, bad, time),
+            Mutation::Watch => Ok(Checked::nothing(Outcome::Done)),
             Mutation::Write { name, at, content, origin } => self.write(name, at, content, origin),
             Mutation::Truncate { name, size, old, origin } => self.truncate(name, size, old, origin),
             Mutation::Move { name, new, seen: before, origin } => {
@@ -545,7 +579,7 @@ impl State {
         }
         let (old_meta, new_meta) = (name.metadata_name(), new.metadata_name());
         let mut entries = vec![OwnedEntry {
-            lines: line(now, origin.letter('R'), &new, format_args!(" {name}")),
+            lines: rename_line(origin, &name, &new),
             change: OwnedChange::Move { from: name, to: new.clone() },
             mtime: 0,
         }];
@@ -581,9 +615,13 @@ impl State {
             Some(_) => return Err(StoreError::NotRegular),
             None => {
                 if !trunk::is_in_slot(&self.files, &name)? {
-                    return missing(name, lines, origin);
+                    if !self.files.quarantine.holds(name.true_name()) {
+                        return missing(name, lines, origin);
+                    }
+                    OwnedChange::Note { name }
+                } else {
+                    OwnedChange::Empty { name }
                 }
-                OwnedChange::Empty { name }
             }
         };
         entries.push(OwnedEntry { change, mtime: 0, lines });
@@ -676,10 +714,12 @@ fn in_slot(
 /// The files that a mutation is about, but for those that nobody knows yet. A metadata name stands for its file.
 fn touches(mutation: &Mutation) -> [Option<FileName>; 2] {
     match mutation {
-        Mutation::Create { name: NewName::Fresh(_), .. } => [None, None],
+        Mutation::Create { name: NewName::Fresh(_), .. } | Mutation::Watch => [None, None],
         Mutation::Move { name, new: NewName::Fixed(new), .. } => [Some(file_of(name)), Some(file_of(new))],
         Mutation::Create { name: NewName::Fixed(name) | NewName::Slot(name), .. }
         | Mutation::Copy { name, .. }
+        | Mutation::Mend { name, .. }
+        | Mutation::SetAside { name, .. }
         | Mutation::Write { name, .. }
         | Mutation::Truncate { name, .. }
         | Mutation::Move { name, .. }
@@ -746,11 +786,11 @@ fn company(jobs: &mut mpsc::Receiver<Job>, due: Option<Instant>) -> Option<Job> 
 fn offset_of(at: At, size: u64, len: u64) -> Result<u64, StoreError> {
     match at {
         At::End => Ok(size),
-        At::KnownEnd(start) if start == size => Ok(start),
-        At::KnownEnd(start) if start.checked_add(len).is_some_and(|end| size >= end) => {
-            Err(StoreError::Exists)
-        }
-        At::KnownEnd(_) => Err(StoreError::NotFound),
+        At::KnownEnd(start) => match receive::appended(size, start, len) {
+            receive::Appended::Here => Ok(start),
+            receive::Appended::Had => Err(StoreError::Exists),
+            receive::Appended::Unfit => Err(StoreError::NotFound),
+        },
         At::Offset(offset) if offset <= size => Ok(offset),
         At::Offset(_) => Err(StoreError::Offset),
     }
@@ -769,6 +809,24 @@ fn link_line(origin: Origin, name: &FileName, to: &FileName) -> String {
 }
 
 /// A binlog line (storage internals: replication log).
+///
+/// Where the original could not read what was changed in a file with a long name, and would read nothing behind it
+/// either (storage internals: holes, D5), the line says that the file was replaced.
 fn line(time: u32, op: char, name: &FileName, extra: std::fmt::Arguments<'_>) -> String {
-    format!("{time} {op} {name}{extra}\n")
+    let column = format!("{name}{extra}");
+    if column.len() <= COLUMN_LEN_MAX || column.len() == name.as_str().len() {
+        return format!("{time} {op} {column}\n");
+    }
+    let replaced = if op.is_ascii_lowercase() { 'u' } else { 'U' };
+    format!("{time} {replaced} {name}\n")
+}
+
+/// The line of a rename; of one that the original could not read, those of a copy and a deletion.
+fn rename_line(origin: Origin, old: &FileName, new: &FileName) -> String {
+    let time = origin.time();
+    if new.as_str().len() + 1 + old.as_str().len() <= COLUMN_LEN_MAX {
+        return line(time, origin.letter('R'), new, format_args!(" {old}"));
+    }
+    line(time, origin.letter('C'), new, format_args!(""))
+        + &line(time, origin.letter('D'), old, format_args!(""))
 }

@@ -136,7 +136,7 @@ fn run(settings: &FsckSettings) -> (Vec<Finding>, Summary) {
     let mut findings = Vec::new();
     let summary = check(settings, &mut |event| match event {
         Event::Finding(finding) => findings.push(finding),
-        Event::Progress(_) => {}
+        Event::Progress(_) | Event::Victim { .. } | Event::Passed(_) => {}
     });
     (findings, summary.unwrap())
 }
@@ -461,7 +461,7 @@ fn what_clients_change_in_packs_while_the_check_runs_is_not_reported() {
             store.binlog().flush().unwrap();
             shop.delete(&store, &deleted);
         }
-        Event::Progress(_) => {}
+        Event::Progress(_) | Event::Victim { .. } | Event::Passed(_) => {}
     });
     assert_eq!(findings, []);
     assert_eq!(summary.unwrap().normal, 2);

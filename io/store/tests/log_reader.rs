@@ -178,3 +178,16 @@ fn the_mark_of_a_peer_that_left_is_put_away_under_a_name_with_the_time() {
     file.retire("20260701120001").unwrap();
     assert_eq!(names(dir.path()), ["100002.mark.20260701120000"]);
 }
+
+#[test]
+fn a_place_before_the_end_may_be_in_an_earlier_file() {
+    let (_dir, log) = log_with(&[
+        ("binlog.001", [line(1), line(2)].concat().as_bytes()),
+        ("binlog.002", line(3).as_bytes()),
+    ]);
+    assert_eq!(log.place_before_end(10), (2, LINE_LEN - 10));
+    assert_eq!(log.place_before_end(LINE_LEN), (2, 0));
+    assert_eq!(log.place_before_end(LINE_LEN + 10), (1, 2 * LINE_LEN - 10));
+    // What was compressed, or removed, is not gone into.
+    assert_eq!(log.place_before_end(u64::MAX), (1, 0));
+}

@@ -126,6 +126,16 @@ fn d23_a_base_path_that_was_lost_is_told_from_a_foreign_disk() {
     let disk = Disk::in_use().marked(&format!("store_path_mark={MARK}\n"));
     let reason = disk.refused(&Marks::new());
     assert!(reason.contains("base_path is another than before, or its data was lost"), "{reason}");
+    // With nothing but packs, too.
+    let packed = Disk::new().marked(&format!("store_path_mark={MARK}\n"));
+    let packs = packed.0.path().join("data/.cairn/packs");
+    fs::create_dir_all(&packs).unwrap();
+    assert!(packed.check(&Marks::new()).is_ok());
+    fs::write(packs.join("000000000001.pack"), b"").unwrap();
+    assert_eq!(
+        packed.refused(&Marks::new()),
+        reason.replace(disk.0.path().to_str().unwrap(), packed.0.path().to_str().unwrap())
+    );
 }
 
 #[test]

@@ -151,7 +151,7 @@ async fn a_packed_file_is_no_appender() {
     assert!(matches!(store.append(name(1), more, NOW).await, Err(StoreError::NotAppender)));
     assert!(matches!(store.truncate(name(1), 1, NOW).await, Err(StoreError::NotAppender)));
     assert!(matches!(store.appender_size(&name(1)).await, Err(StoreError::NotAppender)));
-    let renamed = store.regenerate(name(1), NOW, |_, _, _| name(2)).await;
+    let renamed = store.regenerate(name(1), |_, _, _, _| name(2)).await;
     assert!(matches!(renamed, Err(StoreError::NotAppender)));
     assert_eq!(get(&store, &name(1)).await.unwrap(), b"packed");
 }

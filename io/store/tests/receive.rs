@@ -378,12 +378,18 @@ async fn bytes_that_are_here_already_or_do_not_fit_are_not_appended() {
         for (time, name) in [(MADE + 1, &plain), (MADE + 2, &either)] {
             created(&store, name, b"hello", time).await;
             log += &format!("{time} c {name}\n");
-            let append = |start| store.receive_append(name.clone(), start, bytes(b"xyz"), MADE + 9);
-            assert!(matches!(append(2).await, Err(StoreError::Exists)), "it ends there");
-            assert!(matches!(append(0).await, Err(StoreError::Exists)), "it is longer");
-            assert!(matches!(append(3).await, Err(StoreError::NotFound)), "a part is missing");
-            assert!(matches!(append(6).await, Err(StoreError::NotFound)), "there is a hole before it");
-            assert!(matches!(append(u64::MAX).await, Err(StoreError::NotFound)));
+            let append = |start, content: &'static [u8]| {
+                store.receive_append(name.clone(), start, bytes(content), MADE + 9)
+            };
+            assert!(matches!(append(2, b"llo").await, Err(StoreError::Exists)), "it ends there");
+            assert!(matches!(append(0, b"hel").await, Err(StoreError::Exists)), "it is longer");
+            assert!(matches!(append(2, b"xyz").await, Err(StoreError::NotFound)), "other bytes are there");
+            assert!(matches!(append(3, b"xyz").await, Err(StoreError::NotFound)), "a part is missing");
+            assert!(
+                matches!(append(6, b"xyz").await, Err(StoreError::NotFound)),
+                "there is a hole before it"
+            );
+            assert!(matches!(append(u64::MAX, b"xyz").await, Err(StoreError::NotFound)));
         }
         let missing = store.receive_append(appender(3), 0, bytes(b"xyz"), MADE + 9).await;
         assert!(matches!(missing, Err(StoreError::NotFound)));

@@ -334,7 +334,7 @@ async fn content_that_is_not_what_the_name_says_gets_no_slot() {
 }
 
 #[tokio::test]
-async fn after_a_power_cut_a_slot_is_whole_or_free() {
+async fn d15_after_a_power_cut_a_slot_is_whole_or_free() {
     let dir = TempDir::new().unwrap();
     let root = dir.path();
     let large = vec![9; 100_000];

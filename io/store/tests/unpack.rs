@@ -146,7 +146,7 @@ impl Shop {
         let mut findings = Vec::new();
         let summary = check(&settings, &mut |event| match event {
             Event::Finding(finding) => findings.push(finding),
-            Event::Progress(_) => {}
+            Event::Progress(_) | Event::Victim { .. } | Event::Passed(_) => {}
         });
         findings.retain(|finding| !matches!(finding, Finding::WrongSize { .. }));
         (findings, summary.unwrap())

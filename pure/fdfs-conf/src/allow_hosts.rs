@@ -1,4 +1,4 @@
-//! Who may connect (`allow_hosts`).
+//! Who may connect (`allow_hosts`), and who counts as a member of the group (`allow_peers`).
 //!
 //! Source: wire protocol, tracker.conf; the original expands every pattern to single IPv4 addresses at start. Here networks
 //! stay networks, masks are applied to the written address too, and IPv6 addresses and networks are accepted.

@@ -246,6 +246,8 @@ pub enum Oddity {
     FunctionWithoutKey,
     #[error("nobody may connect: no address is allowed")]
     NobodyAllowed,
+    #[error("whoever may connect counts as a member of the group: he can write and delete every file")]
+    EverybodyReplicates,
     #[error("not used: store_path_count is {count}")]
     PathNotCounted { count: u32 },
     #[error("not used: {why}")]

@@ -24,7 +24,7 @@ fn a_file_from_the_field_loads_without_a_warning() {
     assert_eq!(conf.log_level, LogLevel::Warn);
     assert_eq!(conf.run_by.user.as_deref(), Some("fastdfs"));
     assert_eq!(conf.if_alias_prefix, ["eth", "bond"]);
-    assert_eq!((conf.upload_priority, conf.sync.max_threads), (-5, 8));
+    assert_eq!((conf.upload_priority, conf.sync.max_threads), (-5, 64));
     assert_eq!(conf.sync.wait, Duration::from_millis(10));
     assert!(!conf.sync.has_window());
     assert!(conf.access_log.enabled);
@@ -47,7 +47,7 @@ fn absent_keys_have_fastdfs_defaults() {
     assert_eq!(conf.sync_binlog_buff_interval, Duration::from_secs(60));
     assert_eq!(conf.sync_stat_file_interval, Duration::from_secs(60));
     assert_eq!((conf.disk.rw_separated, conf.disk.reader_threads, conf.disk.writer_threads), (true, 1, 1));
-    assert_eq!((conf.sync.min_threads, conf.sync.max_threads), (1, 8));
+    assert_eq!((conf.sync.min_threads, conf.sync.max_threads), (1, 64));
     assert_eq!((conf.sync.wait, conf.sync.interval), (Duration::from_millis(100), Duration::ZERO));
     assert_eq!(conf.sync.write_mark_file_freq, 500);
     assert_eq!((conf.distribute.mode, conf.distribute.rotate_count), (DistributeMode::RoundRobin, 100));
@@ -76,6 +76,16 @@ fn durability_is_a_word() {
             )
         );
     }
+}
+
+#[test]
+fn how_far_a_member_may_be_behind_is_ten_seconds_unless_said_otherwise() {
+    assert_eq!(clean(storage("")).sync.lag_max, Duration::from_secs(10));
+    assert_eq!(clean(storage("sync_lag_max = 0")).sync.lag_max, Duration::ZERO);
+    assert_eq!(
+        refused(storage("sync_lag_max = 100000")),
+        "storage.conf:3: sync_lag_max: must be between 0 and 86400, got 100000"
+    );
 }
 
 #[test]
@@ -238,12 +248,12 @@ fn sync_threads_are_fitted_as_fastdfs_fits_them() {
         let (conf, warnings) = storage(lines).unwrap();
         (conf.sync.min_threads, conf.sync.max_threads, warnings.len())
     };
-    assert_eq!(threads("sync_max_threads=0"), (1, 8, 0));
+    assert_eq!(threads("sync_max_threads=0"), (1, 64, 0));
     assert_eq!(threads("sync_max_threads=8"), (1, 8, 0));
     assert_eq!(threads("sync_max_threads=300"), (1, 256, 1));
     assert_eq!(threads("sync_min_threads=9\nsync_max_threads=4"), (9, 9, 1));
-    assert_eq!(threads("sync_min_threads=9"), (9, 9, 1), "auto is no less either");
-    assert_eq!(threads("sync_min_threads=0"), (1, 8, 1));
+    assert_eq!(threads("sync_min_threads=90"), (90, 90, 1), "auto is no less either");
+    assert_eq!(threads("sync_min_threads=0"), (1, 64, 1));
     assert_eq!(
         refused(storage("sync_max_threads=many")),
         "storage.conf:3: sync_max_threads: must be auto, or a number from 1 to 256, got \"many\""
@@ -257,6 +267,24 @@ fn a_window_for_replication_is_noticed() {
     assert_eq!(
         refused(storage("sync_end_time=24:00")),
         "storage.conf:3: sync_end_time: must be a time such as 02:30 or 02:30:00, got \"24:00\""
+    );
+}
+
+#[test]
+fn nobody_counts_as_a_member_by_the_configuration_unless_it_names_him() {
+    let ip = |text: &str| text.parse().unwrap();
+    assert!(clean(storage("")).allow_peers.is_nobody());
+    let peers = clean(storage("allow_peers=10.0.1.[4-5]\nallow_peers = fd00::/64\n")).allow_peers;
+    assert!(peers.allows(ip("10.0.1.5")) && peers.allows(ip("fd00::9")) && !peers.allows(ip("10.0.1.6")));
+    assert_eq!(
+        refused(storage("allow_peers=10.0.0.0/40")),
+        "storage.conf:3: allow_peers: \"10.0.0.0/40\" is no network: an address, a slash and 1 to 32 bits"
+    );
+    assert_eq!(
+        warnings(storage("allow_peers=10.0.0.7\nallow_peers=*")),
+        [
+            "storage.conf:4: allow_peers: whoever may connect counts as a member of the group: he can write and delete every file"
+        ]
     );
 }
 

@@ -165,3 +165,11 @@ fn looking_up_names_finds_what_cannot_be() {
         message(ids.resolve(&mut to("8.8.8.8"))).starts_with("storage_ids.conf:3: 8.8.8.8 and 203.0.113.2")
     );
 }
+
+#[test]
+fn t23_short_addresses_are_addresses_alone_and_in_pairs() {
+    let ids = parse("1 g 1.1.1.1\n2 g 1.1.1.2,10.0.0.9\n3 g [::2]\n");
+    for (id, address) in [(1, "1.1.1.1"), (2, "1.1.1.2"), (2, "10.0.0.9"), (3, "::2")] {
+        assert_eq!(ids.by_addr(ip(address), 23000).unwrap().id, id);
+    }
+}

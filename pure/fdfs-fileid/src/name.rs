@@ -149,18 +149,35 @@ impl FileName {
     ///
     /// So the slave of an appender counts as an appender, here as there. A name without readable stamp is
     /// `Normal`. A metadata name looks like a slave: ask [`Self::is_metadata`] first.
+    ///
+    /// The original makes slaves that are as short as ordinary names, of masters with a long extension: `_50.png`
+    /// where the master has `.tar.gz`. It takes them for ordinary files, here the end tells them, unless their prefix
+    /// is of digits only.
     pub fn kind(&self) -> Kind {
         let Some(stamp) = self.stamp() else { return Kind::Normal };
-        let len = self.true_name().len();
         if stamp.size.is_appender() {
             Kind::Appender
-        } else if stamp.size.is_trunk() && len == TRUNK_TRUE_LEN {
-            Kind::Trunk
-        } else if self.has_slave_length() {
+        } else if self.has_slave_length() || !self.ends_as_generated() {
             Kind::Slave
+        } else if stamp.size.is_trunk() && self.true_name().len() == TRUNK_TRUE_LEN {
+            Kind::Trunk
         } else {
             Kind::Normal
         }
+    }
+
+    /// Whether a name of no more than a generated one's length ends as one does: in random digits, dot and extension,
+    /// or in digits alone. Old versions had one digit less, or none.
+    fn ends_as_generated(&self) -> bool {
+        let base = self.base();
+        let tail = match base.len().checked_sub(TRUNK_TRUE_LEN - DIRS_LEN) {
+            Some(_) => base.get(STAMP_TEXT_LEN + TRUNK_TEXT_LEN..),
+            None => base.get(STAMP_TEXT_LEN..),
+        };
+        let tail = tail.unwrap_or_default();
+        let end = tail.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        let has_digits = end.len() < tail.len();
+        (end.is_empty() || end.starts_with('.')) && (!has_digits || tail.len() + 1 >= EXT_PART_LEN)
     }
 
     /// True when the length alone says that this is a slave, whatever its master was.

@@ -46,6 +46,11 @@ impl Source {
         }
     }
 
+    /// The address that its bytes are: also of one that reads as an id because it ends in `.0`.
+    pub fn address(self) -> Ipv4Addr {
+        Ipv4Addr::from(self.encode())
+    }
+
     /// The first four bytes of a stamp: an address in textual order, an id in little-endian order.
     pub fn encode(self) -> [u8; 4] {
         match self {
@@ -56,7 +61,8 @@ impl Source {
 
     /// Tells an id from an address: an id is at most [`NUMERIC_ID_MAX`] when read little-endian.
     ///
-    /// So an address ending in `.0` reads as an id; the format has no way around that.
+    /// So an address ending in `.0` reads as an id; the format has no way around that. Whoever knows no such id looks for
+    /// [`Self::address`].
     pub fn decode(bytes: [u8; 4]) -> Self {
         match u32::from_le_bytes(bytes) {
             id @ 1..=NUMERIC_ID_MAX => Self::Id(id),

@@ -194,7 +194,28 @@ fn a_masters_two_part_extension_goes_as_a_whole() {
 }
 
 #[test]
-fn a_slave_that_would_pass_for_an_ordinary_file_is_refused() {
+fn a_slave_as_short_as_an_ordinary_file_is_told_by_its_end() {
+    // Made by FastDFS 6.16.1 for a master with the extension tar.gz, which has 100 bytes.
+    let master = "M00/00/00/fwAAK2sI-haACf-5AAAAZHSh6IE.tar.gz";
+    assert_eq!(name(master).kind(), Kind::Normal);
+    for end in ["_0.png", "_50.png", "_50", "-a.b", "x", "_.", "1.png", "_small1"] {
+        let slave = name(&master.replace(".tar.gz", end));
+        assert_eq!(slave.kind(), Kind::Slave, "{slave}");
+    }
+    // Nothing tells these from a file with random digits, or from one of an old version.
+    for end in ["123.png", "12.png", "1234567", ".png", ""] {
+        let other = name(&master.replace(".tar.gz", end));
+        assert_eq!(other.kind(), Kind::Normal, "{other}");
+    }
+    let metadata = name(&master.replace(".tar.gz", "_.png-m"));
+    assert_eq!(metadata.metadata_master().map(|master| master.kind()), Some(Kind::Slave));
+    // Of a master in a slot.
+    let short = TRUNK.replace("2731.gz", "_50.png");
+    assert_eq!((short.len(), name(&short).kind(), name(&short).trunk_part()), (60, Kind::Slave, None));
+}
+
+#[test]
+fn t16_a_slave_that_would_pass_for_an_ordinary_file_is_refused() {
     assert_eq!(slave_name(&name(NORMAL), &prefix("x"), &ExtName::NONE), Err(NameError::SlaveTooShort));
     assert_eq!(slave_name(&name(NORMAL), &prefix("_ab"), &ext("c")).map(|_| ()), Ok(()), "45 characters");
     assert_eq!(slave_name(&name(NORMAL), &prefix("_a"), &ext("c")), Err(NameError::SlaveTooShort), "44");

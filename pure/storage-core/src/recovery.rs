@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use fdfs_fileid::{FileName, StorePathIndex};
-use fdfs_format::binlog::{Change, Record};
+use fdfs_fileid::{FileName, Kind, StorePathIndex};
+use fdfs_format::binlog::{Change, Origin, Record};
 use fdfs_proto::{StorageId, StorageStatus};
 
 /// The file of a store path that a record tells to be there, under the name it has since.
@@ -38,17 +38,37 @@ struct Gone {
     to: Option<FileName>,
 }
 
-/// What this storage's own log says about a store path. Holds the names that went, nothing of those that stayed.
+/// The last change of a file that can change, as the log has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastChange {
+    /// Unix second.
+    at: i64,
+    /// Its size since, bytes, if the log tells.
+    size: Option<u64>,
+    /// A client of this storage made it: the others are told by nobody else.
+    pub made_here: bool,
+}
+
+impl LastChange {
+    /// Whether the copy that is here now lacks it.
+    pub fn is_missing_in(&self, here: Version) -> bool {
+        here.mtime < self.at || here.mtime == self.at && self.size.is_some_and(|size| size != here.size)
+    }
+}
+
+/// What this storage's own log says about a store path. Holds the names that went, and of those that stayed only the files
+/// that were changed.
 #[derive(Debug, Clone)]
 pub struct OwnLog {
     path: StorePathIndex,
     gone: BTreeMap<FileName, Gone>,
+    changed: BTreeMap<FileName, LastChange>,
 }
 
 impl OwnLog {
     /// Of an empty log.
     pub fn new(path: StorePathIndex) -> Self {
-        Self { path, gone: BTreeMap::new() }
+        Self { path, gone: BTreeMap::new(), changed: BTreeMap::new() }
     }
 
     /// Takes note of the next record of the log.
@@ -58,11 +78,13 @@ impl OwnLog {
         if name.path_index() != self.path {
             return;
         }
+        self.note_change(record);
         match &record.change {
             Change::Delete { name } => {
                 self.gone.insert(name.clone(), Gone { at, to: None });
             }
             Change::Rename { name, old } => {
+                self.changed.remove(old);
                 self.gone.insert(old.clone(), Gone { at, to: Some(name.clone()) });
                 self.gone.remove(name);
             }
@@ -71,6 +93,29 @@ impl OwnLog {
             }
             Change::Append { .. } | Change::Modify { .. } | Change::Truncate { .. } => {}
         }
+    }
+
+    fn note_change(&mut self, record: &Record) {
+        let name = record.change.name();
+        let before = self.changed.get(name).and_then(|last| last.size);
+        let size = match record.change {
+            Change::Append { offset, len, .. } => Some(offset + len),
+            Change::Modify { offset, len, .. } => before.map(|size| size.max(offset + len)),
+            Change::Truncate { new_size, .. } => Some(new_size),
+            // The file as it was then.
+            Change::Update { .. } if can_differ(name) => None,
+            _ => {
+                self.changed.remove(name);
+                return;
+            }
+        };
+        let made_here = record.origin == Origin::Client;
+        self.changed.insert(name.clone(), LastChange { at: record.timestamp, size, made_here });
+    }
+
+    /// The files that were changed, and how they were last.
+    pub fn changed(&self) -> impl Iterator<Item = (&FileName, LastChange)> {
+        self.changed.iter().map(|(name, last)| (name, *last))
     }
 
     /// What is wanted of a record in the list of a peer.
@@ -118,6 +163,47 @@ pub enum Sources {
     These(Vec<StorageId>),
 }
 
+/// Whether the copies of a file may differ, as it changes and not all peers have the last change: each of them is to be asked
+/// for its version. Metadata can differ, too, but members are not told of its version.
+pub fn can_differ(name: &FileName) -> bool {
+    name.kind() == Kind::Appender && !name.is_metadata()
+}
+
+/// A copy of a file that can change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    /// When it was changed last, Unix second of the storage where that was.
+    pub mtime: i64,
+    /// Its size, bytes.
+    pub size: u64,
+}
+
+/// Whether a peer's copy is to be fetched though this one is here: it was changed later, or in the same second and has
+/// grown.
+pub fn is_better(here: Option<Version>, there: Version) -> bool {
+    here.is_none_or(|here| (there.mtime, there.size) > (here.mtime, here.size))
+}
+
+/// Whether somebody who has files does not serve now. What those who do could not give may be there: as long as a file is
+/// missing, nothing is complete. One that is rebuilt itself has nothing that the others lack, and may wait for this one.
+pub fn holders_away(me: Option<&StorageId>, members: &[Member]) -> bool {
+    holders(me, members).any(|member| matches!(member.status, StorageStatus::Offline | StorageStatus::Online))
+}
+
+/// Whether a member gives files out. One that is being filled does: who fills it may be this storage, which has no others
+/// to ask, and must not wait for it to be complete.
+fn gives(status: StorageStatus) -> bool {
+    matches!(status, StorageStatus::Active | StorageStatus::WaitSync | StorageStatus::Syncing)
+}
+
+/// The other members that have files, now or when they are back.
+fn holders<'a>(me: Option<&StorageId>, members: &'a [Member]) -> impl Iterator<Item = &'a Member> {
+    use StorageStatus as S;
+    let gone = |status| matches!(status, S::Deleted | S::IpChanged | S::Init | S::None);
+    let me = me.copied();
+    members.iter().filter(move |member| Some(member.id) != me && member.readable && !gone(member.status))
+}
+
 /// Chooses the peers to ask (storage internals: single-disk recovery). `me` is this storage's id in the list.
 pub fn sources(me: Option<&StorageId>, members: &[Member]) -> Sources {
     use StorageStatus as S;
@@ -126,11 +212,9 @@ pub fn sources(me: Option<&StorageId>, members: &[Member]) -> Sources {
     if matches!(own.status, S::Init | S::Deleted | S::IpChanged) {
         return Sources::Nobody;
     }
-    let gone = |status| matches!(status, S::Deleted | S::IpChanged | S::Init | S::None);
-    let holds = |member: &&Member| Some(&member.id) != me && member.readable && !gone(member.status);
-    let holders: Vec<_> = members.iter().filter(holds).collect();
+    let holders: Vec<_> = holders(me, members).collect();
     let serving: Vec<_> =
-        holders.iter().filter(|member| member.status == S::Active).map(|member| member.id).collect();
+        holders.iter().filter(|member| gives(member.status)).map(|member| member.id).collect();
     match (holders.is_empty(), serving.is_empty()) {
         (true, _) => Sources::Nobody,
         (false, true) => Sources::Wait,

@@ -315,3 +315,25 @@ fn live(seed: u64) {
 fn in_any_order_of_completion_files_keep_theirs_and_the_saved_place_has_no_gap() {
     (0..200).for_each(live);
 }
+
+#[test]
+fn what_waits_is_as_old_as_the_earliest_record_that_was_never_sent() {
+    let at_second = |second: u32, n| {
+        let mut record = line('C', &name(0, n), "");
+        record.timestamp = second.into();
+        record
+    };
+    let mut window = window(&[at_second(100, 1), at_second(200, 2), at_second(300, 3)]);
+    assert_eq!(window.waiting_since(), Some(100));
+    let Job { ticket: first, .. } = window.take(NOW).unwrap();
+    assert_eq!(window.waiting_since(), Some(200));
+    // One that failed and is due again says nothing of how fast others go.
+    assert_eq!(window.failed(first, NOW, 0), Verdict::Again { attempts: 1 });
+    let due = window.next_due().unwrap();
+    let again = window.take(due).unwrap();
+    window.failed(again.ticket, due, 0);
+    assert_eq!(window.waiting_since(), Some(200));
+    let _ = window.take(NOW);
+    let _ = window.take(NOW);
+    assert_eq!(window.waiting_since(), None);
+}

@@ -4,12 +4,14 @@
 
 mod script;
 
-use fdfs_proto::StorageStatus::{Active, Deleted, Init, Offline, Online, Syncing, WaitSync};
-use fdfs_proto::tracker::{beat, disk_usage, identity_change, join, status_report, storage_ids, sync_report};
-use fdfs_proto::{Status, TrackerCommand as Cmd};
+use fdfs_proto::StorageStatus::{Active, Deleted, Init, IpChanged, Offline, Online, Syncing, WaitSync};
+use fdfs_proto::tracker::{
+    beat, change_list, disk_usage, identity_change, join, status_report, storage_ids, sync_report,
+};
+use fdfs_proto::{Brief, IpText, Status, TrackerCommand as Cmd};
 use script::{Script, id, secs};
 use storage_core::membership::{IdentityProblem, TrackerIndex};
-use storage_core::tracker_link::{Action, Failure, Notice, Trouble};
+use storage_core::tracker_link::{Action, Failure, Notice, Trouble, TrunkFigures};
 
 // Finding out who one is
 
@@ -469,19 +471,114 @@ fn replication_is_reported_when_it_got_further() {
 }
 
 #[test]
+fn the_trunk_server_asks_for_the_newest_trunk_file_and_reports_on_the_connection_of_its_join() {
+    let mut t = Script::new();
+    t.run_to(0, Cmd::Beat);
+    t.asked(0, Cmd::Beat).trunk_server("127.0.0.3");
+    t.run_to(0, Cmd::FetchTrunkFileId);
+    assert_eq!(t.view().trunk_file_id, None);
+    t.asked(0, Cmd::FetchTrunkFileId).reply(&7_u32.to_be_bytes());
+    assert_eq!(t.view().trunk_file_id, Some(7));
+    t.never_asks_before_rest(0, Cmd::FetchTrunkFileId);
+    // The role was taken.
+    t.inputs.trunk = Some(TrunkFigures { file_id: 8, free_mb: 60 });
+    t.wake(0);
+    assert_eq!(t.asked(0, Cmd::ReportTrunkFileId).body, 8_u32.to_be_bytes());
+    t.asked(0, Cmd::ReportTrunkFileId).reply(&[]);
+    assert_eq!(t.asked(0, Cmd::ReportTrunkFree).body, 60_u64.to_be_bytes());
+    t.asked(0, Cmd::ReportTrunkFree).reply(&[]);
+    t.nothing_asked(0);
+    t.inputs.trunk = Some(TrunkFigures { file_id: 8, free_mb: 59 });
+    t.wake(0);
+    assert_eq!(t.asked(0, Cmd::ReportTrunkFree).body, 59_u64.to_be_bytes());
+    t.asked(0, Cmd::ReportTrunkFree).reply(&[]);
+    // The role goes and comes back: what others did meanwhile has to be learned.
+    for trunk_server in ["10.0.1.9", "127.0.0.3"] {
+        let now = t.now.after_ms(30_000);
+        t.at(now).wake(0);
+        t.run_to(0, Cmd::Beat);
+        t.asked(0, Cmd::Beat).trunk_server(trunk_server);
+        if trunk_server == "10.0.1.9" {
+            t.never_asks_before_rest(0, Cmd::FetchTrunkFileId);
+            assert_eq!(t.view().trunk_file_id, None);
+        }
+    }
+    t.run_to(0, Cmd::FetchTrunkFileId);
+}
+
+#[test]
+fn a_tracker_that_does_not_know_the_trunk_server_yet_is_told_again_after_a_beat() {
+    let mut t = Script::new();
+    t.run_to(0, Cmd::Beat);
+    t.asked(0, Cmd::Beat).trunk_server("127.0.0.3");
+    t.run_to(0, Cmd::FetchTrunkFileId);
+    // Then the own files tell.
+    t.asked(0, Cmd::FetchTrunkFileId).refuse(Status::EINVAL);
+    assert_eq!(t.view().trunk_file_id, Some(0));
+    t.inputs.trunk = Some(TrunkFigures { file_id: 1, free_mb: 0 });
+    t.run_to(0, Cmd::ReportTrunkFileId);
+    t.asked(0, Cmd::ReportTrunkFileId).refuse(Status::EINVAL);
+    t.asked(0, Cmd::ReportTrunkFree).refuse(Status::EINVAL);
+    t.nothing_asked(0);
+    t.at(secs(30)).wake(0);
+    t.run_to(0, Cmd::ReportTrunkFileId);
+    t.asked(0, Cmd::ReportTrunkFileId).reply(&[]);
+    t.asked(0, Cmd::ReportTrunkFree).reply(&[]);
+    t.nothing_asked(0);
+    t.at(secs(90)).wake(0);
+    t.never_asks_before_rest(0, Cmd::ReportTrunkFileId);
+}
+
+#[test]
 fn the_changelog_is_read_after_each_beat_when_the_cluster_follows_changes_of_address() {
     let mut t = Script::new();
     t.parameters.storage_ip_changed_auto_adjust = true;
     t.run_to(0, Cmd::Beat);
     t.asked(0, Cmd::Beat).list(&[("10.0.1.9", Active), ("127.0.0.3", Active)]);
-    // A page may end in the middle of a line.
-    t.asked(0, Cmd::GetChangelog).reply(b"1700000000 group2 10.0.1.9 3 10.0.1.7\n1700000001 group1 10.0.");
+    t.asked(0, Cmd::GetChangelog).reply(b"1700000000 group2 10.0.1.9 3 10.0.1.7\n");
+    t.asked(0, Cmd::GetChangelog).reply(b"");
     assert_eq!(t.peer("10.0.1.9"), Some(Active));
     t.run_to_rest(0);
     t.at(secs(30)).wake(0);
-    t.run_to(0, Cmd::GetChangelog);
+    t.asked(0, Cmd::Beat).reply(b"");
+    t.asked(0, Cmd::GetChangelog).reply(b"");
+}
+
+#[test]
+fn a_peer_with_a_new_address_is_the_peer_it_was_before_anybody_sees_the_new_list() {
+    let mut t = Script::established("10.0.1.9");
+    t.parameters.storage_ip_changed_auto_adjust = true;
+    t.run_to(0, Cmd::Beat);
+    t.asked(0, Cmd::Beat).list(&[("10.0.1.9", Active), ("127.0.0.3", Active)]);
+    t.asked(0, Cmd::GetChangelog).reply(b"");
+    t.run_to_rest(0);
+    t.at(secs(30)).wake(0);
+    t.asked(0, Cmd::Beat).list(&[("10.0.1.9", IpChanged), ("10.0.1.8", Active), ("127.0.0.3", Active)]);
+    // A page may end in the middle of a line.
+    t.asked(0, Cmd::GetChangelog).reply(b"1700000001 group1 10.0.");
+    assert_eq!((t.peer("10.0.1.9"), t.peer("10.0.1.8")), (Some(Active), None));
     t.asked(0, Cmd::GetChangelog).reply(b"1.9 3 10.0.1.8\n");
-    assert_eq!(t.peer("10.0.1.9"), Some(fdfs_proto::StorageStatus::IpChanged));
+    assert_eq!(t.peer("10.0.1.8"), None);
+    t.asked(0, Cmd::GetChangelog).reply(b"");
+    assert_eq!((t.peer("10.0.1.9"), t.peer("10.0.1.8")), (Some(IpChanged), Some(Active)));
+    let view = t.view();
+    assert_eq!(view.now_called(id("10.0.1.9")), id("10.0.1.8"));
+    assert_eq!(view.earlier_ids(id("10.0.1.8")).collect::<Vec<_>>(), [id("10.0.1.9")]);
+    assert_eq!(t.membership.record().source, Some(id("10.0.1.8")), "and the source of the old files");
+}
+
+#[test]
+fn a_peer_that_is_back_at_its_first_address_leads_nowhere_else() {
+    let mut t = Script::new();
+    t.parameters.storage_ip_changed_auto_adjust = true;
+    t.run_to(0, Cmd::Beat);
+    t.asked(0, Cmd::Beat).list(&[("10.0.1.7", Offline), ("127.0.0.3", Active)]);
+    let lines = b"1 group1 10.0.1.7 3 10.0.1.8\n2 group1 10.0.1.8 3 10.0.1.9\n3 group1 10.0.1.9 3 10.0.1.7\n";
+    t.asked(0, Cmd::GetChangelog).reply(lines);
+    t.asked(0, Cmd::GetChangelog).reply(b"");
+    let called = ["10.0.1.7", "10.0.1.8", "10.0.1.9", "10.0.1.6"].map(|old| t.view().now_called(id(old)));
+    assert_eq!(called, ["10.0.1.7", "10.0.1.7", "10.0.1.7", "10.0.1.6"].map(id));
+    assert_eq!(t.peer("10.0.1.7"), Some(Offline));
 }
 
 #[test]
@@ -502,6 +599,17 @@ fn the_list_of_the_leader_makes_the_peers() {
     assert_eq!(view.peers.keys().copied().collect::<Vec<_>>(), [id("10.0.1.9")]);
     assert_eq!(view.peers[&id("10.0.1.9")].port, 23000);
     assert_eq!(view.my_status, Some(WaitSync));
+}
+
+#[test]
+fn d24_a_trunk_server_is_believed_though_its_leader_is_not_known_yet() {
+    let mut t = Script::new();
+    t.run_to(0, Cmd::Beat);
+    let brief = Brief { status: Active, port: 23000, id: Some(id("10.0.1.9")), ip: IpText::EMPTY };
+    let mut body = Vec::new();
+    change_list::Got { leader: None, trunk_server: Some(brief), storages: None }.encode(&mut body);
+    t.asked(0, Cmd::Beat).reply(&body);
+    assert_eq!((t.view().leader, t.view().trunk_server), (None, Some(id("10.0.1.9"))));
 }
 
 #[test]
@@ -553,12 +661,21 @@ fn a_group_of_more_than_32_servers_is_cut_and_counted() {
     let list: Vec<_> = names.iter().map(|name| (name.as_str(), Active)).collect();
     t.asked(0, Cmd::Beat).list(&list);
     assert_eq!((t.view().peers.len(), t.view().surplus), (32, 8));
+    // Who has left makes room.
+    t.asked(0, Cmd::ReportDiskUsage).list(&[("10.0.1.1", Deleted)]);
+    t.run_to(0, Cmd::ReplicaChange);
+    t.asked(0, Cmd::ReplicaChange).reply(b"");
+    t.run_to_rest(0);
+    t.at(secs(60)).wake(0);
+    t.run_to(0, Cmd::Beat);
+    t.asked(0, Cmd::Beat).list(&[("10.0.1.77", Active)]);
+    assert_eq!((t.peer("10.0.1.77"), t.peer("10.0.1.1")), (Some(Active), None));
 }
 
 // Several trackers
 
 #[test]
-fn a_follower_that_remembers_a_storage_that_lost_its_files_is_corrected() {
+fn t18_a_follower_that_remembers_a_storage_that_lost_its_files_is_corrected() {
     let mut t = Script::new();
     t.trackers(2);
     t.run_to(0, Cmd::SyncDestRequest);

@@ -185,21 +185,26 @@ fn neighbours_become_one_where_that_is_wanted() {
 }
 
 #[test]
-fn slots_whose_askers_have_gone_away_are_forgotten_and_not_free() {
+fn d15_a_slot_whose_asker_has_gone_away_is_told_of_and_free_again_when_nothing_was_written() {
     let rules = TrunkRules { file_len: u32::MAX, ..RULES };
     let mut free = FreeSpace::default();
     free.add(&block(1, 0, u32::MAX)).unwrap();
     let mut allocator = Allocator::new(rules, free, 1);
     let first = take(&mut allocator, 256);
-    for _ in 1..HOLDS_MAX {
+    let second = take(&mut allocator, 256);
+    for _ in 2..HOLDS_MAX {
         allocator.alloc(0, 256, 5, &mut Vec::new()).unwrap();
     }
     assert_eq!(allocator.alloc(0, 256, 5, &mut Vec::new()), Err(Refused::Full));
-    assert_eq!(allocator.forget_holds(5), 1);
-    assert_ne!(take(&mut allocator, 256), first);
-    assert_eq!(allocator.confirm(&first, false, 6, &mut Vec::new()), Err(Refused::Unknown));
-    // It can be freed when its file turns out to have been written, and deleted.
-    allocator.free(&first, 6, &mut Vec::new()).unwrap();
+    assert_eq!(allocator.old_holds(1), []);
+    assert_eq!(allocator.old_holds(5), [first, second]);
+    allocator.confirm(&first, false, 6, &mut Vec::new()).unwrap();
+    allocator.confirm(&second, true, 6, &mut Vec::new()).unwrap();
+    assert_eq!(allocator.old_holds(5), []);
+    assert_eq!(take(&mut allocator, 256), first);
+    assert_ne!(take(&mut allocator, 256), second);
+    // It can be freed when its file is deleted.
+    allocator.free(&second, 6, &mut Vec::new()).unwrap();
 }
 
 #[test]

@@ -181,9 +181,91 @@ fn a_storage_with_a_new_address_is_the_same_storage() {
     town.pass(40);
     town.start(1).pass(60);
     assert_eq!(town.status_at(0, 1), Some(Active));
-    assert_eq!(town.store_count(), 2);
+    assert_eq!(town.store_count(0), 2);
     assert_eq!(town.peer_by_name(0, "10.1.0.77"), Some(Active));
     assert_eq!(town.peer_by_name(0, "10.1.0.2"), Some(fdfs_proto::StorageStatus::IpChanged));
+}
+
+#[test]
+fn a_tracker_that_was_away_during_a_change_of_address_has_no_storage_too_many_either() {
+    for away in [0, 1] {
+        let mut town = Town::new(2, 2);
+        town.follow_addresses = true;
+        town.start(0).until(5);
+        town.lead(1 - away);
+        town.serving(&[0, 1]);
+        town.take_down(away);
+        town.pass(60);
+        town.stop(1);
+        for address in ["10.1.0.77", "10.1.0.78", "10.1.0.2", "10.1.0.79"] {
+            town.storages[1].ip = address.parse().unwrap();
+            town.start(1).pass(60);
+            assert_eq!(town.status_at(1 - away, 1), Some(Active), "{address}");
+            town.stop(1);
+            town.pass(40);
+        }
+        town.start(1).pass(60);
+        town.bring_up(away);
+        town.pass(200);
+        for tracker in [0, 1] {
+            let statuses = (town.status_at(tracker, 0), town.status_at(tracker, 1));
+            assert_eq!(statuses, (Some(Active), Some(Active)), "tracker {tracker}, {away} was away");
+            assert_eq!(town.store_count(tracker), 2, "tracker {tracker}, {away} was away");
+        }
+        assert_eq!((town.peer(0, 1), town.peer(1, 0)), (Some(Active), Some(Active)));
+        // Nor does it when the tracker that was away decides.
+        town.take_down(1 - away);
+        town.lead(away);
+        town.pass(200);
+        assert_eq!((town.peer(0, 1), town.peer(1, 0)), (Some(Active), Some(Active)));
+        assert_eq!(town.store_count(away), 2);
+    }
+}
+
+#[test]
+fn when_all_trackers_were_lost_for_an_hour_everybody_is_as_before_within_two_minutes() {
+    let mut town = Town::new(2, 2);
+    town.start(0).until(5);
+    town.lead(0);
+    town.serving(&[0, 1]);
+    let before = (town.view(0).peers, town.view(1).peers);
+    town.take_down(0);
+    town.take_down(1);
+    town.pass(3600);
+    // Nobody says anything else meanwhile: members go on with each other.
+    assert_eq!((town.view(0).peers, town.view(1).peers), before);
+    assert!(town.view(0).identity.is_some());
+    // The one after the other, with nothing but what they had saved.
+    for tracker in [1, 0] {
+        town.restart_tracker(tracker);
+        town.bring_up(tracker);
+        town.elect_somebody();
+        town.pass(120);
+        let statuses = (town.status_at(tracker, 0), town.status_at(tracker, 1));
+        assert_eq!(statuses, (Some(Active), Some(Active)), "tracker {tracker}");
+        assert_eq!(town.store_goes_to(tracker).map(|_| ()), Ok(()));
+    }
+    assert_eq!((town.peer(0, 1), town.peer(1, 0)), (Some(Active), Some(Active)));
+    assert_eq!(town.source_of(1), Some("10.1.0.1".into()), "nobody was taken for new");
+}
+
+#[test]
+fn a_tracker_that_is_added_knows_all_storages_once_each_was_restarted_with_its_name() {
+    let mut town = Town::new(1, 2);
+    town.serving(&[0, 1]);
+    town.add_tracker();
+    for storage in [0, 1] {
+        town.restart(storage);
+        town.pass(120);
+    }
+    town.elect_somebody();
+    town.pass(120);
+    for tracker in [0, 1] {
+        let statuses = (town.status_at(tracker, 0), town.status_at(tracker, 1));
+        assert_eq!(statuses, (Some(Active), Some(Active)), "tracker {tracker}");
+    }
+    assert_eq!((town.peer(0, 1), town.peer(1, 0)), (Some(Active), Some(Active)));
+    assert_eq!(town.source_of(1), Some("10.1.0.1".into()), "nobody was taken for new");
 }
 
 #[test]

@@ -2,6 +2,10 @@
 //!
 //! Source: wire protocol, CHANGELOG_REQ and what a tracker persists.
 
+use fdfs_fileid::GroupName;
+use fdfs_format::tracker::changelog;
+use fdfs_proto::{StorageId, StorageStatus};
+
 use crate::Refusal;
 use crate::limits::{CHANGELOG_BYTES_MAX, CHANGELOG_PAGE};
 
@@ -34,6 +38,20 @@ impl Changelog {
         }
         self.text.extend_from_slice(line);
         Ok(())
+    }
+
+    /// Which storage of which group got which id, oldest first. Lines that cannot be read say nothing.
+    pub(crate) fn moves(&self) -> impl Iterator<Item = (GroupName, StorageId, StorageId)> + use<> {
+        changelog::decode(&self.text).into_iter().flatten().filter_map(|change| {
+            let new = change.new_address.filter(|_| change.status == StorageStatus::IpChanged)?;
+            Some((change.group_name, change.storage, StorageId::new(new.as_bytes())?))
+        })
+    }
+
+    /// Whether a line says that a storage was deleted, or has another address.
+    pub(crate) fn says_left(&self, group: GroupName, id: StorageId) -> bool {
+        let about = |change: &changelog::Change| change.group_name == group && change.storage == id;
+        changelog::decode(&self.text).into_iter().flatten().any(|change| about(&change))
     }
 
     /// At most a page from `offset`, which may be cut inside a line.

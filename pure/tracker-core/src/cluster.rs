@@ -98,12 +98,8 @@ impl Cluster {
             config.election,
             now,
         );
-        let mut group_numbers = 0;
-        let numbered = saved.groups.into_iter().map(|group| {
-            group_numbers += 1;
-            (group.name, Arc::new(Group { number: group_numbers, ..group }))
-        });
-        let groups = numbered.collect();
+        let changelog = Changelog::new(saved.changelog);
+        let (groups, group_numbers) = numbered(saved.groups, &changelog, 0);
         Self {
             silence_check_at: now.mono.after_ms(config.silence_ms),
             config: Arc::new(config),
@@ -111,7 +107,7 @@ impl Cluster {
             group_numbers,
             group_turn: Turn::default(),
             election,
-            changelog: Changelog::new(saved.changelog),
+            changelog,
             sessions: BTreeMap::new(),
             sys_files: None,
             // Not 0, what followers have seen: those of the last run count, too.
@@ -325,6 +321,25 @@ impl Cluster {
             self.save.servers_changed(now);
         }
     }
+}
+
+/// Saved groups with numbers from the one after `last` on, and the last number. Who moved is known from the changelog.
+fn numbered(
+    groups: Vec<Group>,
+    changelog: &Changelog,
+    last: usize,
+) -> (BTreeMap<GroupName, Arc<Group>>, usize) {
+    let mut groups: BTreeMap<GroupName, Group> =
+        groups.into_iter().map(|group| (group.name, group)).collect();
+    for (name, old, new) in changelog.moves() {
+        if let Some(group) = groups.get_mut(&name) {
+            group.note_move(old, new);
+        }
+    }
+    let end = last + groups.len();
+    let numbers = last + 1..=end;
+    let groups = groups.into_values().zip(numbers);
+    (groups.map(|(group, number)| (group.name, Arc::new(Group { number, ..group }))).collect(), end)
 }
 
 /// What a tracker saved before it stopped.

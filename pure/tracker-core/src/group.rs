@@ -44,6 +44,8 @@ pub struct Group {
     pub trunk_changes: u64,
     /// For (source, destination): unix seconds up to which the destination has the source's files.
     pub synced: BTreeMap<(StorageId, StorageId), u32>,
+    /// Who got a new address, by the id before: names of files go on saying the old one.
+    pub moved: BTreeMap<StorageId, StorageId>,
 }
 
 /// The port of a group's storages.
@@ -88,6 +90,7 @@ impl Group {
             changes: 1,
             trunk_changes: 0,
             synced: BTreeMap::new(),
+            moved: BTreeMap::new(),
         }
     }
 
@@ -112,6 +115,25 @@ impl Group {
         match choice {
             StoreServer::Priority => self.writable().min_by_key(|member| member.upload_priority),
             StoreServer::RoundRobin | StoreServer::First => self.writable().next(),
+        }
+    }
+
+    /// A storage of this group got another id.
+    pub(crate) fn note_move(&mut self, old: StorageId, new: StorageId) {
+        self.moved.insert(old, new);
+        // It may have had this one before.
+        self.moved.remove(&new);
+    }
+
+    /// The storage that has, or once had, an id.
+    pub fn now_called(&self, id: &StorageId) -> Option<&Member> {
+        let mut id = id;
+        // No id leads back to itself, as the newest one of a storage leads nowhere.
+        loop {
+            match self.members.get(id) {
+                Some(member) if !is_tombstone(member.status) => return Some(member),
+                _ => id = self.moved.get(id)?,
+            }
         }
     }
 

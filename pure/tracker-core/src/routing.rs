@@ -7,6 +7,7 @@ use fdfs_conf::tracker::DownloadServer;
 use fdfs_fileid::{FileName, Kind, Source};
 use fdfs_proto::StorageId;
 
+use crate::ids::id_of_addr;
 use crate::placement::pick_server;
 use crate::{Group, Member, PlacementConfig, Refusal};
 
@@ -17,6 +18,8 @@ pub struct Origin {
     source: Option<Source>,
     /// Unix seconds of the upload.
     made: i64,
+    /// Who that is by now, when it has another address than the name says.
+    moved_to: Option<StorageId>,
     /// Never changes after the upload: whoever has it, has all of it.
     settled: bool,
 }
@@ -26,15 +29,33 @@ impl Origin {
     pub fn of(name: &FileName) -> Self {
         let settled = matches!(name.kind(), Kind::Normal | Kind::Trunk);
         match name.stamp() {
-            Some(stamp) => Self { source: Some(stamp.source), made: i64::from(stamp.timestamp), settled },
-            None => Self { source: None, made: 0, settled },
+            Some(stamp) => {
+                let (source, made) = (Some(stamp.source), i64::from(stamp.timestamp));
+                Self { source, moved_to: None, made, settled }
+            }
+            None => Self { source: None, moved_to: None, made: 0, settled },
         }
+    }
+
+    /// The same, as far as its group knows more of the source.
+    fn within(self, group: &Group) -> Self {
+        let moved_to = match self.source {
+            Some(Source::Ip(addr)) if !group.moved.is_empty() => {
+                id_of_addr(addr.into()).and_then(|id| group.now_called(&id)).map(|member| member.id)
+            }
+            _ => None,
+        };
+        Self { moved_to, ..self }
     }
 
     fn is_source(&self, member: &Member) -> bool {
         match self.source {
-            Some(Source::Ip(addr)) => member.addrs.contains(addr.into()),
-            Some(Source::Id(id)) => member.id.as_str().parse() == Ok(id),
+            Some(Source::Ip(addr)) => self.moved_to == Some(member.id) || member.addrs.contains(addr.into()),
+            Some(source @ Source::Id(id)) => match member.id.as_str().parse::<u32>() {
+                Ok(number) => number == id,
+                // Without ids it is an address that reads as one.
+                Err(_) => member.addrs.contains(source.address().into()),
+            },
             None => false,
         }
     }
@@ -56,6 +77,7 @@ pub fn fetch_one(
     group: &Group,
     origin: Origin,
 ) -> Result<StorageId, Refusal> {
+    let origin = origin.within(group);
     let readable: Vec<&Member> = group.readable().collect();
     if readable.is_empty() {
         return Err(Refusal::NothingReadable);
@@ -83,6 +105,7 @@ pub fn fetch_all(
     group: &Group,
     origin: Origin,
 ) -> Result<Vec<StorageId>, Refusal> {
+    let origin = origin.within(group);
     let has_it = |member: &&Member| {
         if origin.settled { origin.is_at(config, now, member) } else { origin.is_source(member) }
     };
@@ -95,6 +118,7 @@ pub fn fetch_all(
 
 /// The storage that changes a file: its source, or any while that is away.
 pub fn update(config: &PlacementConfig, group: &Group, origin: Origin) -> Result<StorageId, Refusal> {
+    let origin = origin.within(group);
     let source = group.writable().find(|member| origin.is_source(member)).map(|member| member.id);
     source.map_or_else(|| pick_server(config, group), Ok)
 }

@@ -26,7 +26,7 @@ pub enum Cause {
     Silent,
     /// Its last joined connection closed.
     Closed,
-    /// This tracker started again and found it in its files.
+    /// This tracker started again and found it in its files. Who has left stays away, which the original forgets.
     TrackerRestarted,
 }
 
@@ -49,7 +49,7 @@ const ROWS: &[Row] = &[
     Row { cause: Cause::Closed, from: &[Active, Online, Offline], to: Offline },
     Row {
         cause: Cause::TrackerRestarted,
-        from: &[IpChanged, Deleted, Offline, Online, Active, Recovery, StorageStatus::None],
+        from: &[Offline, Online, Active, Recovery, StorageStatus::None],
         to: Offline,
     },
 ];
@@ -80,6 +80,9 @@ pub fn first(initialising: bool, claimed: Option<StorageStatus>) -> Option<Stora
 /// That a storage serves is not taken on the word of others: it counts as OFFLINE, from where its own next beat
 /// lifts it. The original stores ACTIVE and serves nothing from it.
 ///
+/// Nor is it that one which was deleted, or has another address now, is back: who says so may not have heard yet. It joins
+/// when it is. The original believes whoever names a higher status.
+///
 /// `about_itself`: the storage reports its own status. It may then go to RECOVERY although it is taken to be
 /// serving: it restarted without this tracker seeing its connection end. The original ignores that and sends
 /// clients to a closed port until the storage counts as silent.
@@ -89,6 +92,7 @@ pub fn merged(known: StorageStatus, reported: StorageStatus, about_itself: bool)
         (Online | Active, Recovery) if about_itself => Recovery,
         (Init | Online | Active | Recovery, _) => known,
         (_, Deleted | IpChanged) => reported,
+        (Deleted | IpChanged, _) if !about_itself => known,
         (_, Online | Active) => known.max(Offline),
         _ => known.max(reported),
     }

@@ -16,6 +16,8 @@ pub(crate) fn status(error: &StoreError) -> Status {
             tracing::warn!("a change was refused, the disk is full");
             Status::ENOSPC
         }
+        // Said when it was found out.
+        StoreError::SetAside => Status::EIO,
         StoreError::BinlogStuck
         | StoreError::JournalFailed
         | StoreError::Closed

@@ -1,6 +1,7 @@
 //! The life of one connection: requests in, answers out, in order.
 
-use fdfs_proto::storage::file_info;
+use fdfs_fileid::Kind;
+use fdfs_proto::storage::{active_test, file_info};
 use fdfs_proto::{Body, DecodeError, Header, Status, StorageCommand, StorageId, frame};
 use net::{Conn, ConnError};
 use storage_core::stats::Counter;
@@ -8,6 +9,7 @@ use store::WhichCopy;
 
 use crate::access_log::Access;
 use crate::copies;
+use crate::figures;
 use crate::handler;
 use crate::handler::sync::{self, Part};
 use crate::relay;
@@ -99,7 +101,7 @@ async fn request(server: &Server, conn: &mut Conn, session: &mut Session) -> Res
     finish(conn, done).await
 }
 
-/// Makes a change and waits until as many members have it as shall.
+/// Makes a change, when it is its turn, and waits until as many members have it as shall.
 async fn change(
     server: &Server,
     conn: &mut Conn,
@@ -111,6 +113,8 @@ async fn change(
     if let Err(status) = copies::admit(server) {
         return Ok(Done::refused(status, header.body_len));
     }
+    // Before any memory or space is taken for it.
+    server.replication.turn().await;
     let done = Box::pin(dispatch(server, conn, session, command, header, access)).await?;
     if !done.status.is_ok() {
         return Ok(done);
@@ -151,8 +155,7 @@ async fn dispatch(
     let Some(head_len) = command.body().bytes_to_decode(header.body_len) else {
         return Ok(Done::refused(Status::EINVAL, header.body_len));
     };
-    if is_of_members(command) && !server.is_member(conn.peer_ip()) {
-        tracing::warn!(peer = %conn.peer(), %command, "refused, only members of the group may say this");
+    if is_of_members(command) && !server.admits_member(conn.peer_ip(), command) {
         return Ok(Done::refused(Status::EINVAL, header.body_len));
     }
     if matches!(command.body(), Body::Streamed { .. }) {
@@ -180,6 +183,25 @@ async fn dispatch(
         _ => {}
     }
     let done = answer(server, conn, command, header, body, access).await?;
+    if done.status == Status::EIO
+        && let Some(name) = relay::asked_for(server, command, body)
+    {
+        server.scrub.suspect(&name);
+        if server.store.is_set_aside(&name) {
+            // To other members it is missing, so that they send it.
+            if asks_what_is_here(session, command, header) {
+                return Ok(Done::status(Status::ENOENT));
+            }
+            return Ok(relay::ask(server, conn, command, header, body).await?.unwrap_or(done));
+        }
+    }
+    // So is a slot answered that holds something else than its header says.
+    if done.status == Status::ENOENT
+        && command == StorageCommand::DownloadFile
+        && let Some(name) = relay::asked_for(server, command, body).filter(|name| name.kind() == Kind::Trunk)
+    {
+        server.scrub.suspect(&name);
+    }
     if done.status == Status::ENOENT
         && !asks_what_is_here(session, command, header)
         && let Some(relayed) = relay::ask(server, conn, command, header, body).await?
@@ -200,10 +222,15 @@ async fn answer(
 ) -> Result<Done, ConnError> {
     use StorageCommand as C;
     match command {
+        C::ActiveTest if body.is_empty() && header.status == active_test::FIGURES => {
+            let mut answer = Vec::new();
+            frame::reply(&mut answer, |out| out.extend_from_slice(figures::text(server).as_bytes()));
+            Ok(Done::answer(answer))
+        }
         C::ActiveTest if body.is_empty() => Ok(Done::status(Status::OK)),
         C::DownloadFile => handler::download::download(server, conn, body, access).await,
         C::DeleteFile => Ok(handler::change::delete(server, body, access).await),
-        C::Truncate => Ok(handler::change::truncate(server, body, access).await),
+        C::Truncate => handler::change::truncate(server, conn, header, body, access).await,
         C::RegenerateName => Ok(handler::change::regenerate(server, body, access).await),
         C::SetMetadata => Ok(handler::metadata::set(server, body, access).await),
         C::GetMetadata => Ok(handler::metadata::get(server, body, access).await),

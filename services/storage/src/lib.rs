@@ -13,12 +13,15 @@ mod answer;
 mod connection;
 mod content;
 mod copies;
+mod figures;
 mod handler;
 mod recovery;
 mod relay;
 mod replication;
 mod run;
+mod scrub;
 mod server;
+mod strangers;
 mod tracker_link;
 mod trunk;
 

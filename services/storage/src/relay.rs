@@ -4,22 +4,24 @@
 //! passed on to that one, and its answer to the client. A storage never passes on a question about files of its own, so
 //! questions do not go in circles.
 //!
+//! A change of an appender is passed on, too ([`change`]), whether the file is here or not.
+//!
 //! A file that is missing may have been deleted, and its origin may not know that yet: what was deleted here is remembered
 //! ([`Gone`]) and never asked for.
 
-use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use fdfs_conf::StorageConf;
-use fdfs_fileid::{FileName, Source};
-use fdfs_format::binlog::{Change, Record};
-use fdfs_proto::storage::{FileAsk, download};
+use fdfs_fileid::{FileName, Kind, Source};
+use fdfs_format::binlog::{Origin, Record};
+use fdfs_proto::storage::{FileAsk, download, report_server_id};
 use fdfs_proto::{HEADER_LEN, Header, RESPONSE, Status, StorageCommand, StorageId, StorageStatus};
 use net::{Conn, ConnError};
 use parking_lot::Mutex;
-use storage_core::membership::ClusterView;
+use storage_core::membership::{ClusterView, has_left};
+use storage_core::replication::receive::{self, Was};
 use store::binlog::Binlog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -40,11 +42,8 @@ const CONNECT_MAX: Duration = Duration::from_secs(2);
 /// What is passed on at a time, bytes.
 const STEP: usize = 64 * 1024;
 
-/// Names of deleted files that are remembered.
-const GONE_MAX: usize = 65_536;
-
 /// How much of the binlog is read for them at a start, bytes.
-const GONE_LOG_LEN: u64 = 4 << 20;
+const GONE_LOG_LEN: u64 = 32 << 20;
 
 /// What is needed to ask other members.
 #[derive(Debug)]
@@ -56,69 +55,62 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// Reads from the log what was deleted last. Blocks.
+    /// Reads from the log what was deleted last. Blocks. Says also when the newest change was made here, Unix seconds; 0
+    /// if there was none.
     ///
     /// # Errors
     /// What reading the log says.
-    pub(crate) fn new(conf: &StorageConf, binlog: &Binlog) -> io::Result<Self> {
+    pub(crate) fn new(conf: &StorageConf, binlog: &Binlog) -> io::Result<(Self, u32)> {
         let mut wire = replication::Config::new(conf).wire;
         wire.connect_timeout = wire.connect_timeout.min(CONNECT_MAX);
-        Ok(Self { wire, slots: Semaphore::new(RELAYS_MAX), gone: Gone::read(binlog)? })
+        let (gone, newest) = Gone::read(binlog)?;
+        Ok((Self { wire, slots: Semaphore::new(RELAYS_MAX), gone }, newest))
     }
 }
 
 /// The names of files that were deleted last.
+///
+/// Those that had not come yet have a place of their own, so that any number of ordinary deletions does not make one of
+/// them forgotten while its file is on its way.
 #[derive(Debug, Default)]
-pub(crate) struct Gone(Mutex<Names>);
-
-#[derive(Debug, Default)]
-struct Names {
-    known: HashSet<FileName>,
-    /// The same, the oldest first.
-    order: VecDeque<FileName>,
-}
+pub(crate) struct Gone(Mutex<receive::Gone>);
 
 impl Gone {
-    fn read(binlog: &Binlog) -> io::Result<Self> {
-        let gone = Self::default();
-        let (index, end) = binlog.position();
+    /// From the end of the log, with the time of the newest change that was made here.
+    fn read(binlog: &Binlog) -> io::Result<(Self, u32)> {
+        let (mut log, mut newest) = (receive::GoneLog::default(), 0);
         // The first line may be cut; then it is none.
-        binlog.lines_from((index, end.saturating_sub(GONE_LOG_LEN)), |line| {
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
-            match Record::parse(line) {
-                Ok(Record { change: Change::Delete { name }, .. }) => gone.add(name),
-                // Slaves and metadata may have the name of one that was deleted.
-                Ok(Record { change: Change::Create { name }, .. }) => gone.remove(&name),
-                _ => {}
+        binlog.lines_from(binlog.place_before_end(GONE_LOG_LEN), |line| {
+            let Ok(record) = Record::parse(line.strip_suffix(b"\n").unwrap_or(line)) else { return };
+            if record.origin == Origin::Client {
+                newest = newest.max(u32::try_from(record.timestamp).unwrap_or_default());
             }
+            log.note(record);
         })?;
-        Ok(gone)
+        Ok((Self(Mutex::new(log.gone)), newest))
     }
 
     /// A file was deleted here.
-    pub(crate) fn add(&self, name: FileName) {
-        let names = &mut *self.0.lock();
-        if !names.known.insert(name.clone()) {
-            return;
-        }
-        names.order.push_back(name);
-        if names.order.len() > GONE_MAX
-            && let Some(oldest) = names.order.pop_front()
-        {
-            names.known.remove(&oldest);
-        }
+    pub(crate) fn add(&self, name: FileName, was: Was) {
+        self.0.lock().add(name, was);
     }
 
     /// It is here again.
     pub(crate) fn remove(&self, name: &FileName) {
-        let names = &mut *self.0.lock();
-        if names.known.remove(name) {
-            names.order.retain(|other| other != name);
-        }
+        self.0.lock().remove(name);
     }
 
     pub(crate) fn holds(&self, name: &FileName) -> bool {
-        self.0.lock().known.contains(name)
+        self.0.lock().holds(name)
+    }
+
+    /// Whether a file that comes was deleted before.
+    pub(crate) fn came_too_late(&self, name: &FileName) -> bool {
+        let late = self.0.lock().came_too_late(name);
+        if late {
+            tracing::info!(%name, "a file came that was deleted already, it is not kept");
+        }
+        late
     }
 }
 
@@ -135,7 +127,9 @@ pub(crate) async fn ask(
     body: &[u8],
 ) -> Result<Option<Done>, ConnError> {
     let Some(name) = asked_for(server, command, body) else { return Ok(None) };
-    let addresses = origin(server, &name);
+    // Of a file whose copy here was bad, any member may have another one.
+    let is_set_aside = server.store.is_set_aside(&name);
+    let addresses = if is_set_aside { others(server) } else { origin(server, &name) };
     if addresses.is_empty() || server.relay.gone.holds(&name) {
         return Ok(None);
     }
@@ -153,6 +147,10 @@ pub(crate) async fn ask(
             return Ok(None);
         }
     };
+    if is_set_aside && let Err(error) = link.introduce(server).await {
+        tracing::debug!(%name, %error, "a member does not say whether it has a file");
+        return Ok(None);
+    }
     let reply = match link.ask(header, body).await {
         Ok(reply) => reply,
         // It may be done: to say that there is no such file would be to say that it is not.
@@ -188,9 +186,55 @@ pub(crate) async fn ask(
     Ok(Some(Done::sent(HEADER_LEN as u64 + reply.body_len)))
 }
 
+/// Passes a change of an appender on to the storage that it was uploaded to, as long as that serves: two members that
+/// change a file at the same time would differ for ever (storage internals: holes, D11). `head` is what was read of the
+/// request behind its header, `content` how many bytes follow. `None` when the change is to be made here.
+///
+/// # Errors
+/// [`ConnError`]; the connection is to be closed, as what became of the change is not known.
+pub(crate) async fn change(
+    server: &Server,
+    conn: &mut Conn,
+    header: Header,
+    head: &[u8],
+    name: &FileName,
+    content: u64,
+) -> Result<Option<Done>, ConnError> {
+    let addresses = origin(server, name);
+    if addresses.is_empty() || name.kind() != Kind::Appender || server.relay.gone.holds(name) {
+        return Ok(None);
+    }
+    let Ok(_slot) = server.relay.slots.try_acquire() else {
+        return Ok(Some(Done::refused(Status::EBUSY, content)));
+    };
+    let mut link = match Link::open(&addresses, &server.relay.wire).await {
+        Ok(link) => link,
+        Err(error) => {
+            tracing::info!(%name, %error, "the origin of a file can't be reached, the change is made here");
+            return Ok(None);
+        }
+    };
+    let mut left = content;
+    let mut sent = link.write(&[&header.encode()[..], head].concat()).await;
+    while left > 0 && sent.is_ok() {
+        conn.arrived().await?;
+        let mut piece = Vec::with_capacity(STEP);
+        left -= conn.take_arrived(left, &mut piece)? as u64;
+        sent = link.write(&piece).await;
+    }
+    // Who refuses early may have closed before all was sent, and has said why.
+    match link.reply().await {
+        Ok(reply) => Ok(Some(Done::refused(reply.status(), left))),
+        Err(error) => {
+            tracing::warn!(%name, %error, "a change was passed on and not answered");
+            Err(ConnError::Truncated)
+        }
+    }
+}
+
 /// The file of a question that may be passed on. A deletion may: where the file comes from it is on record behind the
 /// creation, so that it arrives here behind it, too (storage internals: holes, D16).
-fn asked_for(server: &Server, command: StorageCommand, body: &[u8]) -> Option<FileName> {
+pub(crate) fn asked_for(server: &Server, command: StorageCommand, body: &[u8]) -> Option<FileName> {
     use StorageCommand as C;
     let (group, name) = match command {
         C::DownloadFile => download::Ask::decode(body).map(|ask| (ask.group, ask.name)).ok()?,
@@ -206,7 +250,7 @@ fn asked_for(server: &Server, command: StorageCommand, body: &[u8]) -> Option<Fi
 fn origin(server: &Server, name: &FileName) -> Vec<SocketAddr> {
     let view = server.cluster.borrow().clone();
     let (Some(me), Some(stamp)) = (&view.identity, name.stamp()) else { return Vec::new() };
-    if me.source == stamp.source {
+    if me.source.encode() == stamp.source.encode() {
         return Vec::new();
     }
     let peer = member(&view, stamp.source)
@@ -214,14 +258,27 @@ fn origin(server: &Server, name: &FileName) -> Vec<SocketAddr> {
     peer.map_or(Vec::new(), |id| replication::addresses(&view, &id))
 }
 
-fn member(view: &ClusterView, source: Source) -> Option<StorageId> {
-    match source {
-        Source::Id(id) => StorageId::new(id.to_string().as_bytes()),
-        Source::Ip(ip) => {
-            let has_it = |(_, peer): &(_, &storage_core::membership::Peer)| peer.ip.ip() == Some(ip.into());
-            view.peers.iter().find(has_it).map(|(id, _)| *id)
-        }
+/// Where the other members are reached that serve.
+fn others(server: &Server) -> Vec<SocketAddr> {
+    let view = server.cluster.borrow().clone();
+    let active = view.peers.iter().filter(|(_, peer)| peer.status == StorageStatus::Active);
+    active.flat_map(|(id, _)| replication::addresses(&view, id)).collect()
+}
+
+/// The member that is the source of a name.
+pub(crate) fn member(view: &ClusterView, source: Source) -> Option<StorageId> {
+    if let Source::Id(id) = source
+        && let Some(id) = StorageId::new(id.to_string().as_bytes())
+        && view.peers.contains_key(&id)
+    {
+        return Some(id);
     }
+    let ip = source.address();
+    let has_it = |(_, peer): &(_, &storage_core::membership::Peer)| peer.ip.ip() == Some(ip.into());
+    let peer = view.peers.iter().filter(|(_, peer)| !has_left(peer.status)).find(has_it);
+    // It may have had that address when it took the file.
+    peer.map(|(id, _)| *id)
+        .or_else(|| StorageId::new(ip.to_string().as_bytes()).map(|id| view.now_called(id)))
 }
 
 /// A connection to another member, for one question.
@@ -232,30 +289,39 @@ struct Link {
 
 impl Link {
     async fn open(addresses: &[SocketAddr], settings: &wire::Settings) -> io::Result<Self> {
-        let mut failed = io::ErrorKind::AddrNotAvailable.into();
-        for address in addresses {
-            match timeout(settings.connect_timeout, wire::open(*address, &settings.bind)).await {
-                Ok(Ok(stream)) => return Ok(Self { stream, timeout: settings.network_timeout }),
-                Ok(Err(error)) => failed = error,
-                Err(_) => failed = io::ErrorKind::TimedOut.into(),
-            }
-        }
-        Err(failed)
+        let stream = wire::open_any(addresses, settings).await?;
+        Ok(Self { stream, timeout: settings.network_timeout })
+    }
+
+    /// Says who asks: a member that does not have the file must not ask this one for it.
+    async fn introduce(&mut self, server: &Server) -> io::Result<()> {
+        let identity = server.cluster.borrow().identity.clone();
+        let id = identity.ok_or(io::ErrorKind::NotConnected)?.id;
+        let mut body = Vec::new();
+        report_server_id::Ask { id }.encode(&mut body);
+        let command = StorageCommand::ReportServerId.code();
+        let header = Header { body_len: body.len() as u64, command, status: 0 };
+        let reply = self.ask(header, &body).await?;
+        let is_taken = reply.status().is_ok() && reply.body_len == 0;
+        if is_taken { Ok(()) } else { Err(io::ErrorKind::ConnectionRefused.into()) }
     }
 
     /// Asks the same, and reads the header of the answer.
     async fn ask(&mut self, header: Header, body: &[u8]) -> io::Result<Header> {
-        let question = [&header.encode()[..], body].concat();
-        let exchange = async {
-            self.stream.write_all(&question).await?;
-            let mut head = [0; HEADER_LEN];
-            self.stream.read_exact(&mut head).await?;
-            Header::decode(&head)
-                .ok()
-                .filter(|reply| reply.command == RESPONSE)
-                .ok_or_else(|| io::ErrorKind::InvalidData.into())
-        };
-        timeout(self.timeout, exchange).await?
+        self.write(&[&header.encode()[..], body].concat()).await?;
+        self.reply().await
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        timeout(self.timeout, self.stream.write_all(bytes)).await?
+    }
+
+    /// The header of an answer.
+    async fn reply(&mut self) -> io::Result<Header> {
+        let mut head = [0; HEADER_LEN];
+        self.read(&mut head).await?;
+        let reply = Header::decode(&head).ok().filter(|reply| reply.command == RESPONSE);
+        reply.ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     async fn read(&mut self, buffer: &mut [u8]) -> io::Result<()> {
@@ -272,13 +338,18 @@ mod tests {
     }
 
     #[test]
-    fn the_files_deleted_last_are_remembered_and_no_more_than_that() {
-        let gone = Gone::default();
-        (0..GONE_MAX).for_each(|number| gone.add(name(number)));
-        gone.add(name(0));
+    fn d16_after_a_start_a_deletion_whose_file_had_not_come_is_known_from_the_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let binlog = Binlog::open(dir.path()).unwrap();
+        binlog.append(format!("1700000009 d {}\n", name(0)).as_bytes());
+        for number in 1..=receive::GONE_MAX + 1 {
+            let name = name(number);
+            binlog.append(format!("1700000005 C {name}\n1700000006 D {name}\n").as_bytes());
+        }
+        let (gone, newest) = Gone::read(&binlog).unwrap();
         assert!(gone.holds(&name(0)));
-        gone.add(name(GONE_MAX));
-        assert!(!gone.holds(&name(0)));
-        assert!(gone.holds(&name(1)) && gone.holds(&name(GONE_MAX)));
+        assert!(!gone.holds(&name(1)));
+        assert!(gone.holds(&name(2)) && gone.holds(&name(receive::GONE_MAX + 1)));
+        assert_eq!(newest, 1_700_000_006);
     }
 }

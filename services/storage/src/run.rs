@@ -30,15 +30,21 @@ use crate::access_log::AccessLog;
 use crate::connection;
 use crate::content::Chunks;
 use crate::copies::Copies;
-use crate::recovery::{Flag, Recovery};
+use crate::handler::sync::Damaged;
+use crate::recovery::{Flag, Recovery, will_compare};
 use crate::relay::Relay;
 use crate::replication::{self, Replication};
+use crate::scrub::{self, Scrub};
 use crate::server::{ChangeClock, Server, Synced, unix_now};
+use crate::strangers::Strangers;
 use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks, record};
 use crate::trunk::{self, Trunk};
 
 /// Name of the access log below `logs/`.
 const ACCESS_LOG: &str = "storage_access.log";
+
+/// The sign, below `data/`, that the log is being made anew.
+const LOG_LOST_FILE: &str = ".cairn-log-lost";
 
 /// How long tasks may take to end once all connections are closed.
 const STOP_WAIT: Duration = Duration::from_secs(10);
@@ -149,7 +155,9 @@ pub fn start(conf: &StorageConf) -> Result<Running, StartError> {
         // Not joined before it is complete: trackers take who has joined and beats for active.
         tokio::spawn(async move {
             if recovery.run(stop.clone()).await {
-                links.run(inputs as Arc<dyn LinkInputs>, tell, stop).await;
+                let compare = recovery.compare(stop.clone());
+                let trunk = inputs.trunk.follow_figures();
+                tokio::join!(links.run(inputs as Arc<dyn LinkInputs>, tell, trunk, stop), compare);
             }
         });
         Ok(())
@@ -165,8 +173,9 @@ pub(crate) fn launch(
     let data = conf.base_path.join("data");
     std::fs::create_dir_all(&data).map_err(|error| StartError::BasePath { path: data.clone(), error })?;
     check_marks(conf, &data)?;
-    let (store, _) = Store::open(&store_settings(conf))?;
-    let relay = Relay::new(conf, store.binlog()).map_err(StoreError::Io)?;
+    let store = open_store(conf, &data)?;
+    let (relay, newest) = Relay::new(conf, store.binlog()).map_err(StoreError::Io)?;
+    let trunk = Trunk::new(conf).map_err(StoreError::Io)?;
     let runtime = runtime()?;
     let inside = runtime.enter();
     let listeners = listen(conf)?;
@@ -185,13 +194,16 @@ pub(crate) fn launch(
         read_only: conf.store_paths.iter().map(|path| path.read_only).collect(),
         turn: AtomicU32::new(0),
         chunks: Chunks::new(conf.store_paths.len()),
-        clock: ChangeClock::default(),
+        clock: ChangeClock::from(newest),
         access_log,
         replication: replication::Board::default(),
         relay,
         copies: Copies::new(conf),
         synced: Synced::default(),
-        trunk: Trunk::new(conf),
+        trunk,
+        scrub: Scrub::new(conf),
+        strangers: Strangers::new(conf),
+        damaged: Damaged::default(),
     });
     let port = addresses.first().map_or(0, SocketAddr::port);
     join(&data, port, &server, tell, stopping.clone())?;
@@ -271,7 +283,8 @@ fn run(work: Work) -> Result<(), StoreError> {
     runtime.spawn(flush_binlog(Arc::clone(&server), flush_each, stopping.clone()));
     runtime.spawn(save_stats(Arc::clone(&server), data.clone(), save_each, stopping.clone()));
     runtime.spawn(ask_for_space(Arc::clone(&server), stopping.clone()));
-    runtime.spawn(trunk::run(Arc::clone(&server), stopping.clone()));
+    runtime.spawn(scrub::run(Arc::clone(&server), data.clone(), stopping.clone()));
+    let trunk = runtime.spawn(trunk::run(Arc::clone(&server), stopping.clone()));
     let serving = Arc::clone(&server);
     let counters = Arc::clone(&server.connections);
     let handler = move |conn| {
@@ -282,6 +295,9 @@ fn run(work: Work) -> Result<(), StoreError> {
         net::serve(Arc::clone(&workers), listeners, limits, counters, stopping, handler).await;
         if timeout(STOP_WAIT, replicating).await.is_err() {
             tracing::warn!("replication did not end in time, some of it will be done once more");
+        }
+        if timeout(STOP_WAIT, trunk).await.is_err() {
+            tracing::warn!("what is known about slots of trunk files could not be noted in time");
         }
     });
     // Ends the tasks that are left, so that nothing changes any more when the store is closed.
@@ -307,6 +323,9 @@ fn check_marks(conf: &StorageConf, data: &Path) -> Result<(), StartError> {
     let ip = conf.listen.inner_bind.first().copied().unwrap_or(Ipv4Addr::LOCALHOST.into());
     let owner = Owner { ip, port: conf.listen.inner_port, now: unix_now() };
     let enabled = conf.check_store_path_mark;
+    if !flag.sync_old_done {
+        will_compare(data).map_err(|error| StartError::BasePath { path: data.to_owned(), error })?;
+    }
     for (index, path) in (0..=u8::MAX).map(StorePathIndex).zip(&conf.store_paths) {
         // Before its mark is made: afterwards it looks like any other.
         let is_lost = enabled && flag.sync_old_done && !flag.store_path_marks.contains_key(&index);
@@ -320,6 +339,21 @@ fn check_marks(conf: &StorageConf, data: &Path) -> Result<(), StartError> {
         }
     }
     Ok(())
+}
+
+/// Opens the store. If its log is gone with the base path, it is made anew; the sign stays until that is complete.
+fn open_store(conf: &StorageConf, data: &Path) -> Result<Store, StartError> {
+    let (settings, sign) = (store_settings(conf), data.join(LOG_LOST_FILE));
+    let unusable = |error| StartError::BasePath { path: sign.clone(), error };
+    let is_lost = sign.exists() || store::log_is_lost(&settings).map_err(unusable)?;
+    if !is_lost {
+        return Ok(Store::open(&settings)?.0);
+    }
+    daemon::state_file::replace(&sign, b"the log is made of the files on the store paths\n")
+        .map_err(unusable)?;
+    let (store, _) = Store::open_without_log(&settings)?;
+    std::fs::remove_file(&sign).map_err(unusable)?;
+    Ok(store)
 }
 
 /// How the store of a storage is opened.

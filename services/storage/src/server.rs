@@ -8,11 +8,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use fdfs_fileid::{FileName, GroupName, Source, StorePathIndex};
 use fdfs_proto::limits::GROUP_STORAGES_MAX;
-use fdfs_proto::{AddrWidth, GroupField, IpText, RawName, Status, StorageId, StorageStatus};
+use fdfs_proto::{AddrWidth, GroupField, IpText, RawName, Status, StorageCommand, StorageId};
 use net::ConnCounters;
 use parking_lot::Mutex;
 use storage_core::directories::Directories;
-use storage_core::membership::ClusterView;
+use storage_core::membership::{ClusterView, has_left};
+use storage_core::replication::synced;
 use storage_core::space::{ANY_PATH, MIB, PathMode, PathUsage, Paths, Refused, Reserve};
 use storage_core::stats::Statistics;
 use store::Store;
@@ -21,8 +22,11 @@ use tokio::sync::watch;
 use crate::access_log::AccessLog;
 use crate::content::Chunks;
 use crate::copies::Copies;
+use crate::handler::sync::Damaged;
 use crate::relay::Relay;
 use crate::replication::{self, Board};
+use crate::scrub::Scrub;
+use crate::strangers::Strangers;
 use crate::trunk::Trunk;
 
 /// What a storage must have learned from a tracker before it can name files.
@@ -61,6 +65,9 @@ pub(crate) struct Server {
     /// How far the changes of each member are here.
     pub(crate) synced: Synced,
     pub(crate) trunk: Trunk,
+    pub(crate) scrub: Scrub,
+    pub(crate) strangers: Strangers,
+    pub(crate) damaged: Damaged,
 }
 
 impl Server {
@@ -169,23 +176,33 @@ impl Server {
         self.group().is_some_and(|own| group.is(&own))
     }
 
-    /// Whether an address is that of another member of the group, as trackers and storage ids name them.
-    pub(crate) fn is_member(&self, address: IpAddr) -> bool {
-        let view = self.cluster.borrow().clone();
-        let gone = |status| {
-            matches!(status, StorageStatus::Deleted | StorageStatus::IpChanged | StorageStatus::None)
-        };
-        view.peers.iter().filter(|(_, peer)| !gone(peer.status)).any(|(id, _)| {
-            replication::addresses(&view, id).iter().any(|found| found.ip().to_canonical() == address)
-        })
-    }
-
     /// The same, for a request that names the group, too.
     ///
     /// # Errors
     /// `EINVAL`.
     pub(crate) fn name_in(&self, group: &GroupField, raw: RawName<'_>) -> Result<FileName, Status> {
         if self.is_own_group(group) { self.name(raw) } else { Err(Status::EINVAL) }
+    }
+
+    /// Whether an address is that of another member of the group, as trackers, storage ids and `allow_peers` name them.
+    pub(crate) fn is_member(&self, address: IpAddr) -> bool {
+        if self.strangers.are_members_at(address) {
+            return true;
+        }
+        let address = address.to_canonical();
+        let view = self.cluster.borrow().clone();
+        view.peers.iter().filter(|(_, peer)| !has_left(peer.status)).any(|(id, _)| {
+            replication::addresses(&view, id).iter().any(|found| found.ip().to_canonical() == address)
+        })
+    }
+
+    /// The same; who is refused is told to the operator, unless no tracker has said yet who the members are.
+    pub(crate) fn admits_member(&self, address: IpAddr, command: StorageCommand) -> bool {
+        let is_member = self.is_member(address);
+        if !is_member && self.known().is_some() {
+            self.strangers.refused(address, command);
+        }
+        is_member
     }
 
     /// The time of a change that is made now.
@@ -206,40 +223,68 @@ pub(crate) fn unix_now() -> u32 {
     u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
 }
 
-/// Up to which second the changes of each member have arrived here, for the trackers' choice of whom to read from.
-///
-/// It is the newest that came: a member of the original tells of its changes over several connections, and which of
-/// them are missing before one it does not say (storage internals: holes, D20). What is asked for too early is fetched from
-/// where it was uploaded to.
+/// Up to which second the changes of each member have arrived here. What is asked for too early all the same is fetched
+/// from where it was uploaded to.
 #[derive(Debug, Default)]
-pub(crate) struct Synced(Mutex<BTreeMap<StorageId, u32>>);
+pub(crate) struct Synced(Mutex<synced::Synced>);
 
 impl Synced {
-    /// A change of this member that was made at `time` is here.
-    pub(crate) fn note(&self, source: StorageId, time: u32) {
-        let mut newest = self.0.lock();
-        if newest.len() >= GROUP_STORAGES_MAX && !newest.contains_key(&source) {
-            return;
-        }
-        let entry = newest.entry(source).or_default();
-        // A clock that is ahead, or a lie, must not make readers come for years (storage internals: holes, S7).
-        *entry = (*entry).max(time.min(unix_now()));
+    /// A change of this file that a member made at `time` has begun to come; it was not taken unless
+    /// [`Coming::taken`] says so.
+    pub(crate) fn coming(&self, source: Option<StorageId>, name: &FileName, time: u32) -> Coming<'_> {
+        let begun = source.and_then(|source| {
+            let arriving = self.0.lock().begin(source, time, GROUP_STORAGES_MAX)?;
+            Some((source, arriving))
+        });
+        Coming { synced: self, begun, name: name.clone() }
     }
 
-    pub(crate) fn newest(&self) -> BTreeMap<StorageId, u32> {
-        self.0.lock().clone()
+    pub(crate) fn report(&self) -> BTreeMap<StorageId, u32> {
+        self.0.lock().report(unix_now().into())
+    }
+}
+
+/// A change of another member, until it is here or is given up.
+pub(crate) struct Coming<'a> {
+    synced: &'a Synced,
+    begun: Option<(StorageId, synced::Arriving)>,
+    name: FileName,
+}
+
+impl Coming<'_> {
+    /// It is here, or there is nothing to do.
+    pub(crate) fn taken(&mut self) {
+        self.end(true);
+    }
+
+    fn end(&mut self, taken: bool) {
+        if let Some((source, arriving)) = self.begun.take() {
+            self.synced.0.lock().end(&source, arriving, &self.name, taken, unix_now().into());
+        }
+    }
+}
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        self.end(false);
     }
 }
 
 /// The time of changes: the clock's, but a small step back of the clock is waited out, so that the times of
 /// names and records do not run backwards (storage internals: holes, D26).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ChangeClock(AtomicU32);
 
 impl ChangeClock {
     /// Longest step back that is waited out, seconds. After a longer one the clock had been wrong before, and
     /// is followed.
     const STEP_BACK_MAX: u32 = 600;
+
+    /// Goes on from the time of the newest change that is on record, as the clock may have been set back while the storage
+    /// did not run; 0 if there is none.
+    pub(crate) fn from(newest: u32) -> Self {
+        Self(AtomicU32::new(newest))
+    }
 
     /// The time of a change that happens when the clock shows `clock`.
     pub(crate) fn at(&self, clock: u32) -> u32 {
@@ -261,11 +306,14 @@ mod tests {
 
     #[test]
     fn d26_times_of_changes_wait_out_a_small_step_back_and_follow_a_large_one() {
-        let clock = ChangeClock::default();
+        let clock = ChangeClock::from(0);
         assert_eq!(
             [100_000, 100_001, 99_990, 100_000, 100_002].map(|now| clock.at(now)),
             [100_000, 100_001, 100_001, 100_001, 100_002]
         );
         assert_eq!([90_000, 90_001].map(|now| clock.at(now)), [90_000, 90_001]);
+        let clock = ChangeClock::from(100_000);
+        assert_eq!([99_400, 100_001].map(|now| clock.at(now)), [100_000, 100_001]);
+        assert_eq!(ChangeClock::from(100_000).at(99_399), 99_399);
     }
 }

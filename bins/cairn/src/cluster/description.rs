@@ -12,6 +12,12 @@ use crate::server::Role;
 /// The clients' configuration, beside the servers' folders.
 pub(super) const CLIENT_CONF: &str = "client.conf";
 
+/// The numbers of the storages, where they have some.
+pub(super) const STORAGE_IDS: &str = "storage_ids.conf";
+
+/// The number of the first storage, as in FastDFS's sample.
+const FIRST_ID: u32 = 100_001;
+
 /// Servers of one cluster: more processes than that are no toy any more.
 const SERVERS_MAX: usize = 64;
 
@@ -96,8 +102,19 @@ pub(super) struct Server {
     pub(super) role: Role,
     /// A storage's group.
     pub(super) group: Option<String>,
+    /// A storage's number, if storages have some.
+    pub(super) id: Option<u32>,
     /// Where it listens.
     pub(super) address: SocketAddr,
+}
+
+/// What tells storages apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Apart {
+    /// Each has an address of its own; all have the same port.
+    Address,
+    /// Each has a port of its own, and a number by which it is known; all have the same address.
+    Port,
 }
 
 /// The servers of a cluster, trackers first.
@@ -106,7 +123,7 @@ pub(super) struct Description(Vec<Server>);
 
 impl Description {
     /// Servers on addresses one after the other from `first` on; `None` where the loopback network ends too soon.
-    pub(super) fn new(shape: Shape, first: Ipv4Addr) -> Option<Self> {
+    pub(super) fn new(shape: Shape, first: Ipv4Addr, apart: Apart) -> Option<Self> {
         let mut ips = (u32::from(first)..=u32::MAX).map(Ipv4Addr::from).take_while(Ipv4Addr::is_loopback);
         let mut servers = Vec::new();
         for number in 1..=shape.trackers {
@@ -114,16 +131,25 @@ impl Description {
                 name: format!("tracker{number}"),
                 role: Role::Tracker,
                 group: None,
+                id: None,
                 address: SocketAddr::from((ips.next()?, TRACKER_PORT)),
             });
         }
+        let mut ids = FIRST_ID..;
+        // At most as many as there are servers, far fewer than ports.
+        let mut ports = STORAGE_PORT..;
+        let shared = if apart == Apart::Port { Some(ips.next()?) } else { None };
         for group in (1..=shape.groups).map(|number| format!("group{number}")) {
             for number in 1..=shape.storages {
                 servers.push(Server {
                     name: format!("{group}-storage{number}"),
                     role: Role::Storage,
                     group: Some(group.clone()),
-                    address: SocketAddr::from((ips.next()?, STORAGE_PORT)),
+                    id: if shared.is_some() { ids.next() } else { None },
+                    address: match shared {
+                        Some(ip) => SocketAddr::from((ip, ports.next()?)),
+                        None => SocketAddr::from((ips.next()?, STORAGE_PORT)),
+                    },
                 });
             }
         }
@@ -138,15 +164,21 @@ impl Description {
     /// is the last.
     pub(super) fn files(&self, folder: &Path) -> Vec<(PathBuf, String)> {
         let trackers = self.tracker_lines();
+        let ids = self.id_lines();
+        let ids_file = (!ids.is_empty()).then(|| folder.join(STORAGE_IDS));
         let server = |server: &Server| {
             let base_path = folder.join(&server.name);
             let text = match &server.group {
-                None => tracker_conf(server, &base_path),
+                None => tracker_conf(server, &base_path, ids_file.as_deref()),
                 Some(group) => storage_conf(server, group, &base_path, &trackers),
             };
             (conf_of(&server.name, server.role), text)
         };
         let mut files: Vec<(PathBuf, String)> = self.0.iter().map(server).collect();
+        if ids_file.is_some() {
+            let text = format!("{}# number  group  address of the storage\n{ids}", head("The storages"));
+            files.push((PathBuf::from(STORAGE_IDS), text));
+        }
         files.push((PathBuf::from(CLIENT_CONF), client_conf(folder, &trackers)));
         files
     }
@@ -154,6 +186,14 @@ impl Description {
     fn tracker_lines(&self) -> String {
         let trackers = self.0.iter().filter(|server| server.role == Role::Tracker);
         trackers.map(|server| format!("tracker_server = {}\n", server.address)).collect()
+    }
+
+    fn id_lines(&self) -> String {
+        let line = |server: &Server| {
+            let (id, group) = (server.id?, server.group.as_deref()?);
+            Some(format!("{id}  {group}  {}\n", server.address))
+        };
+        self.0.iter().filter_map(line).collect()
     }
 }
 
@@ -169,7 +209,17 @@ fn head(name: &str) -> String {
     )
 }
 
-fn tracker_conf(server: &Server, base_path: &Path) -> String {
+fn tracker_conf(server: &Server, base_path: &Path, ids: Option<&Path>) -> String {
+    let ids = ids.map(|ids| {
+        format!(
+            "\n\
+             # Storages are known by numbers: they share an address.\n\
+             use_storage_id = true\n\
+             storage_ids_filename = {}\n\
+             id_type_in_filename = id\n",
+            ids.display()
+        )
+    });
     format!(
         "{}\
          bind_addr = {}\n\
@@ -180,11 +230,13 @@ fn tracker_conf(server: &Server, base_path: &Path) -> String {
          store_lookup = 0\n\
          \n\
          # The disk is this machine's own, not one for storages alone.\n\
-         reserved_storage_space = 1%\n",
+         reserved_storage_space = 1%\n\
+         {}",
         head(&server.name),
         server.address.ip(),
         server.address.port(),
-        base_path.display()
+        base_path.display(),
+        ids.unwrap_or_default()
     )
 }
 
@@ -206,11 +258,16 @@ fn storage_conf(server: &Server, group: &str, base_path: &Path, trackers: &str) 
          journal_size = {JOURNAL_SIZE}\n\
          \n\
          # Only FastDFS needs this, should it ever read the file: less is too little for it.\n\
-         thread_stack_size = {THREAD_STACK_SIZE}\n",
+         thread_stack_size = {THREAD_STACK_SIZE}\n\
+         {id}",
         head(&server.name),
         server.address.ip(),
         server.address.port(),
-        base = base_path.display()
+        base = base_path.display(),
+        id = server
+            .id
+            .map(|id| format!("\n# Its line in {STORAGE_IDS}.\nserver_id = {id}\n"))
+            .unwrap_or_default()
     )
 }
 
@@ -231,7 +288,11 @@ mod tests {
     }
 
     fn description(text: &str) -> Description {
-        Description::new(shape(text), FIRST).unwrap()
+        Description::new(shape(text), FIRST, Apart::Address).unwrap()
+    }
+
+    fn by_port(text: &str) -> Description {
+        Description::new(shape(text), FIRST, Apart::Port).unwrap()
     }
 
     fn text_of(files: &[(PathBuf, String)], path: &str) -> String {
@@ -280,44 +341,78 @@ mod tests {
     #[test]
     fn addresses_stay_in_the_loopback_network() {
         let last = |count| Ipv4Addr::from(u32::from(Ipv4Addr::new(128, 0, 0, 0)) - count);
-        assert!(Description::new(shape("1x1x1"), last(2)).is_some());
-        assert_eq!(Description::new(shape("1x1x1"), last(1)), None);
-        assert_eq!(Description::new(shape("1x1x1"), Ipv4Addr::new(10, 0, 0, 1)), None);
+        for (apart, shape_text) in [(Apart::Address, "1x1x1"), (Apart::Port, "1x1x9")] {
+            assert!(Description::new(shape(shape_text), last(2), apart).is_some());
+            assert_eq!(Description::new(shape(shape_text), last(1), apart), None);
+            assert_eq!(Description::new(shape(shape_text), Ipv4Addr::new(10, 0, 0, 1), apart), None);
+        }
+    }
+
+    #[test]
+    fn storages_on_one_address_have_a_port_and_a_number_each() {
+        let described = by_port("2x2x2");
+        let listed: Vec<(Option<u32>, String)> =
+            described.servers().iter().map(|server| (server.id, server.address.to_string())).collect();
+        let expected = [
+            (None, "127.0.0.11:22122"),
+            (None, "127.0.0.12:22122"),
+            (Some(100_001), "127.0.0.13:23000"),
+            (Some(100_002), "127.0.0.13:23001"),
+            (Some(100_003), "127.0.0.13:23002"),
+            (Some(100_004), "127.0.0.13:23003"),
+        ];
+        assert_eq!(listed, expected.map(|(id, address)| (id, address.to_owned())));
+        let files = described.files(Path::new("/c"));
+        let ids = text_of(&files, STORAGE_IDS);
+        let lines: Vec<&str> =
+            ids.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+        assert_eq!(lines[2], "100003  group2  127.0.0.13:23002");
+        assert_eq!(files.last().unwrap().0, Path::new(CLIENT_CONF));
     }
 
     #[test]
     fn every_text_is_a_configuration_without_a_warning() {
         let folder = Path::new("/srv/a cluster");
-        let described = description("2x2x2");
-        let files = described.files(folder);
-        assert_eq!(files.len(), 7);
-        assert_eq!(files.last().unwrap().0, Path::new(CLIENT_CONF));
-        for server in described.servers() {
-            let path = conf_of(&server.name, server.role);
-            let text = text_of(&files, path.to_str().unwrap());
+        for (described, count) in [(description("2x2x2"), 7), (by_port("2x2x2"), 8)] {
+            let files = described.files(folder);
+            assert_eq!(files.len(), count);
+            assert_eq!(files.last().unwrap().0, Path::new(CLIENT_CONF));
+            for server in described.servers() {
+                check_conf(server, folder, &files);
+            }
+            let text = text_of(&files, CLIENT_CONF);
             let mut loader = |_: &str| -> Result<String, LoadError> { Ok(text.clone()) };
-            let (listen, base_path) = match server.role {
-                Role::Tracker => {
-                    let (conf, warnings) = TrackerConf::load("tracker.conf", &mut loader).unwrap();
-                    assert_eq!(warnings, []);
-                    (conf.listen, conf.base_path)
-                }
-                Role::Storage => {
-                    let (conf, warnings) = StorageConf::load("storage.conf", &mut loader).unwrap();
-                    assert_eq!(warnings, []);
-                    assert_eq!(conf.group_name.unwrap().as_str(), server.group.clone().unwrap());
-                    assert_eq!(conf.store_paths.len(), 1);
-                    assert_eq!(conf.tracker_servers.as_slice().len(), 2);
-                    (conf.listen, conf.base_path)
-                }
-            };
-            assert_eq!(listen.sockets(true), [server.address]);
-            assert_eq!(base_path, folder.join(&server.name));
+            let (client, warnings) = ClientConf::load("client.conf", &mut loader).unwrap();
+            assert_eq!(warnings, []);
+            assert_eq!(client.tracker_servers.as_slice().len(), 2);
         }
-        let text = text_of(&files, CLIENT_CONF);
-        let (client, warnings) = ClientConf::load("client.conf", &mut |_: &str| Ok(text.clone())).unwrap();
-        assert_eq!(warnings, []);
-        assert_eq!(client.tracker_servers.as_slice().len(), 2);
+    }
+
+    /// Reads a server's file back.
+    fn check_conf(server: &Server, folder: &Path, files: &[(PathBuf, String)]) {
+        let path = folder.join(conf_of(&server.name, server.role));
+        let path = path.to_str().unwrap();
+        let mut loader = |path: &str| -> Result<String, LoadError> {
+            Ok(text_of(files, Path::new(path).strip_prefix(folder).unwrap().to_str().unwrap()))
+        };
+        let (listen, base_path) = match server.role {
+            Role::Tracker => {
+                let (conf, warnings) = TrackerConf::load(path, &mut loader).unwrap();
+                assert_eq!(warnings, []);
+                (conf.listen, conf.base_path)
+            }
+            Role::Storage => {
+                let (conf, warnings) = StorageConf::load(path, &mut loader).unwrap();
+                assert_eq!(warnings, []);
+                assert_eq!(conf.group_name.unwrap().as_str(), server.group.clone().unwrap());
+                assert_eq!(conf.server_id, server.id);
+                assert_eq!(conf.store_paths.len(), 1);
+                assert_eq!(conf.tracker_servers.as_slice().len(), 2);
+                (conf.listen, conf.base_path)
+            }
+        };
+        assert_eq!(listen.sockets(true), [server.address]);
+        assert_eq!(base_path, folder.join(&server.name));
     }
 
     #[test]

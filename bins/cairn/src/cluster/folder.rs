@@ -1,7 +1,8 @@
 //! The folder of a cluster: each server's configuration lies in a folder of the server's name.
 //!
 //! ```text
-//! client.conf
+//! .cairn-cluster                                   made by us, so we may remove it
+//! client.conf  storage_ids.conf
 //! tracker1/tracker.conf  data/ logs/
 //! group1-storage1/storage.conf  data/ logs/
 //! ```
@@ -17,9 +18,16 @@ use anyhow::{Context, bail, ensure};
 use daemon::control;
 use fdfs_conf::service::ListenConf;
 
-use super::description::{CLIENT_CONF, Description, Server, Shape, conf_of};
+use super::description::{Description, STORAGE_IDS, Server, Shape, conf_of};
 use crate::conf;
 use crate::server::{self, Role};
+
+/// Says that the folder was made here: only such a one is removed.
+const MADE: &str = ".cairn-cluster";
+
+/// What it says.
+const MADE_TEXT: &str =
+    "Made by `cairn cluster start`. `cairn cluster remove` deletes the folder that holds this file.\n";
 
 /// A server's place: enough to stop it, whatever its configuration says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,21 +47,22 @@ pub(super) struct Member {
 
 impl Place {
     pub(super) fn load(&self) -> anyhow::Result<Member> {
-        let (base_path, listen, group) = match self.role {
+        let (base_path, listen, group, id) = match self.role {
             Role::Tracker => {
                 let (conf, _) = conf::tracker(&self.conf)?;
-                (conf.base_path, conf.listen, None)
+                (conf.base_path, conf.listen, None, None)
             }
             Role::Storage => {
                 let (conf, _) = conf::storage(&self.conf)?;
-                (conf.base_path, conf.listen, conf.group_name.map(|group| group.to_string()))
+                let group = conf.group_name.map(|group| group.to_string());
+                (conf.base_path, conf.listen, group, conf.server_id)
             }
         };
         let shown = self.conf.display();
         // A storage that starts elsewhere than where its files are would start empty.
         ensure!(base_path.is_dir(), "{shown}: base_path {} is not there: was it moved?", base_path.display());
         let address = address(&listen).with_context(|| format!("{shown}: bind_addr is missing"))?;
-        let server = Server { name: self.name.clone(), role: self.role, group, address };
+        let server = Server { name: self.name.clone(), role: self.role, group, id, address };
         Ok(Member { place: self.clone(), server, base_path })
     }
 }
@@ -127,24 +136,76 @@ pub(super) fn shape(members: &[Member]) -> Option<Shape> {
     })
 }
 
-/// Makes the folder with all files. Overwrites none.
+/// Whether the storages of a cluster are known by numbers.
+pub(super) fn has_ids(folder: &Path) -> bool {
+    folder.join(STORAGE_IDS).is_file()
+}
+
+/// Makes the folder with all files, as a whole or not at all. There must be none, or an empty one.
 pub(super) fn write(folder: &Path, description: &Description) -> anyhow::Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
-    let folder = folder.canonicalize().with_context(|| format!("open {}", folder.display()))?;
-    let in_the_way = folder.join(CLIENT_CONF);
-    ensure!(
-        !in_the_way.exists(),
-        "{} is there, but no servers are: choose another folder",
-        in_the_way.display()
-    );
-    for (path, text) in description.files(&folder) {
-        let path = folder.join(path);
-        let above = path.parent().unwrap_or(&folder);
+    let folder = absolute(folder)?;
+    if let Ok(mut entries) = fs::read_dir(&folder) {
+        let other = entries.next().transpose().with_context(|| format!("read {}", folder.display()))?;
+        if let Some(other) = other {
+            bail!("{} is there, but no servers are: choose another folder", other.path().display());
+        }
+    }
+    let making = beside(&folder, "new")?;
+    let made = fill(&making, &folder, description)
+        .and_then(|()| fs::rename(&making, &folder).with_context(|| format!("create {}", folder.display())));
+    if made.is_err() {
+        // Nothing runs in there yet.
+        let _ = fs::remove_dir_all(&making);
+    }
+    made
+}
+
+/// Writes into `making` what will be in `folder`.
+fn fill(making: &Path, folder: &Path, description: &Description) -> anyhow::Result<()> {
+    let files = description.files(folder).into_iter().chain([(PathBuf::from(MADE), MADE_TEXT.to_owned())]);
+    for (path, text) in files {
+        let path = making.join(path);
+        let above = path.parent().unwrap_or(making);
         fs::create_dir_all(above).with_context(|| format!("create {}", above.display()))?;
-        let written = File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+        let written = File::create_new(&path)
+            .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
         written.with_context(|| format!("write {}", path.display()))?;
     }
     Ok(())
+}
+
+/// Whether [`write`] made the folder.
+pub(super) fn is_made(folder: &Path) -> bool {
+    folder.join(MADE).is_file()
+}
+
+/// Removes the folder of a cluster whose servers are stopped. It is gone under its name at once, so what breaks off leaves no
+/// half cluster.
+pub(super) fn remove(folder: &Path) -> anyhow::Result<()> {
+    let folder = folder.canonicalize().with_context(|| format!("open {}", folder.display()))?;
+    ensure!(is_made(&folder), "{} has no {MADE}", folder.display());
+    let leaving = beside(&folder, "removed")?;
+    fs::rename(&folder, &leaving).with_context(|| format!("remove {}", folder.display()))?;
+    fs::remove_dir_all(&leaving).with_context(|| format!("remove {}", leaving.display()))
+}
+
+/// The path without links, also of a folder that is not there yet; the one above it is made.
+fn absolute(folder: &Path) -> anyhow::Result<PathBuf> {
+    if let Ok(found) = folder.canonicalize() {
+        return Ok(found);
+    }
+    let name = folder.file_name().with_context(|| format!("{} has no name", folder.display()))?;
+    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(above).with_context(|| format!("create {}", above.display()))?;
+    let above = above.canonicalize().with_context(|| format!("open {}", above.display()))?;
+    Ok(above.join(name))
+}
+
+/// A hidden name beside a folder that no other process uses.
+fn beside(folder: &Path, what: &str) -> anyhow::Result<PathBuf> {
+    let name = folder.file_name().with_context(|| format!("{} has no name", folder.display()))?;
+    let process = std::process::id();
+    Ok(folder.with_file_name(format!(".{}.{what}-{process}", name.to_string_lossy())))
 }
 
 /// Sorts as people count: digits together are one number. Leading zeros do not count.
@@ -170,13 +231,14 @@ fn in_order(name: &str) -> Vec<(u64, char)> {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use super::super::description::{Apart, CLIENT_CONF};
     use super::*;
 
     fn written(shape: &str) -> (tempfile::TempDir, PathBuf) {
         let above = tempfile::tempdir().unwrap();
         let folder = above.path().join("cluster");
         let first = Ipv4Addr::new(127, 0, 0, 11);
-        write(&folder, &Description::new(shape.parse().unwrap(), first).unwrap()).unwrap();
+        write(&folder, &Description::new(shape.parse().unwrap(), first, Apart::Address).unwrap()).unwrap();
         (above, folder)
     }
 
@@ -189,7 +251,8 @@ mod tests {
         for text in ["1x1x1", "2x2x2", "3x11x2", "1x1x12"] {
             let (_above, folder) = written(text);
             let members = loaded(&folder);
-            let expected = Description::new(text.parse().unwrap(), Ipv4Addr::new(127, 0, 0, 11)).unwrap();
+            let first = Ipv4Addr::new(127, 0, 0, 11);
+            let expected = Description::new(text.parse().unwrap(), first, Apart::Address).unwrap();
             let read: Vec<Server> = members.iter().map(|member| member.server.clone()).collect();
             assert_eq!(read, expected.servers());
             assert_eq!(shape(&members), Some(text.parse().unwrap()));
@@ -232,10 +295,48 @@ mod tests {
 
     #[test]
     fn files_that_are_there_are_left_alone() {
-        let (_above, folder) = written("1x1x1");
-        let again = Description::new(Shape::default(), Ipv4Addr::new(127, 0, 0, 50)).unwrap();
-        assert!(write(&folder, &again).unwrap_err().to_string().contains("client.conf"));
+        let (above, folder) = written("1x1x1");
+        let again = Description::new(Shape::default(), Ipv4Addr::new(127, 0, 0, 50), Apart::Port).unwrap();
+        let error = write(&folder, &again).unwrap_err().to_string();
+        assert!(error.contains("is there, but no servers are"), "{error}");
         assert_eq!(shape(&loaded(&folder)), Some("1x1x1".parse().unwrap()));
+        assert_eq!(names(above.path()), ["cluster"]);
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_folder_is_made_whole_or_not_at_all_and_an_empty_one_is_used() {
+        let above = tempfile::tempdir().unwrap();
+        let described =
+            Description::new("1x1x2".parse().unwrap(), Ipv4Addr::new(127, 0, 0, 11), Apart::Port).unwrap();
+        // Nothing can take this name.
+        let taken = above.path().join("file");
+        fs::write(&taken, "not a folder").unwrap();
+        assert!(write(&taken, &described).is_err());
+        assert_eq!(names(above.path()), ["file"]);
+        let empty = above.path().join("deep/empty");
+        fs::create_dir_all(&empty).unwrap();
+        write(&empty, &described).unwrap();
+        assert_eq!(names(&above.path().join("deep")), ["empty"]);
+        let read: Vec<Server> = loaded(&empty).iter().map(|member| member.server.clone()).collect();
+        assert_eq!(read, described.servers());
+        assert!(has_ids(&empty) && is_made(&empty));
+    }
+
+    #[test]
+    fn only_a_folder_that_was_made_here_is_removed() {
+        let (above, folder) = written("1x1x1");
+        fs::write(folder.join("tracker1/notes.txt"), "mine").unwrap();
+        remove(&folder).unwrap();
+        assert_eq!(names(above.path()), Vec::<String>::new());
+        let (above, folder) = written("1x1x1");
+        fs::remove_file(folder.join(MADE)).unwrap();
+        assert!(remove(&folder).unwrap_err().to_string().contains(MADE));
+        assert_eq!(names(above.path()), ["cluster"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `cairn cluster`: a cluster of processes on this machine, one loopback address and one folder for each.
 //!
 //! Storages of a group share one port number and differ by address, so a cluster on one machine needs addresses, not
-//! ports. Each server is an ordinary background process with an ordinary configuration: whatever is true of it is
+//! ports; unless storages are known by numbers (`--storage-ids`): then they share an address and differ by port. Each server is an ordinary background process with an ordinary configuration: whatever is true of it is
 //! true of one on a machine of its own.
 
 mod description;
@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use clap::Subcommand;
 use daemon::control::Action;
 
@@ -45,6 +45,14 @@ enum Command {
         #[arg(value_name = "NAME")]
         names: Vec<String>,
     },
+    /// Stop it and delete its folder, with every file in it
+    Remove {
+        #[command(flatten)]
+        at: At,
+        /// Yes, delete it
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 /// Which cluster.
@@ -71,6 +79,7 @@ pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
         Command::Start(args) => start::run(args, program, language),
         Command::Status { at } => status(at, program, language),
         Command::Stop { at, names } => stop(&folder::chosen(&at.places(program, language)?, names)?),
+        Command::Remove { at, yes } => remove(at, *yes, program, language),
     }
 }
 
@@ -99,6 +108,21 @@ fn stop(places: &[Place]) -> anyhow::Result<ExitCode> {
         all_stopped &= code == 0 || code == server::NOT_RUNNING;
     }
     Ok(if all_stopped { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Stops everything; a folder that was not made by `start` is left alone, and so is one with a server that does not stop.
+fn remove(at: &At, yes: bool, program: &str, language: Language) -> anyhow::Result<ExitCode> {
+    let places = at.places(program, language)?;
+    let folder = &at.dir;
+    ensure!(folder::is_made(folder), Say::ClusterIsNotOurs { folder }.in_language(language));
+    ensure!(yes, Say::ClusterRemoveNeedsYes { folder, servers: places.len(), program }.in_language(language));
+    let stopped = stop(&places)?;
+    if stopped != ExitCode::SUCCESS {
+        return Ok(stopped);
+    }
+    folder::remove(folder)?;
+    writeln!(io::stdout(), "{}", Say::ClusterRemoved { folder }.in_language(language))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Does it and tells, with the server's name before it; the exit status.

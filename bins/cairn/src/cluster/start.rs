@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use daemon::control::Action;
 
-use super::description::{CLIENT_CONF, Description, Server, Shape};
+use super::description::{Apart, CLIENT_CONF, Description, Server, Shape};
 use super::folder::{self, Member};
 use super::view::{self, Seen, Standing};
 use super::{At, load, perform, runtime};
@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// The first server's address, the others follow it, for the first start [default: 127.0.0.11]
     #[arg(long, value_name = "IP")]
     first_ip: Option<Ipv4Addr>,
+    /// Put all storages on one address, with a port and a storage id each, for the first start
+    #[arg(long)]
+    storage_ids: bool,
     /// Only these servers, as status shows them
     #[arg(value_name = "NAME")]
     names: Vec<String>,
@@ -74,7 +77,8 @@ pub(super) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
 fn make(args: &Args, language: Language) -> anyhow::Result<()> {
     let shape = args.shape.unwrap_or_default();
     let first = args.first_ip.unwrap_or(FIRST_IP);
-    let description = Description::new(shape, first)
+    let apart = if args.storage_ids { Apart::Port } else { Apart::Address };
+    let description = Description::new(shape, first, apart)
         .with_context(|| format!("--first-ip {first}: no {shape} loopback addresses from there on"))?;
     for server in description.servers() {
         check_free(server, language)?;
@@ -87,7 +91,11 @@ fn check_same(args: &Args, members: &[Member], language: Language) -> anyhow::Re
     let other_shape = args.shape.is_some_and(|shape| folder::shape(members) != Some(shape));
     let first = members.first().map(|member| member.server.address.ip());
     let other_ip = args.first_ip.is_some_and(|ip| first != Some(ip.into()));
-    ensure!(!other_shape && !other_ip, Say::ClusterIsMade { folder: &args.at.dir }.in_language(language));
+    let other_kind = args.storage_ids && !folder::has_ids(&args.at.dir);
+    ensure!(
+        !other_shape && !other_ip && !other_kind,
+        Say::ClusterIsMade { folder: &args.at.dir }.in_language(language)
+    );
     Ok(())
 }
 

@@ -1,10 +1,12 @@
-//! `cairn fsck`: a store against its ids and its records. It changes nothing, and the store may be in use.
+//! `cairn fsck`: a store against its ids and its records. It changes no file, and the store may be in use.
 
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use fdfs_fileid::FileName;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use store::fsck::{Event, Finding, FsckSettings, Progress, Severity, Stage, Summary, check};
@@ -23,6 +25,9 @@ pub(crate) struct Args {
     /// Leave the records (the binlog) out
     #[arg(long)]
     no_records: bool,
+    /// Have the storage replace what is damaged or missing with other members' copies when it runs next
+    #[arg(long)]
+    mark: bool,
     /// Folders checked at once
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: Option<u16>,
@@ -56,6 +61,7 @@ fn try_run(args: &Args, language: Language) -> anyhow::Result<Summary> {
     }
     let bar = bar(args.json);
     let mut broken = None;
+    let mut victims = BTreeSet::new();
     let checked = check(&settings, &mut |event| match event {
         Event::Progress(progress) => show(&bar, progress),
         Event::Finding(finding) => {
@@ -64,19 +70,41 @@ fn try_run(args: &Args, language: Language) -> anyhow::Result<Summary> {
             // The check cannot be ended from here; it goes on for nothing when the reader is gone.
             broken = written.err().or(broken.take());
         }
+        Event::Victim { name, .. } => {
+            if args.mark {
+                victims.insert(name);
+            }
+        }
+        Event::Passed(_) => {}
     });
     bar.finish_and_clear();
     let summary = checked.context("check the store")?;
     if let Some(error) = broken {
         return Err(error).context("write the findings");
     }
+    if args.mark {
+        mark(&settings, &victims).context("mark the damaged files")?;
+    }
     if args.json {
-        writeln!(io::stdout(), "{}", summary_json(&summary))?;
+        writeln!(io::stdout(), "{}", summary_json(&summary, args.mark.then_some(victims.len())))?;
     } else {
-        let say = Say::Checked { summary: &summary, content: settings.content };
+        let marked = args.mark.then_some(victims.len());
+        let say = Say::Checked { summary: &summary, content: settings.content, marked };
         writeln!(io::stderr(), "{}", say.in_language(language))?;
     }
     Ok(summary)
+}
+
+/// Leaves the names where the storage of each store path looks for them.
+fn mark(settings: &FsckSettings, victims: &BTreeSet<FileName>) -> io::Result<()> {
+    for (index, root) in settings.paths.iter().enumerate() {
+        let here = |name: &&FileName| usize::from(name.path_index().0) == index;
+        let names: Vec<FileName> = victims.iter().filter(here).cloned().collect();
+        if !names.is_empty() {
+            store::mark_damaged(root, &names)?;
+        }
+    }
+    Ok(())
 }
 
 /// Where the store is, from what was named.
@@ -133,7 +161,7 @@ fn finding_json(finding: &Finding) -> String {
     json!({ "kind": "finding", "severity": severity, "text": finding.to_string() }).to_string()
 }
 
-fn summary_json(summary: &Summary) -> String {
+fn summary_json(summary: &Summary, marked: Option<usize>) -> String {
     let records = summary.records.as_ref();
     json!({
         "kind": "summary",
@@ -157,6 +185,7 @@ fn summary_json(summary: &Summary) -> String {
         "records_unread": records.map(|records| &records.unread),
         "damaged": summary.damaged,
         "odd": summary.odd,
+        "marked": marked,
     })
     .to_string()
 }

@@ -1,10 +1,12 @@
 //! `cairn monitor`: groups and storages at a glance.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
-use fdfs_client::{Client, GroupStat, StorageStat};
+use fdfs_client::{Client, GroupStat, ServerAddr, StorageStat, StorageStatus};
 use serde_json::{Value, json};
 
 use super::cluster::ClusterArgs;
@@ -23,6 +25,9 @@ pub(crate) struct Args {
     json: bool,
 }
 
+/// How long a storage may take to tell its figures; without them it is shown as the trackers know it.
+const FIGURES_WAIT: Duration = Duration::from_secs(3);
+
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let client = args.cluster.client()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -36,16 +41,47 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// A group and its storages.
-type Seen = (GroupStat, Vec<StorageStat>);
+type Seen = (GroupStat, Vec<Member>);
+
+/// A storage.
+struct Member {
+    /// As the tracker knows it.
+    stat: StorageStat,
+    /// What it tells about itself: nothing unless it is one of ours.
+    figures: Vec<(String, u64)>,
+}
+
+impl Member {
+    fn figure(&self, name: &str) -> u64 {
+        self.figures.iter().find(|(found, _)| found == name).map_or(0, |(_, value)| *value)
+    }
+}
 
 async fn look(client: &Client, only: Option<&str>) -> anyhow::Result<Vec<Seen>> {
     let groups = client.list_groups().await.context("list the groups")?;
     let mut seen = Vec::new();
     for group in groups.into_iter().filter(|group| only.is_none_or(|name| group.group.as_str() == name)) {
         let storages = client.list_storages(group.group, None).await.context("list the storages")?;
-        seen.push((group, storages));
+        let asked: Vec<_> =
+            storages.into_iter().map(|stat| tokio::spawn(ask(client.clone(), stat))).collect();
+        let mut members = Vec::new();
+        for member in asked {
+            members.push(member.await.context("ask a storage")?);
+        }
+        seen.push((group, members));
     }
     Ok(seen)
+}
+
+/// Asks a storage that serves for its figures; one that does not answer in time has none.
+async fn ask(client: Client, stat: StorageStat) -> Member {
+    let address = stat.ip.ip().map(|ip| ServerAddr::new(ip, stat.figures.storage_port));
+    let mut figures = Vec::new();
+    if let (StorageStatus::Active, Some(address)) = (stat.who.status, address) {
+        let asked = tokio::time::timeout(FIGURES_WAIT, client.storage(address).figures()).await;
+        figures = asked.ok().and_then(Result::ok).unwrap_or_default();
+    }
+    Member { stat, figures }
 }
 
 fn as_text(cluster: &[Seen]) -> String {
@@ -78,12 +114,56 @@ fn as_text(cluster: &[Seen]) -> String {
             "version",
         ]);
         for (index, storage) in storages.iter().enumerate() {
-            table.row(row(storage, behind(storages, index)));
+            table.row(row(&storage.stat, behind(storages, index)));
         }
         text.push_str(&table.text("  "));
+        for storage in storages {
+            notes(storage)
+                .iter()
+                .for_each(|note| text.push_str(&format!("  {}: {note}\n", storage.stat.who.id)));
+        }
         text.push('\n');
     }
     text
+}
+
+/// What somebody should know, or do something about.
+fn notes(storage: &Member) -> Vec<String> {
+    let get = |name| storage.figure(name);
+    let mut notes = Vec::new();
+    if get("copies_degraded") > 0 {
+        notes.push(format!(
+            "degraded: changes shall be on {} members, {} can have them; start the others ({} so far had \
+             fewer copies, {} were refused)",
+            get("copies_wanted"),
+            get("copies_possible"),
+            get("changes_with_fewer_copies_total"),
+            get("changes_refused_for_copies_total"),
+        ));
+    } else if get("changes_with_fewer_copies_total") > 0 {
+        let fewer = get("changes_with_fewer_copies_total");
+        notes
+            .push(format!("{fewer} changes since its start were acknowledged with fewer copies than wanted"));
+    }
+    let (hopeless, lost) = (get("scrub_hopeless"), get("quarantine_lost"));
+    if hopeless + lost > 0 {
+        notes.push(format!(
+            "files without a good copy: {hopeless} in the last round of the scrub, {lost} in the quarantine; \
+             see its log"
+        ));
+    }
+    let (bad, missing) = (get("scrub_bad_total"), get("scrub_missing_total"));
+    if bad + missing > 0 {
+        let mended = get("scrub_mended_total");
+        notes.push(format!(
+            "scrub: {bad} bad and {missing} missing copies found since its start, {mended} mended"
+        ));
+    }
+    if get("quarantine_copies") > 0 {
+        let bytes = human::bytes(get("quarantine_bytes"));
+        notes.push(format!("quarantine: {} bad copies, {bytes}", get("quarantine_copies")));
+    }
+    notes
 }
 
 fn row(storage: &StorageStat, behind: Behind) -> [String; 11] {
@@ -122,10 +202,10 @@ enum Behind {
     Seconds(i64),
 }
 
-fn behind(storages: &[StorageStat], index: usize) -> Behind {
-    let updates = |(_, storage): (usize, &StorageStat)| storage.figures.stat.last_source_update;
+fn behind(storages: &[Member], index: usize) -> Behind {
+    let updates = |(_, storage): (usize, &Member)| storage.stat.figures.stat.last_source_update;
     let newest = storages.iter().enumerate().filter(|(other, _)| *other != index).map(updates).max();
-    let synced = storages.get(index).map_or(0, |storage| storage.figures.stat.last_synced_timestamp);
+    let synced = storages.get(index).map_or(0, |storage| storage.stat.figures.stat.last_synced_timestamp);
     match newest {
         None | Some(0) => Behind::Nothing,
         Some(_) if synced == 0 => Behind::Never,
@@ -138,7 +218,7 @@ fn as_json(cluster: &[Seen]) -> Value {
     json!({ "groups": groups })
 }
 
-fn group_json(group: &GroupStat, storages: &[StorageStat]) -> Value {
+fn group_json(group: &GroupStat, storages: &[Member]) -> Value {
     let storages: Vec<Value> = storages
         .iter()
         .enumerate()
@@ -158,7 +238,8 @@ fn group_json(group: &GroupStat, storages: &[StorageStat]) -> Value {
     })
 }
 
-fn storage_json(storage: &StorageStat, behind: Behind) -> Value {
+fn storage_json(member: &Member, behind: Behind) -> Value {
+    let storage = &member.stat;
     let figures = &storage.figures;
     let stat = &figures.stat;
     json!({
@@ -181,6 +262,8 @@ fn storage_json(storage: &StorageStat, behind: Behind) -> Value {
         "last_beat": stat.last_heart_beat_time,
         "last_synced": stat.last_synced_timestamp,
         "never_synced": behind == Behind::Never,
+        // Empty of a storage that is not ours, or does not answer.
+        "figures": member.figures.iter().cloned().collect::<BTreeMap<_, _>>(),
         "behind_s": match behind {
             Behind::Seconds(seconds) => Some(seconds),
             Behind::Nothing | Behind::Never => None,

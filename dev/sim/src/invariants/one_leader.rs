@@ -10,6 +10,9 @@ pub(super) fn obeyed(world: &mut World) -> Result<(), String> {
     let mut obeyed = BTreeSet::new();
     let mut leading = Vec::new();
     for (node, ip) in world.env.ips.iter().enumerate() {
+        if world.env.history.retired.contains(&node) {
+            continue;
+        }
         let leader = match &mut world.nodes[node] {
             Node::Tracker(tracker) => {
                 let leader = tracker.view().and_then(|view| view.leader(*ip).ok());

@@ -1,6 +1,6 @@
-//! All members of a group serve, and hold the same files, acknowledged or not, once all is healed.
+//! All members of a group serve, and hold the same files with the same content, acknowledged or not, once all is healed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::scenario::{Node, World};
 
@@ -14,16 +14,23 @@ pub(super) fn held(world: &mut World) -> Result<(), String> {
     }
     for group in &world.groups {
         let mut sets = Vec::new();
-        for node in group {
-            let running = world.storage(*node).and_then(|storage| storage.running.as_ref());
-            let names: BTreeSet<_> = running.into_iter().flat_map(|running| running.store.names()).collect();
-            sets.push((world.env.ips[*node], names));
+        for node in group.iter().filter(|node| !world.env.history.retired.contains(node)) {
+            let Some(storage) = world.storage(*node) else { continue };
+            let Some(running) = &storage.running else { continue };
+            let held = running.store.names().map(|name| (name, running.store.bytes(&storage.disk, name)));
+            sets.push((world.env.ips[*node], held.collect::<BTreeMap<_, _>>()));
         }
         for pair in sets.windows(2) {
             let [(one, mine), (other, theirs)] = pair else { continue };
-            if let Some(name) = mine.symmetric_difference(theirs).next() {
-                let (on, off) = if mine.contains(*name) { (one, other) } else { (other, one) };
-                return Err(format!("{name} is on {on} and not on {off}"));
+            for name in mine.keys().chain(theirs.keys()) {
+                match (mine.get(name), theirs.get(name)) {
+                    (Some(a), Some(b)) if a == b => {}
+                    (Some(_), Some(_)) => {
+                        return Err(format!("{name} is not the same on {one} and on {other}"));
+                    }
+                    (Some(_), None) => return Err(format!("{name} is on {one} and not on {other}")),
+                    _ => return Err(format!("{name} is on {other} and not on {one}")),
+                }
             }
         }
     }

@@ -15,7 +15,8 @@ const LEGAL: [(StorageStatus, &[StorageStatus]); 9] = [
     (WaitSync, &[Syncing, Offline, Online]),
     // Back to WAIT_SYNC: the answer to its question for a source (87) was lost, and it asked again.
     (Syncing, &[Offline, Online, WaitSync]),
-    (Offline, &[Online, Active, Recovery]),
+    // Deleted by an administrator.
+    (Offline, &[Online, Active, Recovery, Deleted]),
     (Online, &[Active, Offline, Recovery, WaitSync]),
     (Active, &[Offline, Recovery]),
     (Recovery, &[Online, Offline, Active]),

@@ -1,6 +1,9 @@
-//! A storage: the real machines of membership and tracker links, a model of its store, a simulated shell.
+//! A storage: the real machines of membership, tracker links, replication and recovery, a model of its store, a
+//! simulated shell.
 
-pub(crate) mod replication;
+mod copies;
+mod recovery;
+mod replication;
 mod server;
 pub(crate) mod store;
 
@@ -8,19 +11,23 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use fdfs_fileid::{FileName, GroupName};
+use fdfs_format::binlog::Record;
 use fdfs_proto::storage::download;
 use fdfs_proto::tracker::disk_usage::PathSpace;
-use fdfs_proto::{Host, RawName, StatBlock, Status, StorageCommand, StorageId, StorageStatus, Version};
+use fdfs_proto::{Header, Host, RawName, StatBlock, Status, StorageCommand, StorageId, Version};
 use storage_core::membership::{ClusterView, JoinRecord, Membership, Settings, TrackerIndex};
+use storage_core::replication::copies::CopiesRule;
 use storage_core::time::Mono;
 use storage_core::tracker_link::{self, Action, Event, Failure, LinkInputs, TrackerLink};
 
 use crate::Fault;
-use crate::disk::Disk;
+use crate::disk::{Base, Disk};
 use crate::scenario::Durability;
 use crate::tracker::PORT as TRACKER_PORT;
 use crate::wire::{parts, request};
 use crate::world::{Conn, Env, Happening, NodeId, START};
+use copies::Waiting;
+use recovery::Recovery;
 use replication::Replication;
 use store::Store;
 
@@ -40,10 +47,12 @@ pub(crate) struct Place {
     pub(crate) group: GroupName,
     pub(crate) trackers: Vec<NodeId>,
     pub(crate) durability: Durability,
+    pub(crate) copies: CopiesRule,
 }
 
 pub(crate) struct Storage {
     pub(crate) place: Place,
+    pub(crate) base: Base,
     pub(crate) disk: Disk,
     record: JoinRecord,
     pub(crate) running: Option<Running>,
@@ -51,10 +60,17 @@ pub(crate) struct Storage {
 
 pub(crate) struct Running {
     membership: Membership,
+    /// The cluster as of `view_version` of the membership.
+    view: ClusterView,
+    view_version: u64,
     links: Vec<Link>,
     pub(crate) store: Store,
     replication: Replication,
+    /// While this runs, the storage has not joined.
+    recovery: Option<Recovery>,
     waiting: VecDeque<Waiting>,
+    /// Requests for files that are being changed.
+    deferred: Vec<(Conn, Header, Vec<u8>)>,
     syncing: bool,
     inputs: Inputs,
     /// Who said on a connection that it is replicating.
@@ -73,15 +89,6 @@ struct Link {
     seen: u64,
     /// A question goes out when the connection is there.
     connecting: bool,
-}
-
-/// An answer that is given when the log is on disk up to `end`.
-struct Waiting {
-    end: usize,
-    conn: Conn,
-    bytes: Vec<u8>,
-    /// The line of the binlog that another member must have, too.
-    copy_of: Option<usize>,
 }
 
 #[derive(Default)]
@@ -111,11 +118,29 @@ pub(crate) fn id_of(ip: IpAddr) -> Option<StorageId> {
 
 impl Storage {
     pub(crate) fn new(place: Place) -> Self {
-        Self { place, disk: Disk::new(), record: JoinRecord::first(START), running: None }
+        Self {
+            place,
+            base: Base::default(),
+            disk: Disk::new(0),
+            record: JoinRecord::first(START),
+            running: None,
+        }
     }
 
     pub(crate) fn stop(&mut self) {
         self.running = None;
+    }
+
+    /// The disk of the store path is a new one now, and somebody has said so.
+    pub(crate) fn lose_disk(&mut self) {
+        self.disk = Disk::new(self.base.binlog.len());
+        self.base.small.insert(recovery::FLAG.into(), Vec::new());
+    }
+
+    /// Whether these peers have everything that is in the log.
+    pub(crate) fn is_replicated(&self, peers: &[StorageId]) -> bool {
+        let certain = self.running.as_ref().filter(|running| !running.store.has_pending());
+        certain.is_some_and(|running| running.replication.is_complete(peers, self.base.binlog.len()))
     }
 
     /// The cluster as this storage sees it.
@@ -164,9 +189,14 @@ impl Storage {
             seen: 0,
             connecting: false,
         };
-        let store = Store::open(&mut self.disk, env.fault);
+        let store = Store::open(&mut self.disk, &mut self.base, env.fault);
+        let recovery = self.base.small.contains_key(recovery::FLAG).then(Recovery::default);
         self.running = Some(Running {
+            view: membership.view(),
+            view_version: membership.version(),
             membership,
+            recovery,
+            deferred: Vec::new(),
             links: (0..count).map(link).collect(),
             store,
             replication: Replication::default(),
@@ -196,7 +226,9 @@ impl Storage {
             download::Ask { offset: 0, len: 0, group, name }.encode(&mut body);
             return env.send(conn, me, request(StorageCommand::DownloadFile, 0, &body));
         }
-        replication::connected(self, env, conn);
+        if !recovery::connected(self, env, conn) {
+            replication::connected(self, env, conn);
+        }
     }
 
     fn lost(&mut self, env: &mut Env, conn: Conn, failure: Failure) {
@@ -204,11 +236,14 @@ impl Storage {
         running.sources.remove(&conn);
         running.mending.remove(&conn);
         running.waiting.retain(|waiting| waiting.conn != conn);
+        running.deferred.retain(|(other, ..)| *other != conn);
         if let Some(index) = running.links.iter().position(|link| link.conn == Some(conn)) {
             running.links[index].conn = None;
             return self.feed(env, index, Event::Failed(failure));
         }
-        replication::lost(self, env, conn);
+        if !recovery::lost(self, env, conn) {
+            replication::lost(self, env, conn);
+        }
     }
 
     fn message(&mut self, env: &mut Env, conn: Conn, bytes: &[u8]) {
@@ -225,9 +260,13 @@ impl Storage {
             return;
         }
         if header.command == fdfs_proto::RESPONSE {
-            return replication::answered(self, env, conn, header.status(), body);
+            let (status, body) = (header.status(), body);
+            if !recovery::answered(self, env, conn, status, body) {
+                replication::answered(self, env, conn, status, body);
+            }
+            return;
         }
-        server::serve(self, env, conn, &header, body);
+        server::serve(self, env, conn, header, body);
     }
 
     // Trackers
@@ -274,8 +313,28 @@ impl Storage {
 
     fn go_on(&mut self, env: &mut Env) {
         let me = self.place.me;
+        if !recovery::go_on(self, env) {
+            self.talk(env);
+            replication::go_on(self, env);
+            self.scrub(env);
+        }
+        self.sync_lazily(env);
+        self.answer_waiting(env);
+        let Some(running) = &self.running else { return };
+        let links = running.links.iter().filter_map(|link| link.machine.deadline()).map(|due| due.0).min();
+        let joined = running.recovery.is_none();
+        let mut due = links.filter(|_| joined).into_iter().chain(running.replication.due(env.mono(me))).min();
+        let other = running.scrub_at.min(running.lazy_sync_at).min(running.due_of_answers());
+        let other = other.min(running.recovery.as_ref().map_or(u64::MAX, Recovery::due)).max(env.now);
+        let other = env.mono(me) + (other - env.now);
+        due = due.map(|due| due.min(other));
+        env.wake_at(me, due.unwrap_or(other));
+    }
+
+    /// Lets the links to trackers do what is due.
+    fn talk(&mut self, env: &mut Env) {
         for _ in 0..100 {
-            let now = env.mono(me);
+            let now = env.mono(self.place.me);
             let Some(running) = &mut self.running else { return };
             let version = running.membership.version();
             let due =
@@ -284,24 +343,21 @@ impl Storage {
             running.links[index].seen = version;
             self.feed(env, index, Event::Wake);
         }
-        replication::go_on(self, env);
-        self.scrub(env);
-        let lazy = self.running.as_mut().is_some_and(|running| {
-            let lazy = running.lazy_sync_at <= env.now;
-            if lazy {
-                running.lazy_sync_at = env.now + LAZY_SYNC_MS;
-            }
-            lazy
-        });
-        if lazy && self.disk.synced < self.disk.log.len() {
+        let Some(running) = &mut self.running else { return };
+        if running.view_version != running.membership.version() {
+            running.view_version = running.membership.version();
+            running.view = running.membership.view();
+        }
+    }
+
+    fn sync_lazily(&mut self, env: &mut Env) {
+        let Some(running) = self.running.as_mut().filter(|running| running.lazy_sync_at <= env.now) else {
+            return;
+        };
+        running.lazy_sync_at = env.now + LAZY_SYNC_MS;
+        if self.disk.log.synced < self.disk.log.len() {
             self.sync(env);
         }
-        let Some(running) = &self.running else { return };
-        let links = running.links.iter().filter_map(|link| link.machine.deadline()).map(|due| due.0).min();
-        let other =
-            running.scrub_at.min(running.lazy_sync_at).min(running.replication.due(env.now)).max(env.now);
-        let other = env.mono(me) + (other - env.now);
-        env.wake_at(me, links.unwrap_or(other).min(other));
     }
 
     /// Starts a sync, unless one is under way: then the next one serves all that came meanwhile.
@@ -315,54 +371,30 @@ impl Storage {
     }
 
     fn synced(&mut self, env: &mut Env, end: usize) {
-        self.disk.sync(end);
+        self.disk.log.sync(end);
         let Some(running) = &mut self.running else { return };
         running.syncing = false;
-        if running.waiting.iter().any(|waiting| waiting.end > self.disk.synced) {
+        running.store.commit(&self.disk, &mut self.base, self.disk.log.synced);
+        let deferred = std::mem::take(&mut running.deferred);
+        if running.waiting.iter().any(|waiting| waiting.end > self.disk.log.synced) {
             self.sync(env);
         }
-        self.answer_waiting(env);
+        for (conn, header, body) in deferred {
+            server::serve(self, env, conn, header, &body);
+        }
+        recovery::certain(self, env);
     }
 
-    /// Gives the answers that wait for nothing any more.
-    fn answer_waiting(&mut self, env: &mut Env) {
-        let Some(running) = &mut self.running else { return };
-        let view = running.membership.view();
-        let alone = !view.peers.values().any(|peer| peer.status == StorageStatus::Active);
-        let (synced, lazily) = (self.disk.synced, self.place.durability == Durability::Process);
-        let replication = &running.replication;
-        let ready = |waiting: &Waiting| {
-            let copied = waiting.copy_of.is_none_or(|line| alone || replication.has_copy(line));
-            (lazily || waiting.end <= synced) && copied
-        };
-        let (go, stay): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut running.waiting).into_iter().partition(ready);
-        running.waiting = stay;
-        for Waiting { conn, bytes, .. } in go {
-            env.send(conn, self.place.me, bytes);
-        }
-    }
-
-    /// Answers once the log is on disk up to `end`; `early` does not wait for that.
-    fn answer_at(
-        &mut self,
-        env: &mut Env,
-        conn: Conn,
-        end: usize,
-        bytes: Vec<u8>,
-        early: bool,
-        copy_of: Option<usize>,
-    ) {
-        if early {
-            env.send(conn, self.place.me, bytes);
-        } else if let Some(running) = &mut self.running {
-            let copy_of = copy_of.filter(|_| self.place.durability == Durability::Copies);
-            running.waiting.push_back(Waiting { end, conn, bytes, copy_of });
-        }
-        if self.place.durability != Durability::Process {
+    /// Writes a change; gives the length of the log that makes it certain.
+    fn write(&mut self, env: &mut Env, record: Record, noted: bool, content: &[u8]) -> Result<usize, Status> {
+        let running = self.running.as_mut().ok_or(Status::EAGAIN)?;
+        let end = running.store.write(&mut self.disk, record, noted, content).map_err(|_| Status::ENOSPC)?;
+        if self.place.durability == Durability::Process {
+            running.store.commit(&self.disk, &mut self.base, end);
+        } else {
             self.sync(env);
         }
-        self.answer_waiting(env);
+        Ok(end)
     }
 
     /// Looks at every byte; a damaged file is fetched from another member.
@@ -374,7 +406,7 @@ impl Storage {
         if env.is(Fault::RotServed) {
             return;
         }
-        let peers: Vec<_> = running.membership.view().peers.keys().copied().collect();
+        let peers: Vec<_> = running.view.peers.keys().copied().collect();
         for name in running.store.damaged(&self.disk) {
             let peer = env.chance.pick(&peers).and_then(|id| id.as_str().parse().ok());
             if let Some(node) = peer.and_then(|ip| env.node_at(ip)) {

@@ -81,6 +81,20 @@ impl MarkFile {
         daemon::state_file::replace(&self.path, &mark.encode())
     }
 
+    /// Gives the mark the name that a peer has by now; false when there is none, or one of that name already. Blocks.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn move_to(&self, new: &Self) -> io::Result<bool> {
+        if !self.path.try_exists()? || new.path.try_exists()? {
+            return Ok(false);
+        }
+        fs::rename(&self.path, &new.path)?;
+        ignore_missing(fs::rename(self.copy(), new.copy()))?;
+        daemon::state_file::sync_parent(&new.path)?;
+        Ok(true)
+    }
+
     /// Puts the mark of a peer that left away, its name with `suffix` behind it: should the peer come back, it is a
     /// new one. Blocks.
     ///

@@ -28,11 +28,12 @@ pub(super) enum Seen {
     Bad { offset: u32, fault: SlotFault },
 }
 
-/// Walks through a trunk file. Content is compared with its checksum if `content`; `read` hears of the bytes read.
+/// Walks through a trunk file. Content is compared with its checksum if `content`; `read` hears of the bytes read, and
+/// ends the walk with its error.
 pub(super) fn walk(
     file: &File,
     content: bool,
-    read: &mut dyn FnMut(u64),
+    read: &mut dyn FnMut(u64) -> io::Result<()>,
     seen: &mut dyn FnMut(Seen),
 ) -> io::Result<()> {
     // Offsets in a trunk file have 32 bits.
@@ -76,7 +77,7 @@ pub(super) fn walk(
 /// trunk file that is in use is read.
 pub(crate) fn starts_a_slot(file: &File, offset: u32) -> io::Result<bool> {
     let mut found = false;
-    walk(file, false, &mut |_| {}, &mut |seen| {
+    walk(file, false, &mut |_| Ok(()), &mut |seen| {
         found |= matches!(seen, Seen::Slot { offset: at, .. } if at == offset);
     })?;
     Ok(found)
@@ -166,7 +167,7 @@ struct Window<'a> {
     file: &'a File,
     start: u64,
     bytes: Vec<u8>,
-    read: &'a mut dyn FnMut(u64),
+    read: &'a mut dyn FnMut(u64) -> io::Result<()>,
 }
 
 impl Window<'_> {
@@ -209,8 +210,7 @@ impl Window<'_> {
             }
         }
         self.bytes.truncate(len);
-        (self.read)(len as u64);
-        Ok(())
+        (self.read)(len as u64)
     }
 }
 
@@ -239,7 +239,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
         let mut found = Vec::new();
-        walk(&file, content, &mut |_| {}, &mut |seen| {
+        walk(&file, content, &mut |_| Ok(()), &mut |seen| {
             found.push(match seen {
                 Seen::Slot { offset, .. } => (offset, "slot"),
                 Seen::WrongCrc { offset, .. } => (offset, "crc"),

@@ -229,6 +229,7 @@ impl Scan<'_> {
             crc.update(buffer.get(..n).unwrap_or_default());
             at += n as u64;
             self.bytes.fetch_add(n as u64, Ordering::Relaxed);
+            self.pace(n as u64)?;
         }
     }
 
@@ -288,6 +289,7 @@ impl Scan<'_> {
         let mut slots = 0;
         let mut count_read = |n| {
             self.bytes.fetch_add(n, Ordering::Relaxed);
+            self.pace(n)
         };
         container::walk(&file, self.content, &mut count_read, &mut |seen| {
             let (offset, header) = match seen {
@@ -295,7 +297,10 @@ impl Scan<'_> {
                 Seen::WrongCrc { offset, header, found } => {
                     let place = Place::Slot { container: name.clone(), offset };
                     looked.findings.push(Finding::WrongCrc { place, expected: header.crc32, found });
-                    (offset, header)
+                    // Only the records can tell its name.
+                    self.damage.add_slot(names::found_slot_key(name, id, offset, &header));
+                    slots += 1;
+                    return;
                 }
                 Seen::Bad { offset, fault } => {
                     looked.findings.push(Finding::BadSlot { container: name.clone(), offset, fault });
@@ -315,7 +320,7 @@ impl Scan<'_> {
     /// Whether there is a file of this name, be it in a pack or in a slot.
     pub(super) fn exists(&self, name: &FileName) -> bool {
         let Some(home) = self.homes.get(usize::from(name.path_index().0)) else { return false };
-        if home.packed.contains(names::key(name)) {
+        if home.packed.contains(name) {
             return true;
         }
         // What can't be looked at has been reported as unreadable.
@@ -359,7 +364,7 @@ impl Subject<'_> {
 }
 
 /// Whether a name is one that FastDFS or Cairn makes.
-pub(super) fn is_id(name: &FileName) -> bool {
+pub(crate) fn is_id(name: &FileName) -> bool {
     name.stamp().is_some()
         && match name.kind() {
             Kind::Normal => name.base().len() == BASE_LEN,
@@ -369,7 +374,7 @@ pub(super) fn is_id(name: &FileName) -> bool {
 }
 
 /// What is wrong with the bytes of a metadata file. Order and names that come twice are left to their reader.
-pub(super) fn metadata_fault(bytes: &[u8]) -> Option<MetadataFault> {
+pub(crate) fn metadata_fault(bytes: &[u8]) -> Option<MetadataFault> {
     if bytes.is_empty() {
         return Some(MetadataFault::Empty);
     }

@@ -203,6 +203,17 @@ pub enum Finding {
         /// Their size, bytes.
         bytes: u64,
     },
+    /// Copies that a storage has found bad and kept.
+    Quarantine {
+        /// The folder they are in.
+        path: PathBuf,
+        /// How many.
+        copies: u64,
+        /// Their size, bytes.
+        bytes: u64,
+        /// Files of which there is no other copy in this store.
+        lost: u64,
+    },
     /// FastDFS has begun to fill this disk from a peer and did not end.
     RecoveryUnfinished {
         /// The file that says so.
@@ -237,6 +248,18 @@ pub enum Finding {
 }
 
 impl Finding {
+    /// The file of which another copy is wanted, if this one names it and [`Finding::Missing`] does not, which has more
+    /// to say.
+    pub(super) fn victim(&self) -> Option<&FileName> {
+        match self {
+            Self::WrongSize { name, .. }
+            | Self::WrongCrc { place: Place::File(name), .. }
+            | Self::BadMetadata { name, .. }
+            | Self::PackDamaged { name: Some(name), .. } => Some(name),
+            _ => None,
+        }
+    }
+
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         match self {
@@ -262,6 +285,7 @@ impl Finding {
             | Self::FolderOutOfRange { .. }
             | Self::JournalPending { .. }
             | Self::Leftovers { .. }
+            | Self::Quarantine { .. }
             | Self::BinlogLine { .. }
             | Self::BinlogTorn { .. }
             | Self::Unrecorded { .. } => Severity::Odd,
@@ -372,6 +396,12 @@ impl fmt::Display for Finding {
                 f,
                 "{}: {files} temporary files left, {bytes} bytes; the next start of the storage removes its own, \
                  others (.cp*.tmp, *.recovery.tmp) can be removed",
+                path.display()
+            ),
+            Self::Quarantine { path, copies, bytes, lost } => write!(
+                f,
+                "{}: {copies} bad copies, {bytes} bytes, {lost} of them of files without another one here; move \
+                 away what nobody needs",
                 path.display()
             ),
             Self::RecoveryUnfinished { path } => write!(

@@ -1,4 +1,6 @@
-//! Checks a store against its ids and its records, and says what it found. It changes nothing.
+//! Checks a store against its ids and its records, and says what it found. It changes nothing. The scrub of a storage
+//! at work ([`crate::Store::scrub`]) is the same check, which asks the open store what counts and goes no faster than
+//! it may.
 //!
 //! What is looked at
 //! - **names and sizes** of everything in the folders `data/HH/HH`: whether a name is an id, whether an
@@ -23,27 +25,34 @@
 //! Begin reading at [`check`], then `entry.rs`, which judges one file.
 
 mod container;
+mod damage;
 mod entry;
 mod finding;
 mod names;
 mod own;
 mod pack_walk;
+mod packed;
 mod packs;
 mod records;
 mod scan;
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use fdfs_fileid::{FileName, StorePathIndex};
+use fdfs_fileid::{FileName, Kind, StorePathIndex};
 use fdfs_format::binlog::Record;
 use rustix::fs::{Mode, OFlags};
 
 pub use finding::{Finding, MetadataFault, Place, Severity, SlotFault};
 
 pub(crate) use container::starts_a_slot;
+pub(crate) use entry::{is_id, metadata_fault};
+pub(crate) use names::key as name_key;
 
 use crate::StoreError;
 use crate::path::OWN_DIR;
@@ -51,9 +60,10 @@ use crate::unpack::UNPACK_MARK;
 use entry::Class;
 use names::Names;
 use own::Own;
+use packed::Packed;
 use packs::Packs;
 use records::{Effect, Logs, Reading};
-use scan::{Again, Folder, Scan};
+use scan::{Again, Folder, FolderId, Scan};
 
 /// How often a file that keeps changing is looked at again.
 const LOOKS_MAX: u32 = 3;
@@ -107,6 +117,75 @@ pub enum Event {
     Progress(Progress),
     /// Something is not as it should be.
     Finding(Finding),
+    /// A file that is missing, or is not what it should be, so that another member's copy of it is wanted. It goes with
+    /// a finding, but for files in damaged places, which only the records can name: they come last.
+    Victim {
+        /// The file.
+        name: FileName,
+        /// When it was made by the records, Unix seconds, where they told its name.
+        time: Option<i64>,
+    },
+    /// Everything up to here has been looked at; only in the check of an open store.
+    Passed(Mark),
+}
+
+/// A place between two parts of the check of an open store, to begin at again. Text has it as three numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark {
+    /// 0 among the packs, 1 among the folders.
+    stage: u8,
+    path: u8,
+    /// Of the pack, or both of the folder.
+    number: u64,
+}
+
+impl Mark {
+    fn of_pack(path: StorePathIndex, number: u64) -> Self {
+        Self { stage: 0, path: path.0, number }
+    }
+
+    fn of_folder(folder: &FolderId) -> Self {
+        let path = u8::try_from(folder.home).unwrap_or(u8::MAX);
+        Self { stage: 1, path, number: u64::from(folder.dirs.0) << 8 | u64::from(folder.dirs.1) }
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.stage, self.path, self.number)
+    }
+}
+
+impl FromStr for Mark {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut words = text.split(' ');
+        let mut word = || words.next().unwrap_or_default();
+        Ok(Self { stage: word().parse()?, path: word().parse()?, number: word().parse()? })
+    }
+}
+
+/// How fast a check may go, and whether it is to end.
+pub trait Pace: Sync {
+    /// So many bytes were read, or what costs as much was done. Waits until more may be; false ends the check.
+    fn spend(&self, bytes: u64) -> bool;
+
+    /// Whether the check is to end.
+    fn is_over(&self) -> bool;
+}
+
+/// As fast as it goes, to the end.
+struct Unbounded;
+
+impl Pace for Unbounded {
+    fn spend(&self, _: u64) -> bool {
+        true
+    }
+
+    fn is_over(&self) -> bool {
+        false
+    }
 }
 
 /// How far the check is.
@@ -225,13 +304,13 @@ struct Home {
     data: PathBuf,
     data_fd: OwnedFd,
     /// The files that are in packs.
-    packed: Names,
+    packed: Packed,
     /// They are being written as files of their own, which do not count yet.
     unpacking: bool,
 }
 
 impl Home {
-    fn open(index: usize, root: &Path) -> Result<Self, StoreError> {
+    fn open(index: usize, root: &Path, packed: Packed) -> Result<Self, StoreError> {
         let unusable = |reason: String| StoreError::Unusable { path: root.to_owned(), reason };
         let index =
             u8::try_from(index).map_err(|_| unusable("there are more than 256 store paths".into()))?;
@@ -241,7 +320,7 @@ impl Home {
             unusable(format!("cannot open {}: {error}; is the disk mounted?", data.display()))
         })?;
         let unpacking = data.join(OWN_DIR).join(UNPACK_MARK).exists();
-        Ok(Self { index: StorePathIndex(index), data, data_fd, packed: Names::new(), unpacking })
+        Ok(Self { index: StorePathIndex(index), data, data_fd, packed, unpacking })
     }
 
     /// A name below `data/`, if it is one.
@@ -254,15 +333,37 @@ impl Home {
 struct Reporter<'a> {
     event: &'a mut dyn FnMut(Event),
     summary: Summary,
+    pace: &'a dyn Pace,
+    /// What comes was not looked at to its end, and says nothing.
+    cut: bool,
 }
 
 impl Reporter<'_> {
     fn finding(&mut self, finding: Finding) {
+        if self.cut {
+            return;
+        }
+        if let Some(name) = finding.victim() {
+            let name = name.clone();
+            (self.event)(Event::Victim { name, time: None });
+        }
         match finding.severity() {
             Severity::Damage => self.summary.damaged += 1,
             Severity::Odd => self.summary.odd += 1,
         }
         (self.event)(Event::Finding(finding));
+    }
+
+    fn victim(&mut self, name: &FileName, time: i64) {
+        if !self.cut {
+            (self.event)(Event::Victim { name: name.clone(), time: Some(time) });
+        }
+    }
+
+    fn passed(&mut self, home: &Home, mark: Mark) {
+        if home.packed.open().is_some() && !self.cut {
+            (self.event)(Event::Passed(mark));
+        }
     }
 
     fn progress(&mut self, stage: Stage, done: u64, total: u64, (files, bytes): (u64, u64)) {
@@ -281,9 +382,9 @@ pub fn check(settings: &FsckSettings, event: &mut dyn FnMut(Event)) -> Result<Su
     let started = SystemTime::now();
     let mut homes = Vec::new();
     for (index, root) in settings.paths.iter().enumerate() {
-        homes.push(Home::open(index, root)?);
+        homes.push(Home::open(index, root, Packed::Seen(Names::new()))?);
     }
-    let mut reporter = Reporter { event, summary: Summary::default() };
+    let mut reporter = Reporter { event, summary: Summary::default(), pace: &Unbounded, cut: false };
 
     // The journals before the binlog: a line leaves a journal only when the binlog has it.
     let own = Own::look(&homes);
@@ -297,60 +398,126 @@ pub fn check(settings: &FsckSettings, event: &mut dyn FnMut(Event)) -> Result<Su
         false => None,
     };
 
-    let (folders, findings) = scan::folders(&homes, settings.subdir_count);
+    let names_of_records = settings.records.then_some(&names);
+    let scan = Scan::new(&homes, settings, &own, names_of_records, started, &Unbounded);
+    let judges_unrecorded = records.as_ref().is_some_and(|records| records.logs.unread.is_empty());
+    let young = look_at_files(&scan, settings, judges_unrecorded, None, &mut reporter);
+    if let Some(records) = &mut records {
+        records.finish(&scan, young, settings.settle, &mut reporter);
+        let unread = records.logs.unread.clone();
+        reporter.summary.records = Some(Records { lines: records.lines, unread });
+    }
+    reporter.summary.bytes_read = scan.so_far().1;
+    Ok(reporter.summary)
+}
+
+/// Checks the content of a store that is open in this process, whose packs these are, and then its records: only what
+/// these say is here and is not, or is in a damaged place, is held in memory. Begins behind `from`. Findings that mean
+/// no damage are made, too. `before_records` is called before the binlog is read. Blocks, for as long as `pace` has it.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn check_open(
+    settings: &FsckSettings,
+    packs: Vec<Arc<crate::pack::Packs>>,
+    from: Option<Mark>,
+    pace: &dyn Pace,
+    before_records: &dyn Fn() -> Result<(), StoreError>,
+    event: &mut dyn FnMut(Event),
+) -> Result<Summary, StoreError> {
+    let mut homes = Vec::new();
+    for ((index, root), packs) in settings.paths.iter().enumerate().zip(packs) {
+        homes.push(Home::open(index, root, Packed::Open(packs))?);
+    }
+    let mut reporter = Reporter { event, summary: Summary::default(), pace, cut: false };
+    let own = Own::of_open_store();
+    reporter.summary.running = true;
+    let scan = Scan::new(&homes, settings, &own, None, SystemTime::now(), pace);
+    look_at_files(&scan, settings, false, from, &mut reporter);
+    if settings.records && !pace.is_over() {
+        before_records()?;
+        let names = Names::new();
+        let mut records = CheckRecords::read_against(&scan, &settings.base_path, &names, &mut reporter)?;
+        records.finish(&scan, BTreeMap::new(), settings.settle, &mut reporter);
+        let unread = records.logs.unread.clone();
+        reporter.summary.records = Some(Records { lines: records.lines, unread });
+    }
+    reporter.summary.bytes_read = scan.so_far().1;
+    Ok(reporter.summary)
+}
+
+/// Goes through packs and folders. Gives what has no record and may be younger than they are.
+fn look_at_files(
+    scan: &Scan<'_>,
+    settings: &FsckSettings,
+    judges_unrecorded: bool,
+    from: Option<Mark>,
+    reporter: &mut Reporter<'_>,
+) -> BTreeMap<u64, Place> {
+    let homes = scan.homes;
+    let is_ahead = |mark: Mark| from.is_none_or(|from| mark > from);
+    let (mut folders, findings) = scan::folders(homes, settings.subdir_count);
     for finding in findings {
         reporter.finding(finding);
     }
-    let scan = Scan::new(&homes, settings, &own, settings.records.then_some(&names), started);
-    let judges_unrecorded = records.as_ref().is_some_and(|records| records.logs.unread.is_empty());
+    folders.retain(|folder| is_ahead(Mark::of_folder(folder)));
     let mut later = Later { judges_unrecorded, again: Vec::new(), young: BTreeMap::new() };
     let mut packs = Vec::new();
-    for home in &homes {
-        let packed = Packs::new(&scan, home);
+    for home in homes {
+        let packed = Packs::new(scan, home);
         match packed.numbers() {
-            Ok(numbers) => packs.push((packed, numbers)),
+            Ok(mut numbers) => {
+                numbers.retain(|number| is_ahead(Mark::of_pack(home.index, *number)));
+                packs.push((home, packed, numbers));
+            }
             Err(finding) => reporter.finding(finding),
         }
     }
-    let of_packs: usize = packs.iter().map(|(_, numbers)| numbers.len()).sum();
+    let of_packs: usize = packs.iter().map(|(_, _, numbers)| numbers.len()).sum();
     let total = (of_packs + folders.len()) as u64;
     let (mut done, mut told) = (0, Instant::now());
-    for (packs, numbers) in &mut packs {
+    for (home, packs, numbers) in &mut packs {
         for &number in &*numbers {
-            if let Some(pack) = packs.look(number) {
+            let looked = packs.look(number);
+            reporter.cut |= reporter.pace.is_over();
+            if reporter.cut {
+                break;
+            }
+            if let Some(pack) = looked {
                 reporter.summary.packs += 1;
-                later.take(pack, &mut reporter);
+                later.take(pack, reporter);
             }
             done += 1;
+            reporter.passed(home, Mark::of_pack(home.index, number));
             if told.elapsed() >= scan::TICK {
                 reporter.progress(Stage::Files, done, total, scan.so_far());
                 told = Instant::now();
             }
         }
     }
+    let mut passed = folders.iter();
     scan.run(&folders, settings.threads, |step| match step {
         scan::Step::Folder(folder) => {
+            reporter.cut |= folder.cut;
             reporter.summary.folders += 1;
-            later.take(folder, &mut reporter);
+            later.take(folder, reporter);
+            if let Some((home, folder)) = passed.next().and_then(|id| Some((homes.get(id.home)?, id))) {
+                reporter.passed(home, Mark::of_folder(folder));
+            }
         }
         scan::Step::Progress { done } => {
             reporter.progress(Stage::Files, of_packs as u64 + done, total, scan.so_far());
         }
     });
 
-    look_again(&scan, later.again, settings.settle, &mut reporter);
-    for (packs, _) in packs {
+    reporter.cut |= reporter.pace.is_over();
+    look_again(scan, later.again, settings.settle, reporter);
+    for (_, packs, _) in packs {
         let (findings, moved) = packs.finish();
         findings.into_iter().for_each(|finding| reporter.finding(finding));
         reporter.summary.unsettled += moved;
     }
-    if let Some(records) = &mut records {
-        records.finish(&scan, later.young, settings.settle, &mut reporter);
-        let unread = records.logs.unread.clone();
-        reporter.summary.records = Some(Records { lines: records.lines, unread });
-    }
-    reporter.summary.bytes_read = scan.so_far().1;
-    Ok(reporter.summary)
+    later.young
 }
 
 /// What is decided when everything has been looked at once.
@@ -368,6 +535,13 @@ impl Later {
             reporter.summary.count(class, bytes);
         }
         reporter.summary.packed += found.packed;
+        // Of an appender nobody knows which copy is the right one.
+        let may_be_fetched = |name: &FileName| is_id(name) && name.kind() != Kind::Appender;
+        for name in found.unreadable.into_iter().filter(may_be_fetched) {
+            if !reporter.cut {
+                (reporter.event)(Event::Victim { name, time: None });
+            }
+        }
         for finding in found.findings {
             reporter.finding(finding);
         }
@@ -391,7 +565,7 @@ impl Later {
 fn look_again(scan: &Scan<'_>, mut again: Vec<Again>, settle: Duration, reporter: &mut Reporter<'_>) {
     let total = again.len() as u64;
     for _ in 0..LOOKS_MAX {
-        if again.is_empty() {
+        if again.is_empty() || reporter.cut {
             return;
         }
         std::thread::sleep(settle);
@@ -420,6 +594,30 @@ struct CheckRecords<'a> {
 impl<'a> CheckRecords<'a> {
     /// Reads the binlog as far as it goes now.
     fn read(base_path: &Path, names: &'a Names, reporter: &mut Reporter<'_>) -> Result<Self, StoreError> {
+        Self::read_if(base_path, names, reporter, |_| true)
+    }
+
+    /// The same when everything has been looked at: only what is not there, or damaged, is taken.
+    fn read_against(
+        scan: &Scan<'_>,
+        base_path: &Path,
+        names: &'a Names,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<Self, StoreError> {
+        let no_damage = scan.damage.is_empty();
+        Self::read_if(base_path, names, reporter, |name| {
+            // What ends the check is seen below.
+            let _ = scan.pace(scan::LOOK_COST);
+            scan.is_missing(name) || !no_damage && scan.is_damaged(name)
+        })
+    }
+
+    fn read_if(
+        base_path: &Path,
+        names: &'a Names,
+        reporter: &mut Reporter<'_>,
+        wanted: impl Fn(&FileName) -> bool,
+    ) -> Result<Self, StoreError> {
         let dir = base_path.join("data/sync");
         let logs = Logs::list(&dir).map_err(|error| StoreError::Unusable {
             path: base_path.to_owned(),
@@ -429,8 +627,13 @@ impl<'a> CheckRecords<'a> {
         let total = records.logs.len();
         let mut done = 0;
         for index in records.logs.indexes() {
+            reporter.cut |= reporter.pace.is_over();
+            if reporter.cut {
+                break;
+            }
             let mut reading = records.logs.open(index);
             records.read_on(&mut reading, reporter, |names, effect| match effect {
+                Effect::Made(name) if !wanted(name) => {}
                 Effect::Made(name) => drop(names.insert(names::key(name))),
                 Effect::Gone(name) => {
                     names.remove(names::key(name));
@@ -488,7 +691,8 @@ impl<'a> CheckRecords<'a> {
         for (_, place) in young {
             reporter.finding(Finding::Unrecorded { place });
         }
-        if self.names.is_empty() {
+        reporter.cut |= reporter.pace.is_over();
+        if self.names.is_empty() || reporter.cut {
             return;
         }
         let total = self.logs.len();
@@ -500,11 +704,15 @@ impl<'a> CheckRecords<'a> {
             let _ = reading.read_on(&mut |line| {
                 let Ok(record) = line else { return };
                 records::effects(&record.change, |effect| {
-                    if let Effect::Made(name) = effect
-                        && names.remove(names::key(name))
-                        && scan.is_missing(name)
-                    {
+                    let Effect::Made(name) = effect else { return };
+                    if !names.remove(names::key(name)) {
+                        return;
+                    }
+                    if scan.is_missing(name) {
+                        reporter.victim(name, record.timestamp);
                         reporter.finding(Finding::Missing { name: name.clone() });
+                    } else if scan.is_damaged(name) {
+                        reporter.victim(name, record.timestamp);
                     }
                 });
             });

@@ -66,7 +66,7 @@ impl Hasher for Keep {
 
 /// The key of a name: 64 bits, of which ten million names share one with a chance of one in 370 000. Both forms of
 /// a name have the same; the name of a file in a trunk slot has the key of its slot.
-pub(super) fn key(name: &FileName) -> u64 {
+pub(crate) fn key(name: &FileName) -> u64 {
     if let (Some(part), Some(header)) = (name.trunk_part(), SlotHeader::of(name)) {
         return slot_key(name, part, &header);
     }

@@ -13,7 +13,8 @@ use fdfs_format::journal::{Change, Entry};
 use super::records::{Effect, effects};
 use super::{Finding, Home, Keys, names, packs};
 use crate::journal::replay;
-use crate::path::OWN_DIR;
+use crate::path::{OWN_DIR, QUARANTINE_DIR};
+use crate::quarantine::usage_of;
 use crate::unpack::UNPACK_MARK;
 
 /// How often the journal of a running storage is read when it changes under the reader.
@@ -37,6 +38,11 @@ pub(super) struct Own {
 }
 
 impl Own {
+    /// Of a store that this process has open: what its journal holds is done.
+    pub(super) fn of_open_store() -> Self {
+        Self { running: true, ..Self::default() }
+    }
+
     pub(super) fn look(homes: &[Home]) -> Self {
         let mut own = Self::default();
         for home in homes {
@@ -82,6 +88,7 @@ impl Own {
                 self.findings.push(Finding::Unreadable { path: journal, error: error.kind() });
             }
         }
+        self.findings.extend(quarantined(&dir.join(QUARANTINE_DIR)));
         let young_from = packs::lines(home, &mut |line| self.record(line));
         self.young_packs.push(young_from);
         if !running {
@@ -169,6 +176,20 @@ fn staged(change: &Change<'_>) -> Option<u64> {
             Some(temp)
         }
         _ => None,
+    }
+}
+
+/// Bad copies that a storage has kept.
+fn quarantined(path: &Path) -> Option<Finding> {
+    match usage_of(path) {
+        Ok(usage) if usage.copies == 0 => None,
+        Ok(usage) => Some(Finding::Quarantine {
+            path: path.to_owned(),
+            copies: usage.copies,
+            bytes: usage.bytes,
+            lost: usage.lost,
+        }),
+        Err(error) => Some(Finding::Unreadable { path: path.to_owned(), error: error.kind() }),
     }
 }
 

@@ -66,17 +66,18 @@ pub(super) enum Want {
     Content,
 }
 
-/// Walks through a pack.
+/// Walks through a pack. `read` hears of the bytes read, and ends the walk with its error.
 pub(super) fn walk(
     file: &File,
     until: Until,
     want: Want,
+    read: &dyn Fn(u64) -> io::Result<()>,
     visit: &mut dyn FnMut(Seen<'_>),
 ) -> io::Result<Walked> {
     let (Until::Sealed(limit) | Until::Open(limit)) = until;
     let len = limit.min(file.metadata()?.len());
     let step = if want == Want::Content { STEP } else { STEP_QUICK };
-    let mut window = Window { file, start: 0, bytes: Vec::new(), step };
+    let mut window = Window { file, start: 0, bytes: Vec::new(), step, read };
     let mut at = PACK_HEADER_LEN as u64;
     let mut walked = Walked { end: at, bad: Vec::new() };
     let mut bad: Option<Bad> = None;
@@ -147,6 +148,7 @@ struct Window<'a> {
     start: u64,
     bytes: Vec<u8>,
     step: usize,
+    read: &'a dyn Fn(u64) -> io::Result<()>,
 }
 
 impl Window<'_> {
@@ -242,6 +244,6 @@ impl Window<'_> {
             }
         }
         self.bytes.truncate(len);
-        Ok(())
+        (self.read)(len as u64)
     }
 }

@@ -137,7 +137,7 @@ pub(super) fn lines(home: &Home, visit: &mut dyn FnMut(&[u8])) -> u64 {
         if !pack.has_lines() {
             continue;
         }
-        let _ = walk(&pack.file, pack.until(), Want::Names, &mut |seen| {
+        let _ = walk(&pack.file, pack.until(), Want::Names, &|_| Ok(()), &mut |seen| {
             if seen.header.op != 0 {
                 let (time, op) = (seen.header.mtime, char::from(seen.header.op));
                 visit(&[format!("{time} {op} {}/", home.index).as_bytes(), seen.name].concat());
@@ -175,10 +175,12 @@ impl<'a> Packs<'a> {
         Self { scan, home, dir: folder(home), gone, waiting, young_from }
     }
 
-    /// The packs to look at, in this order.
+    /// The packs to look at, in this order: the newest first unless the index says what counts.
     pub(super) fn numbers(&self) -> Result<Vec<u64>, Finding> {
         let mut numbers = list(&self.dir).map_err(|error| self.unreadable(&self.dir, &error))?.numbers;
-        numbers.reverse();
+        if self.home.packed.open().is_none() {
+            numbers.reverse();
+        }
         Ok(numbers)
     }
 
@@ -201,28 +203,17 @@ impl<'a> Packs<'a> {
     }
 
     fn look_into(&mut self, pack: &Pack, found: &mut Folder) -> io::Result<()> {
-        let mut files = Vec::new();
-        let walked = walk(&pack.file, pack.until(), Want::Names, &mut |seen| match seen.victim {
-            Some(victim) => drop(self.gone.insert(victim.sequence)),
-            None => {
-                let key = self.home.name(seen.name).map(|name| names::key(&name));
-                files.extend(key.map(|key| (key, seen.header.sequence)));
-            }
-        })?;
-        let mut last = HashMap::new();
-        for (key, sequence) in files.into_iter().filter(|(_, sequence)| !self.gone.contains(sequence)) {
-            let highest = last.entry(key).or_insert(sequence);
-            *highest = sequence.max(*highest);
-        }
+        let (until, last) = match self.home.packed.open() {
+            // It was rewritten: the pack that stands for it is looked at in its turn.
+            Some(packs) => match packs.end_of(pack.number) {
+                Some(end) => (Until::Sealed(end), None),
+                None => return Ok(()),
+            },
+            None => self.survey(pack)?,
+        };
         if pack.header.is_none() {
             found.findings.push(Finding::PackHeader { pack: pack.path.clone() });
         }
-
-        // A pack that grows may have more by now, of which nothing is known yet.
-        let until = match pack.until() {
-            Until::Open(_) => Until::Open(walked.end),
-            until @ Until::Sealed(_) => until,
-        };
         let want = if self.scan.content { Want::Content } else { Want::Metadata };
         let mut listed = pack.header.zip(pack.hint.as_ref()).map(|(header, (key, listing))| Listed {
             key: *key,
@@ -232,17 +223,19 @@ impl<'a> Packs<'a> {
             passed: Vec::new(),
             differs: None,
         });
-        let walked = walk(&pack.file, until, want, &mut |seen| {
+        let scan = self.scan;
+        let walked = walk(&pack.file, until, want, &|read| scan.pace(read), &mut |seen| {
             if let Some(listed) = &mut listed {
                 listed.compare(&seen);
             }
-            self.record(pack, &last, &seen, found);
+            self.record(pack, last.as_ref(), &seen, found);
         })?;
         if let Some(at) = listed.and_then(|listed| listed.differs(&walked)) {
             found.findings.push(Finding::PackHint { hint: hint_path(&self.dir, pack.number), at });
         }
         for bad in walked.bad {
             let name = self.home.name(&bad.name);
+            self.scan.damage.add_in_pack(self.home.index, pack.number, bad.at..bad.at + bad.len);
             found.findings.push(Finding::PackDamaged {
                 pack: pack.path.clone(),
                 at: bad.at,
@@ -253,8 +246,32 @@ impl<'a> Packs<'a> {
         Ok(())
     }
 
+    /// Finds out what counts in a pack: how far it goes, and the highest sequence number of each name.
+    fn survey(&mut self, pack: &Pack) -> io::Result<(Until, Option<HashMap<u64, u64>>)> {
+        let mut files = Vec::new();
+        let walked =
+            walk(&pack.file, pack.until(), Want::Names, &|_| Ok(()), &mut |seen| match seen.victim {
+                Some(victim) => drop(self.gone.insert(victim.sequence)),
+                None => {
+                    let key = self.home.name(seen.name).map(|name| names::key(&name));
+                    files.extend(key.map(|key| (key, seen.header.sequence)));
+                }
+            })?;
+        let mut last = HashMap::new();
+        for (key, sequence) in files.into_iter().filter(|(_, sequence)| !self.gone.contains(sequence)) {
+            let highest = last.entry(key).or_insert(sequence);
+            *highest = sequence.max(*highest);
+        }
+        // A pack that grows may have more by now, of which nothing is known yet.
+        let until = match pack.until() {
+            Until::Open(_) => Until::Open(walked.end),
+            until @ Until::Sealed(_) => until,
+        };
+        Ok((until, Some(last)))
+    }
+
     /// Judges a record, if its file is there.
-    fn record(&mut self, pack: &Pack, last: &HashMap<u64, u64>, seen: &Seen<'_>, found: &mut Folder) {
+    fn record(&mut self, pack: &Pack, last: Option<&HashMap<u64, u64>>, seen: &Seen<'_>, found: &mut Folder) {
         let sequence = seen.header.sequence;
         if seen.header.kind == pack::Kind::Gone || self.gone.contains(&sequence) {
             return;
@@ -264,7 +281,9 @@ impl<'a> Packs<'a> {
             return;
         };
         let key = names::key(&name);
-        if last.get(&key) != Some(&sequence) || !self.home.packed.insert(key) {
+        if last.is_some_and(|last| last.get(&key) != Some(&sequence))
+            || !self.home.packed.take(&name, sequence)
+        {
             // There is a later one.
             return;
         }
@@ -279,9 +298,9 @@ impl<'a> Packs<'a> {
                 None => None,
             };
             found.findings.extend(fault.map(|fault| Finding::BadMetadata { name: name.clone(), fault }));
-            let master = names::key(&master);
-            if !self.home.packed.contains(master) {
-                self.waiting.insert(master, Waiting { number: pack.number, at: seen.at, sequence });
+            if !self.home.packed.contains(&master) {
+                self.waiting
+                    .insert(names::key(&master), Waiting { number: pack.number, at: seen.at, sequence });
             }
         } else if is_id(&name) {
             found.seen.push((Class::of(&name), len));
@@ -344,7 +363,7 @@ fn gone_since(dir: &Path, first: u64) -> HashSet<u64> {
         if pack.covers() < first {
             continue;
         }
-        let _ = walk(&pack.file, pack.until(), Want::Names, &mut |seen| {
+        let _ = walk(&pack.file, pack.until(), Want::Names, &|_| Ok(()), &mut |seen| {
             gone.extend(seen.victim.map(|victim| victim.sequence));
         });
     }

@@ -13,11 +13,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use fdfs_fileid::FileName;
 use parking_lot::{Condvar, Mutex};
 
+use super::damage::Damage;
 use super::entry::Class;
 use super::finding::{Finding, Place};
 use super::names::{self, Names};
 use super::own::Own;
-use super::{FsckSettings, Home};
+use super::{FsckSettings, Home, Pace};
 
 /// How far the threads may be ahead of the folder that is reported next.
 const WINDOW: usize = 256;
@@ -28,11 +29,14 @@ pub(super) const TICK: Duration = Duration::from_millis(200);
 /// How much the kernel's file times may lag behind the clock, seconds.
 const CLOCK_LAG: i64 = 1;
 
+/// What looking at a file costs that is not read, bytes: about what a disk gives in the time.
+pub(super) const LOOK_COST: u64 = 4096;
+
 /// A folder `data/HH/HH`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FolderId {
-    home: usize,
-    dirs: (u8, u8),
+    pub(super) home: usize,
+    pub(super) dirs: (u8, u8),
 }
 
 /// What was found in a folder, or in a pack.
@@ -45,6 +49,10 @@ pub(super) struct Folder {
     pub(super) findings: Vec<Finding>,
     pub(super) again: Vec<Again>,
     pub(super) unrecorded: Vec<Unrecorded>,
+    /// Files that can't be read.
+    pub(super) unreadable: Vec<FileName>,
+    /// The check was ended before all of it was looked at.
+    pub(super) cut: bool,
 }
 
 /// A file to be looked at again.
@@ -82,6 +90,8 @@ pub(super) struct Scan<'a> {
     names: Option<&'a Names>,
     /// Unix seconds; what changed since may be younger than the records that were read.
     young_from: i64,
+    pub(super) damage: Damage,
+    limit: &'a dyn Pace,
 }
 
 impl<'a> Scan<'a> {
@@ -91,6 +101,7 @@ impl<'a> Scan<'a> {
         own: &'a Own,
         names: Option<&'a Names>,
         started: SystemTime,
+        limit: &'a dyn Pace,
     ) -> Self {
         let started = started.duration_since(UNIX_EPOCH).unwrap_or_default();
         let started = i64::try_from(started.as_secs()).unwrap_or(i64::MAX);
@@ -103,7 +114,17 @@ impl<'a> Scan<'a> {
             settle: settings.settle,
             names,
             young_from: started - CLOCK_LAG,
+            damage: Damage::default(),
+            limit,
         }
+    }
+
+    /// So many bytes were read, or a file was looked at that costs as much. Waits as long as it has to.
+    ///
+    /// # Errors
+    /// The check is to end.
+    pub(super) fn pace(&self, bytes: u64) -> io::Result<()> {
+        if self.limit.spend(bytes) { Ok(()) } else { Err(io::Error::other("the check was stopped")) }
     }
 
     /// Files looked at and bytes read.
@@ -127,7 +148,9 @@ impl<'a> Scan<'a> {
                 scope.spawn(move || {
                     let mut buffer = Vec::new();
                     while let Some(index) = queue.take() {
-                        let Some(folder) = folders.get(index) else { return };
+                        let Some(folder) = folders.get(index).filter(|_| !self.limit.is_over()) else {
+                            return;
+                        };
                         if send.send((index, self.look_into(*folder, &mut buffer))).is_err() {
                             return;
                         }
@@ -179,6 +202,9 @@ impl<'a> Scan<'a> {
             }
             let Some(looked) = self.look(home, id.dirs, &file_name, buffer) else { continue };
             self.files.fetch_add(1, Ordering::Relaxed);
+            if self.pace(LOOK_COST).is_err() {
+                break;
+            }
             folder.seen.push((looked.class, looked.bytes));
             let is_pending = looked.recordable.iter().any(|r| self.own.pending.contains(&r.key));
             if self.names.is_some() {
@@ -186,7 +212,10 @@ impl<'a> Scan<'a> {
                     looked
                         .recordable
                         .iter()
-                        .filter(|r| !home.packed.contains(r.key))
+                        .filter(|r| {
+                            r.slot.is_some()
+                                || !looked.name.as_ref().is_some_and(|name| home.packed.contains(name))
+                        })
                         .filter_map(|r| self.unrecorded(r.key, r.changed, || looked.place(r.slot))),
                 );
             }
@@ -196,9 +225,13 @@ impl<'a> Scan<'a> {
             if looked.in_motion || self.is_recent(looked.changed) {
                 folder.again.push(Again { folder: id, file_name, changed: looked.changed });
             } else {
+                let is_unreadable = looked.findings.iter().any(|f| matches!(f, Finding::Unreadable { .. }));
+                folder.unreadable.extend(looked.name.filter(|_| is_unreadable));
                 folder.findings.extend(looked.findings);
             }
         }
+        // Whatever was under way then looks wrong.
+        folder.cut = self.limit.is_over();
         folder
     }
 
@@ -234,6 +267,12 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// Whether a file is in a place that is damaged.
+    pub(super) fn is_damaged(&self, name: &FileName) -> bool {
+        let home = self.homes.get(usize::from(name.path_index().0));
+        home.is_some_and(|home| self.damage.holds(home, name))
+    }
+
     /// Whether a file is missing that should exist by the records.
     pub(super) fn is_missing(&self, name: &FileName) -> bool {
         !self.own.pending.contains(&names::key(name)) && !self.exists(name)
@@ -242,7 +281,7 @@ impl<'a> Scan<'a> {
 
 fn is_packed(home: &Home, (high, low): (u8, u8), file_name: &OsStr) -> bool {
     let name = home.name(&[format!("{high:02X}/{low:02X}/").as_bytes(), file_name.as_bytes()].concat());
-    name.is_some_and(|name| home.packed.contains(names::key(&name)))
+    name.is_some_and(|name| home.packed.contains(&name))
 }
 
 /// Hands out folders to threads, no further ahead than [`WINDOW`].

@@ -32,7 +32,7 @@ pub(crate) use head::{Head, New};
 pub(crate) use index::Location;
 use index::{Fingerprint, Index};
 pub(crate) use listing::{
-    HINT_EXTENSION, Key, Listing, hint_path, numbers, pack_path, read_file, read_header, scan,
+    HINT_EXTENSION, Key, Listing, PACK_EXTENSION, hint_path, numbers, pack_path, read_file, read_header, scan,
 };
 pub(crate) use load::{Loaded, RecordLine, UNKNOWN_LOG, is_blank, load, stored_key};
 
@@ -113,6 +113,23 @@ impl Packs {
     /// Whether there is a file of this name.
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.index.get(self.key.fingerprint(name.as_bytes())).is_some()
+    }
+
+    /// Whether the record of this sequence number is that of the file of this name.
+    pub(crate) fn counts(&self, name: &str, sequence: u64) -> bool {
+        self.find(name).is_some_and(|(pack, location)| pack.sequence(&location) == sequence)
+    }
+
+    /// The number of the pack that a file is in, and where its record begins there, bytes.
+    pub(crate) fn place(&self, name: &str) -> Option<(u64, u64)> {
+        self.find(name).map(|(pack, location)| (pack.header.number, location.offset()))
+    }
+
+    /// Where the records of a pack end, bytes; `None` when there is no pack of this number any more.
+    pub(crate) fn end_of(&self, number: u64) -> Option<u64> {
+        let table = self.table.read();
+        let pack = table.iter().flatten().find(|pack| pack.header.number == number)?;
+        Some(pack.end.load(Ordering::Acquire))
     }
 
     /// All of a file, checked; `None` when there is none of this name. Blocks.

@@ -96,7 +96,7 @@ pub(crate) fn is_in_slot(files: &Files, name: &FileName) -> io::Result<bool> {
 
 impl Slot {
     /// Whether it fits, and its content has the checksum in its header; of a link, whether it is a file name.
-    pub(super) fn is_whole(&self) -> io::Result<bool> {
+    pub(crate) fn is_whole(&self) -> io::Result<bool> {
         let used = SLOT_HEADER_LEN as u64 + u64::from(self.header.file_size);
         if used > u64::from(self.header.alloc_size) {
             return Ok(false);

@@ -14,7 +14,7 @@ use crate::trunk;
 
 impl State {
     /// What stands under a name.
-    fn found(&self, name: &FileName) -> Result<Option<Found>, StoreError> {
+    pub(super) fn found(&self, name: &FileName) -> Result<Option<Found>, StoreError> {
         if let Some((pack, location)) = self.packs.find(name.true_name()) {
             return Ok(Some(Found::Packed(pack.sequence(&location))));
         }

@@ -98,7 +98,7 @@ impl RawService {
         Ok(Service {
             listen: self.listen(reader, port)?,
             network: self.network(reader),
-            allow_hosts: allow_hosts(reader, &self.allow_hosts)?,
+            allow_hosts: self.allow_hosts(reader)?,
             run_by: RunBy { group: filled(self.run_by_group), user: filled(self.run_by_user) },
             pool,
         })
@@ -121,6 +121,15 @@ impl RawService {
             inner_port: port_of(&self.inner_port),
             outer_port: port_of(&self.outer_port),
         })
+    }
+
+    fn allow_hosts(&self, reader: &mut Reader<'_>) -> Result<AllowHosts, ConfError> {
+        let Some(last) = self.allow_hosts.last() else { return Ok(AllowHosts::everybody()) };
+        let allowed = hosts(reader, &self.allow_hosts)?;
+        if allowed.is_nobody() {
+            reader.warn_given(last, Oddity::NobodyAllowed);
+        }
+        Ok(allowed)
     }
 
     fn network(&self, reader: &mut Reader<'_>) -> NetworkConf {
@@ -179,16 +188,13 @@ pub(crate) fn check_pool(
     Ok(PoolConf { enabled: enabled.value, max_idle_time })
 }
 
-fn allow_hosts(reader: &mut Reader<'_>, patterns: &Many<String>) -> Result<AllowHosts, ConfError> {
-    let Some(last) = patterns.last() else { return Ok(AllowHosts::everybody()) };
-    let mut allowed = AllowHosts::nobody();
+/// The hosts that the lines of a key name together.
+pub(crate) fn hosts(reader: &Reader<'_>, patterns: &Many<String>) -> Result<AllowHosts, ConfError> {
+    let mut hosts = AllowHosts::nobody();
     for pattern in patterns {
-        allowed.add_pattern(&pattern.value).map_err(|error| pattern.fault(reader.ini, error.into()))?;
+        hosts.add_pattern(&pattern.value).map_err(|error| pattern.fault(reader.ini, error.into()))?;
     }
-    if allowed.is_nobody() {
-        reader.warn_given(last, Oddity::NobodyAllowed);
-    }
-    Ok(allowed)
+    Ok(hosts)
 }
 
 conf_keys! {

@@ -6,9 +6,10 @@ use fdfs_fileid::GroupName;
 
 use super::{
     AccessLogConf, COPIES_MAX, CopiesMissing, DiskConf, DistributeConf, DistributeMode, Durability,
-    JOURNAL_SIZE_MIN, JournalConf, PackConf, StorageConf, StorePath, SyncConf, TimePrecision,
+    JOURNAL_SIZE_MIN, JournalConf, PackConf, ScrubConf, StorageConf, StorePath, SyncConf, TimePrecision,
 };
 use crate::addr::{ServerAddr, TRACKER_PORT, TRACKERS_MAX, TrackerServers};
+use crate::allow_hosts::AllowHosts;
 use crate::error::{ConfError, Oddity, Reason, Warning};
 use crate::files::{OTHERS_OF_STORAGE, STORAGE_CONF};
 use crate::ini::{Ini, Loader, ThisHost};
@@ -19,6 +20,7 @@ use crate::registry::{
 };
 use crate::service::{
     ERROR_LOG, IGNORED_LOG_KEYS, LOG_FILE_KEYS, LogLevel, RawLogFile, RawService, TimeOfDay, filled, folder,
+    hosts,
 };
 use crate::storage_ids::parse_storage_id;
 use crate::value::{FromConf, Size};
@@ -41,7 +43,10 @@ const JOURNAL_INLINE_MAX: u64 = 16 << 20;
 const SYNC_THREADS_MAX: u32 = 256;
 
 /// What `sync_max_threads = auto` means at least: as many small files share one sync of a peer's disk.
-const SYNC_THREADS_AUTO: u32 = 8;
+const SYNC_THREADS_AUTO: u32 = 64;
+
+/// Largest `sync_lag_max`, seconds: a day.
+const SYNC_LAG_MAX: i64 = 86_400;
 const FASTDHT: &str = "part of check_file_duplicate, which needs FastDHT servers";
 
 conf_keys! {
@@ -106,6 +111,12 @@ conf_keys! {
         pack_rewrite_rate: One<Size> = size(0, 1 << 40, Strict).default("20MB").ours()
             .doc("How fast packs are rewritten, bytes a second; 0 = as fast as it goes.");
     }
+    "Scrub" {
+        scrub_interval: One<Duration> = seconds(0, Strict).default("604800").ours()
+            .doc("Pause between the beginnings of two rounds in which every file is read and compared with its id and the binlog; a bad or missing copy is replaced with that of another member. 0 = no rounds.");
+        scrub_bytes_per_second: One<Size> = size(0, 1 << 40, Strict).default("20MB").ours()
+            .doc("How fast a round reads, bytes a second, a quarter of it while requests are served; 0 = as fast as it goes.");
+    }
     "Disk threads" {
         disk_rw_separated: One<bool> = flag().default("true")
             .doc("Separate threads for reading and writing.");
@@ -125,10 +136,14 @@ conf_keys! {
             .doc("Rank for uploads with store_server = 2 in tracker.conf; lower is preferred.");
     }
     "Replication" {
+        allow_peers: Many<String> = text("host pattern").absent("the addresses that trackers and storage_ids.conf have for members").ours()
+            .doc("Further addresses that members of the group come from, behind NAT or with several networks, repeatable, written as for allow_hosts. Who comes from one may replicate, and so write and delete every file: a storage logs whom it refuses.");
         sync_min_threads: One<u32> = number(1, SYNC_THREADS_MAX as i64, Clamp).default("1")
             .doc("Connections per peer that are kept although nothing travels.");
         sync_max_threads: One<SyncThreads> = text("auto, or 1 to 256").default("auto")
-            .doc("Connections per peer, and so changes that travel at the same time; auto = 8, or twice store_path_count where that is more.");
+            .doc("Connections per peer, and so changes that travel at the same time; auto = 64, or twice store_path_count where that is more.");
+        sync_lag_max: One<u32> = number(0, SYNC_LAG_MAX, Strict).default("10").ours()
+            .doc("Seconds that a member may be behind: of one that serves and is further behind, clients' changes go on only as fast as it takes them, until it is half as far. 0 = they never wait.");
         sync_wait_msec: One<Duration> = milliseconds(1, DefaultBelow).default("100").sample("10")
             .doc("Read, and needs nothing: new records are noticed as they come.");
         sync_interval: One<Duration> = milliseconds(0, Clamp).default("0")
@@ -245,6 +260,7 @@ impl StorageConf {
             log_file,
             access_log,
             allow_hosts: service.allow_hosts,
+            allow_peers: raw.allow_peers(&mut reader)?,
             heart_beat_interval: raw.heart_beat_interval.value,
             stat_report_interval: raw.stat_report_interval.value,
             durability: raw.durability.value,
@@ -261,6 +277,7 @@ impl StorageConf {
                 rewrite_percent: raw.pack_rewrite_percent.value,
                 rewrite_rate: raw.pack_rewrite_rate.value.0,
             },
+            scrub: ScrubConf { interval: raw.scrub_interval.value, rate: raw.scrub_bytes_per_second.value.0 },
             disk: raw.disk(&reader)?,
             sync: raw.sync(&mut reader),
             distribute: DistributeConf {
@@ -289,6 +306,14 @@ impl StorageConf {
 }
 
 impl RawStorage {
+    fn allow_peers(&self, reader: &mut Reader<'_>) -> Result<AllowHosts, ConfError> {
+        let peers = hosts(reader, &self.allow_peers)?;
+        if let Some(everybody) = self.allow_peers.iter().find(|given| given.value.trim() == "*") {
+            reader.warn_given(everybody, Oddity::EverybodyReplicates);
+        }
+        Ok(peers)
+    }
+
     fn group_name(&self, reader: &Reader<'_>) -> Result<Option<GroupName>, ConfError> {
         let Some(given) = &self.group_name else { return Ok(None) };
         if given.value.is_empty() {
@@ -373,6 +398,7 @@ impl RawStorage {
             max_threads,
             wait: self.sync_wait_msec.value,
             interval: self.sync_interval.value,
+            lag_max: Duration::from_secs(self.sync_lag_max.value.into()),
             start_time: self.sync_start_time.value,
             end_time: self.sync_end_time.value,
             write_mark_file_freq: self.write_mark_file_freq.value,

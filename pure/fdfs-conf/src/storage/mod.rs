@@ -46,6 +46,8 @@ pub struct StorageConf {
     pub access_log: AccessLogConf,
     /// Who may connect.
     pub allow_hosts: AllowHosts,
+    /// Who counts as a member of the group beside the addresses that the cluster knows; usually nobody.
+    pub allow_peers: AllowHosts,
     /// Pause between beats to a tracker.
     pub heart_beat_interval: Duration,
     /// Pause between reports of disk usage.
@@ -62,6 +64,8 @@ pub struct StorageConf {
     pub commit_wait: Duration,
     /// Small files in packs.
     pub packs: PackConf,
+    /// Looking for bad copies.
+    pub scrub: ScrubConf,
     /// Threads for the disks.
     pub disk: DiskConf,
     /// Replication to the other members of the group.
@@ -144,6 +148,15 @@ pub struct PackConf {
     pub rewrite_rate: u64,
 }
 
+/// Looking for bad copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScrubConf {
+    /// Pause between the beginnings of two rounds; zero makes none.
+    pub interval: Duration,
+    /// Bytes read a second; 0 is no bound.
+    pub rate: u64,
+}
+
 /// The journal of a store path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalConf {
@@ -200,6 +213,8 @@ pub struct SyncConf {
     pub wait: Duration,
     /// Pause between two batches.
     pub interval: Duration,
+    /// How far a peer may be behind before clients wait for it; zero: however far.
+    pub lag_max: Duration,
     /// The daily window, both ends included.
     pub start_time: TimeOfDay,
     /// See `start_time`.

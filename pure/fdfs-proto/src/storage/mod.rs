@@ -4,6 +4,7 @@
 //! and the first bytes of the body ([`crate::Body::bytes_to_decode`] says how many are enough), checks that
 //! the announced content is exactly the rest of the body, and `head_len` says where the content begins.
 
+pub mod active_test;
 pub mod append;
 mod content;
 pub mod create_link;

@@ -6,7 +6,10 @@ use fdfs_proto::limits::GROUP_STORAGES_MAX;
 use fdfs_proto::tracker::change_list;
 use fdfs_proto::{Brief, Host, StorageId, StorageStatus};
 
-use super::{Membership, Peer, TrackerIndex};
+use super::{Membership, Peer, TrackerIndex, has_left};
+
+/// Changes of address that are remembered.
+const MOVED_MAX: usize = 1024;
 
 /// What a change list asks of the link it came over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,6 +61,8 @@ impl Membership {
             && self.trunk_server != trunk_server.id
         {
             self.trunk_server = trunk_server.id;
+            self.trunk_file_id = None;
+            self.trunk_epoch += 1;
             self.touch();
         }
         list.storages.as_ref().map(|storages| self.merge_storages(tracker, storages)).unwrap_or_default()
@@ -105,7 +110,7 @@ impl Membership {
             return;
         }
         // The protocol ends at 32; further servers are shown as surplus rather than breaking the connection.
-        if self.servers.len() >= GROUP_STORAGES_MAX {
+        if self.servers.len() >= GROUP_STORAGES_MAX && !self.forget_one_that_left() {
             self.surplus.insert(id);
             self.touch();
             return;
@@ -119,11 +124,27 @@ impl Membership {
         }
     }
 
+    fn forget_one_that_left(&mut self) -> bool {
+        let left = self.servers.iter().find(|(_, server)| has_left(server.status)).map(|(id, _)| *id);
+        left.is_some_and(|id| self.servers.remove(&id).is_some())
+    }
+
     /// A line of the changelog said that a server of this group goes by another id now.
-    pub fn server_renamed(&mut self, old: StorageId) {
+    pub fn server_moved(&mut self, old: StorageId, new: StorageId) {
+        if self.moved.len() >= MOVED_MAX && !self.moved.contains_key(&old) {
+            self.moved.pop_first();
+        }
+        self.moved.insert(old, new);
+        // It may have had this one before.
+        self.moved.remove(&new);
+        self.touch();
         if let Some(mut server) = self.servers.get(&old).copied() {
             server.status = StorageStatus::IpChanged;
             self.set_server(old, server);
+        }
+        // The same storage still sends the old data.
+        if self.record.source == Some(old) {
+            self.change_record(|record| record.source = Some(new));
         }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) use leader::LeaderDuty;
 pub use merge::Merged;
 use source::{Copy, SourceSearch};
 pub(crate) use source::{Recheck, SourceDuty};
-pub use view::{ClusterView, Peer, TrackerSeen};
+pub use view::{ClusterView, Peer, TrackerSeen, has_left};
 
 /// Which tracker, in the order of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,6 +120,10 @@ pub struct Membership {
     leader: Option<Host>,
     dispute: Dispute,
     trunk_server: Option<StorageId>,
+    /// Number of the newest trunk file that a tracker knew after it had named this storage trunk server.
+    trunk_file_id: Option<u32>,
+    /// Grows with every change of `trunk_server`.
+    trunk_epoch: u64,
     search: SourceSearch,
     /// How much of the old data is here.
     copy: Copy,
@@ -131,6 +135,8 @@ pub struct Membership {
     record_version: u64,
     /// Servers that did not fit into the table, by what was last said.
     surplus: BTreeSet<StorageId>,
+    /// Servers of the group that got another id with another address, by the id before.
+    moved: BTreeMap<StorageId, StorageId>,
 }
 
 impl Membership {
@@ -151,11 +157,14 @@ impl Membership {
             leader: None,
             dispute: Dispute::default(),
             trunk_server: None,
+            trunk_file_id: None,
+            trunk_epoch: 0,
             search: SourceSearch::default(),
             source_epoch: 0,
             version: 0,
             record_version: 0,
             surplus: BTreeSet::new(),
+            moved: BTreeMap::new(),
         }
     }
 
@@ -247,6 +256,25 @@ impl Membership {
             link.listed_status = None;
             link.to_correct = false;
             link.source_unknown = false;
+            self.touch();
+        }
+    }
+
+    /// Whether this storage is the trunk server of its group.
+    pub(crate) fn is_trunk_server(&self) -> bool {
+        self.identity.as_ref().is_some_and(|me| self.trunk_server == Some(me.id))
+    }
+
+    /// Grows with every change of the trunk server.
+    pub(crate) fn trunk_epoch(&self) -> u64 {
+        self.trunk_epoch
+    }
+
+    /// A tracker knows this as the number of the newest trunk file.
+    pub(crate) fn trunk_file_found(&mut self, id: u32) {
+        let newest = self.trunk_file_id.map_or(id, |known| known.max(id));
+        if self.is_trunk_server() && self.trunk_file_id != Some(newest) {
+            self.trunk_file_id = Some(newest);
             self.touch();
         }
     }

@@ -54,10 +54,14 @@ pub struct ClusterView {
     pub peers: BTreeMap<StorageId, Peer>,
     /// Servers of the group beyond the 32 that a group can have.
     pub surplus: usize,
+    /// Servers of the group that got another id with another address since this one started, by the id before.
+    pub moved: BTreeMap<StorageId, StorageId>,
     /// The leading tracker.
     pub leader: Option<Host>,
     /// The trunk server of the group.
     pub trunk_server: Option<StorageId>,
+    /// While that is this storage, and a tracker was asked: number of the newest trunk file as trackers know it.
+    pub trunk_file_id: Option<u32>,
     /// The trackers, in the order of the configuration.
     pub trackers: Vec<TrackerSeen>,
     /// Whether it is settled where the old data comes from.
@@ -82,9 +86,44 @@ impl ClusterView {
     pub fn source_ip(&self, source: Source, requester: IpAddr) -> Option<IpAddr> {
         match source {
             Source::Ip(ip) => Some(IpAddr::V4(ip)),
-            Source::Id(id) => self.ids.as_ref()?.by_id(id)?.addr.shown_to(requester).ip(),
+            Source::Id(id) => {
+                // Without ids it is an address that reads as one.
+                let Some(ids) = &self.ids else { return Some(IpAddr::V4(source.address())) };
+                let entry = ids.by_id(id)?;
+                let peer = StorageId::new(id.to_string().as_bytes()).and_then(|id| self.peers.get(&id));
+                // The table is that of this storage's start; where a server is now comes with every list.
+                let moved_to = peer.and_then(|peer| peer.ip.ip());
+                let moved_to = moved_to.filter(|now| entry.addr.ips().all(|known| known != *now));
+                moved_to.or_else(|| entry.addr.shown_to(requester).ip())
+            }
         }
     }
+
+    /// The server of the group that has, or once had, an id; an id that nobody is known to have had stays what it is.
+    pub fn now_called(&self, id: StorageId) -> StorageId {
+        let mut now = id;
+        // No id leads back to itself, as the newest one of a server leads nowhere.
+        while let Some(next) = self.moved.get(&now).filter(|_| !self.is_in_use(&now)) {
+            now = *next;
+        }
+        now
+    }
+
+    /// Whether a server of the group, this one included, has an id.
+    fn is_in_use(&self, id: &StorageId) -> bool {
+        self.identity.as_ref().is_some_and(|me| me.id == *id)
+            || self.peers.get(id).is_some_and(|peer| !has_left(peer.status))
+    }
+
+    /// The ids that a server had before this one.
+    pub fn earlier_ids(&self, id: StorageId) -> impl Iterator<Item = StorageId> {
+        self.moved.keys().copied().filter(move |old| *old != id && self.now_called(*old) == id)
+    }
+}
+
+/// Whether a server of this status is none of the group any more.
+pub fn has_left(status: StorageStatus) -> bool {
+    matches!(status, StorageStatus::Deleted | StorageStatus::IpChanged | StorageStatus::None)
 }
 
 impl Membership {
@@ -103,8 +142,10 @@ impl Membership {
                 .map(|(id, peer)| (*id, *peer))
                 .collect(),
             surplus: self.surplus.len(),
+            moved: self.moved.clone(),
             leader: self.leader,
             trunk_server: self.trunk_server,
+            trunk_file_id: self.trunk_file_id,
             trackers: self
                 .links
                 .iter()

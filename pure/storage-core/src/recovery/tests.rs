@@ -55,6 +55,33 @@ fn of_what_a_peer_lists_all_is_wanted_but_what_went_here_since() {
 }
 
 #[test]
+fn a_copy_lacks_a_change_that_is_later_than_it_or_made_it_another_size_in_the_same_second() {
+    const LOG: &str = "M00/00/00/wKgBZ2hj0oCEAAAAAAAAAAAAAAA123.log";
+    // Own log; versions that lack nothing, versions that do; whether it was changed here.
+    type Row = (&'static [&'static str], &'static [(i64, u64)], &'static [(i64, u64)], bool);
+    let table: &[Row] = &[
+        (&["20 A $L 5 5"], &[(20, 10), (21, 3)], &[(19, 10), (20, 5)], true),
+        (&["20 A $L 5 5", "22 m $L 0 1"], &[(22, 10)], &[(21, 10), (22, 9)], false),
+        (&["20 A $L 5 5", "22 M $L 8 4"], &[(22, 12)], &[(21, 12), (22, 10)], true),
+        (&["22 M $L 8 4"], &[(22, 12), (22, 13)], &[(21, 12)], true),
+        (&["20 A $L 5 5", "22 T $L 10 2"], &[(22, 2)], &[(22, 10), (20, 10)], true),
+        (&["20 A $L 5 5", "22 U $L"], &[(22, 7)], &[(20, 10)], true),
+    ];
+    for (lines, whole, lacking, here) in table {
+        let lines: Vec<String> = lines.iter().map(|line| line.replace("$L", LOG)).collect();
+        let own = own(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        let (name, last) = own.changed().next().unwrap();
+        assert_eq!((name.as_str(), last.made_here), (LOG, *here), "{lines:?}");
+        let lacks = |&(mtime, size): &(i64, u64)| last.is_missing_in(Version { mtime, size });
+        assert!(!whole.iter().any(lacks) && lacking.iter().all(lacks), "{lines:?}");
+    }
+    for end in ["30 D $L", "30 R $A $L"] {
+        let lines = ["20 A $L 5 5", end].map(|line| line.replace("$L", LOG));
+        assert_eq!(own(&[&lines[0], &lines[1]]).changed().count(), 0, "{end}");
+    }
+}
+
+#[test]
 fn what_ought_to_be_here_is_what_was_made_and_did_not_go() {
     let lines = ["10 C $A", "11 C $O", "20 R $B $A", "21 A $B 0 1"];
     let kept = own(&lines);
@@ -80,6 +107,9 @@ fn every_readable_peer_that_serves_is_asked_and_without_one_the_others_are_waite
         (Some(S::Offline), &[(S::Active, true), (S::Offline, true)], these(&["b"])),
         (Some(S::Offline), &[(S::Offline, true), (S::Recovery, true)], Sources::Wait),
         (Some(S::Offline), &[(S::Active, false), (S::Online, true)], Sources::Wait),
+        // Found by simulation: each waited for the other.
+        (Some(S::Offline), &[(S::Syncing, true)], these(&["b"])),
+        (Some(S::Offline), &[(S::WaitSync, true), (S::Offline, true)], these(&["b"])),
         (Some(S::Offline), &[(S::Active, false)], Sources::Nobody),
         (Some(S::Offline), &[(S::Deleted, true), (S::IpChanged, true)], Sources::Nobody),
         (Some(S::Init), &[(S::Active, true)], Sources::Nobody),
@@ -98,4 +128,45 @@ fn every_readable_peer_that_serves_is_asked_and_without_one_the_others_are_waite
         assert_eq!(sources(Some(&id("a")), &members), *expected, "{own:?} {peers:?}");
     }
     assert_eq!(sources(None, &[]), Sources::Unknown);
+}
+
+#[test]
+fn d9_somebody_who_has_files_and_does_not_serve_may_have_what_the_others_lack() {
+    let id = |text: &str| StorageId::new(text.as_bytes()).unwrap();
+    // A peer's status and whether it is readable; whether that is somebody who is away.
+    let table = [
+        (S::Active, true, false),
+        (S::Offline, true, true),
+        (S::Online, true, true),
+        (S::Recovery, true, false),
+        (S::Syncing, true, false),
+        (S::WaitSync, true, false),
+        (S::Offline, false, false),
+        (S::Deleted, true, false),
+        (S::IpChanged, true, false),
+        (S::Init, true, false),
+    ];
+    for (status, readable, away) in table {
+        let me = Member { id: id("a"), status: S::Offline, readable: true };
+        let members = [me, Member { id: id("b"), status, readable }];
+        assert_eq!(holders_away(Some(&id("a")), &members), away, "{status:?} {readable}");
+    }
+}
+
+#[test]
+fn of_a_file_that_can_change_the_copy_that_was_changed_last_is_the_one() {
+    let version = |mtime, size| Version { mtime, size };
+    assert!(is_better(None, version(10, 5)));
+    for (here, there, better) in [
+        (version(10, 5), version(11, 3), true),
+        (version(10, 5), version(9, 50), false),
+        (version(10, 5), version(10, 6), true),
+        (version(10, 5), version(10, 5), false),
+    ] {
+        assert_eq!(is_better(Some(here), there), better, "{here:?} {there:?}");
+    }
+    let can_differ = |text: &str| can_differ(&fdfs_fileid::FileName::parse(text.as_bytes()).unwrap());
+    let appender = "M00/00/00/CgEBAmtJ0tCEJIrgAAAAAJfidFo3017347";
+    assert!(can_differ(appender));
+    assert!(!can_differ(A) && !can_differ(&format!("{A}-m")) && !can_differ(&format!("{appender}-m")));
 }

@@ -74,6 +74,8 @@ pub enum Next {
     Refused(Status),
     /// The peer can take nothing at present.
     PeerUnable(Status),
+    /// The peer's answers lead in a circle; see [`super::exchange`].
+    Nowhere,
 }
 
 /// How a record was done.
@@ -123,6 +125,7 @@ pub fn first(record: &Record, local: Local, need: Need) -> Next {
         Change::Update { .. } => Step::Copy { update: true },
         Change::Append { offset: start, len, .. } => match left(start, len) {
             Some(0) if len > 0 => return Next::Done(Done::Nothing),
+            Some(_) if need == Need::Perhaps => Step::Ask,
             Some(len) => Step::Append { start, len },
             None => return Next::Done(Done::Nothing),
         },
@@ -155,8 +158,12 @@ pub fn after(step: Step, record: &Record, answer: Answer, local: Local, stale: b
         (Step::Ask, Status::OK) => {
             let same = answer.size == Some(size);
             match record.change {
-                Change::Create { .. } if same => Next::Send(Step::Confirm),
-                _ if same => Next::Done(Done::Taken),
+                Change::Append { .. } if same => Next::Done(Done::Taken),
+                // It has what was there before.
+                Change::Append { offset, len, .. } if answer.size == Some(offset) && offset < size => {
+                    Next::Send(Step::Append { start: offset, len: len.min(size - offset) })
+                }
+                _ if same => Next::Send(Step::Confirm),
                 _ => Next::Send(Step::Copy { update: true }),
             }
         }
@@ -172,9 +179,10 @@ pub fn after(step: Step, record: &Record, answer: Answer, local: Local, stale: b
         (Step::Append { .. } | Step::Modify { .. } | Step::Truncate { .. }, Status::ENOENT) => {
             Next::Send(Step::Copy { update: true })
         }
-        // Its size is not the one before. It may have been cut already; but it may also have missed an append that
-        // was not sent because the file had been cut here, which the original never notices.
-        (Step::Truncate { .. }, Status::EEXIST) => Next::Send(Step::Ask),
+        // Its size is not the one before. It may have been cut already; but it may also have missed changes that were not
+        // sent because they had been cut off here, which the original never notices. That the size is right by now
+        // proves nothing: what was appended since may be missing behind the cut.
+        (Step::Truncate { .. }, Status::EEXIST) => Next::Send(Step::Copy { update: true }),
         (Step::Rename, Status::ENOENT) => Next::Send(Step::Copy { update: false }),
         (Step::Delete | Step::DeleteOld, Status::ENOENT) | (_, Status::OK) => Next::Done(Done::Taken),
         (_, status) => refusal(status),
@@ -296,6 +304,26 @@ mod tests {
     }
 
     #[test]
+    fn d8_of_an_append_that_may_be_there_only_what_is_missing_is_sent() {
+        let append = record('a', " 60 40");
+        assert_eq!(first(&append, THERE, Need::Perhaps), Next::Send(Step::Ask));
+        let asked = |status, size| after(Step::Ask, &append, Answer { status, size }, THERE);
+        assert_eq!(asked(Status::OK, Some(100)), Next::Done(Done::Taken));
+        assert_eq!(asked(Status::OK, Some(60)), Next::Send(Step::Append { start: 60, len: 40 }));
+        for size in [59, 61, 99, 101] {
+            assert_eq!(asked(Status::OK, Some(size)), copy(true), "{size}");
+        }
+        assert_eq!(asked(Status::ENOENT, None), copy(true));
+        // Cut since: what is left of it, or nothing.
+        let short = Local::There { size: 80 };
+        let answer = Answer { status: Status::OK, size: Some(60) };
+        let rest = Next::Send(Step::Append { start: 60, len: 20 });
+        assert_eq!(super::after(Step::Ask, &append, answer, short, false), rest);
+        let none = Next::Done(Done::Nothing);
+        assert_eq!(first(&append, Local::There { size: 60 }, Need::Perhaps), none);
+    }
+
+    #[test]
     fn answers_lead_where_the_rules_say() {
         let (part, cut) = (Step::Append { start: 0, len: 9 }, Step::Truncate { old: 9, new: 0 });
         let modify = Step::Modify { start: 0, len: 9 };
@@ -315,7 +343,7 @@ mod tests {
             (modify, 'M', " 0 9", Status::EEXIST, taken),
             (modify, 'M', " 0 9", Status::ENOENT, copy(true)),
             (cut, 'T', " 9 0", Status::OK, taken),
-            (cut, 'T', " 9 0", Status::EEXIST, Next::Send(Step::Ask)),
+            (cut, 'T', " 9 0", Status::EEXIST, copy(true)),
             (Step::Rename, 'R', "x", Status::OK, taken),
             (Step::Rename, 'R', "x", Status::EEXIST, existed),
             (Step::Rename, 'R', "x", Status::ENOENT, copy(false)),
@@ -331,17 +359,6 @@ mod tests {
     fn d17_a_truncation_of_a_file_the_peer_lacks_sends_it_instead_of_waiting_for_ever() {
         let answer = Answer { status: Status::ENOENT, size: None };
         assert_eq!(after(Step::Truncate { old: 9, new: 0 }, &record('T', " 9 0"), answer, THERE), copy(true));
-    }
-
-    #[test]
-    fn a_truncation_that_does_not_fit_is_followed_by_a_comparison_of_sizes() {
-        let asked = |size| {
-            after(Step::Ask, &record('T', " 9 0"), Answer { status: Status::OK, size: Some(size) }, THERE)
-        };
-        assert_eq!(asked(100), Next::Done(Done::Taken));
-        assert_eq!(asked(50), copy(true));
-        let missing = Answer { status: Status::ENOENT, size: None };
-        assert_eq!(after(Step::Ask, &record('T', " 9 0"), missing, THERE), copy(true));
     }
 
     #[test]

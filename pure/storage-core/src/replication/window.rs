@@ -185,6 +185,12 @@ impl Window {
         Some(Job { ticket: Ticket(number), entry })
     }
 
+    /// Second of the earliest record that might travel and never has, as the log has it; `None` when there is none.
+    pub fn waiting_since(&self) -> Option<i64> {
+        let waiting = self.ready.iter().filter_map(|number| self.slot(*number)?.open.as_ref());
+        waiting.filter(|open| open.attempts == 0).map(|open| open.entry.record.timestamp).next()
+    }
+
     /// When a record that failed is to be tried again; `None` when none waits for that.
     pub fn next_due(&self) -> Option<Mono> {
         self.later.first().map(|(due, _)| *due)

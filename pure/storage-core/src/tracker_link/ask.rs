@@ -6,7 +6,7 @@ use fdfs_proto::limits::REPORT_ENTRIES_MAX;
 use fdfs_proto::tracker::sync_source::SyncSource;
 use fdfs_proto::tracker::{
     beat, disk_usage, group_name, identity_change, join, my_ip, status_report, storage_ids, storage_lookup,
-    sync_report,
+    sync_report, trunk,
 };
 use fdfs_proto::{Host, IpText, StatBlock, StorageId, StorageStatus, TrackerCommand};
 
@@ -48,6 +48,12 @@ pub(super) enum Question {
     Changelog,
     DiskUsage,
     Synced(BTreeMap<StorageId, u32>),
+    /// 72
+    TrunkFile,
+    /// 73
+    TrunkFileReport,
+    /// 74
+    TrunkFreeReport,
 }
 
 impl Question {
@@ -72,6 +78,9 @@ impl Question {
             Self::Changelog => TrackerCommand::GetChangelog,
             Self::DiskUsage => TrackerCommand::ReportDiskUsage,
             Self::Synced(_) => TrackerCommand::SyncReport,
+            Self::TrunkFile => TrackerCommand::FetchTrunkFileId,
+            Self::TrunkFileReport => TrackerCommand::ReportTrunkFileId,
+            Self::TrunkFreeReport => TrackerCommand::ReportTrunkFree,
         }
     }
 }
@@ -196,6 +205,9 @@ impl TrackerLink {
         body: &mut Vec<u8>,
     ) -> Option<Question> {
         let session = self.session.as_mut()?;
+        if std::mem::take(&mut session.changelog_due) {
+            return Some(Question::Changelog);
+        }
         let beaten = session.beaten;
         let by_leader = || membership.status_to_correct(self.index).filter(|_| beaten);
         if let Some(status) = session.correction.take().or_else(by_leader) {
@@ -216,10 +228,6 @@ impl TrackerLink {
             beat::Ask { stat: Some(stat).filter(|stat| session.stat.as_ref() != Some(stat)) }.encode(body);
             return Some(Question::Beat(Box::new(stat)));
         }
-        if session.changelog_due {
-            session.changelog_due = false;
-            return Some(Question::Changelog);
-        }
         if std::mem::take(&mut session.synced_due) {
             let times = inputs.synced_from();
             let sources: Vec<_> = times
@@ -236,6 +244,23 @@ impl TrackerLink {
         if session.disk_due <= now {
             disk_usage::Ask { paths: inputs.disk_usage() }.encode(body);
             return Some(Question::DiskUsage);
+        }
+        // What the trunk server says and asks counts only on the connection of its JOIN.
+        let epoch = membership.trunk_epoch();
+        if membership.is_trunk_server() && session.trunk_asked != Some(epoch) {
+            session.trunk_asked = Some(epoch);
+            return Some(Question::TrunkFile);
+        }
+        let figures = inputs.trunk()?;
+        if session.trunk_file_id != Some(figures.file_id) {
+            session.trunk_file_id = Some(figures.file_id);
+            trunk::FileNumber { id: figures.file_id }.encode(body);
+            return Some(Question::TrunkFileReport);
+        }
+        if session.trunk_free_mb != Some(figures.free_mb) {
+            session.trunk_free_mb = Some(figures.free_mb);
+            trunk::Free { free_mb: figures.free_mb }.encode(body);
+            return Some(Question::TrunkFreeReport);
         }
         None
     }

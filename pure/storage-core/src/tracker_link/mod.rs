@@ -19,6 +19,7 @@ mod trouble;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use fdfs_proto::tracker::change_list;
 use fdfs_proto::tracker::disk_usage::PathSpace;
 use fdfs_proto::{Brief, StatBlock, Status, StorageId, StorageStatus, TrackerCommand, Version};
 
@@ -53,6 +54,15 @@ pub struct Settings {
     pub disk_report_interval_ms: u64,
 }
 
+/// What the trunk server of a group reports about its trunk files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrunkFigures {
+    /// Number of the newest one.
+    pub file_id: u32,
+    /// Free space in them, MiB.
+    pub free_mb: u64,
+}
+
 /// What a link reports about the storage, asked for at the moment it is sent.
 pub trait LinkInputs: Send + Sync {
     /// Counters and connections.
@@ -64,6 +74,11 @@ pub trait LinkInputs: Send + Sync {
     /// Per source server: the Unix second up to which its files have arrived here.
     fn synced_from(&self) -> BTreeMap<StorageId, u32> {
         BTreeMap::new()
+    }
+
+    /// While this storage is the trunk server of its group. Who changes it wakes the links.
+    fn trunk(&self) -> Option<TrunkFigures> {
+        None
     }
 }
 
@@ -162,12 +177,21 @@ struct Session {
     /// The tail of the changelog that broke off in the middle of a line.
     changelog: Vec<u8>,
     changelog_due: bool,
+    /// Pages of the changelog that were read one after the other.
+    pages: u32,
+    /// A list that waits until the changelog is read: it may have a server under another id than it is known by.
+    held: Option<change_list::Got>,
     synced_due: bool,
     beat_due: Mono,
     disk_due: Mono,
     /// What the tracker was last told.
     stat: Option<StatBlock>,
     synced: BTreeMap<StorageId, u32>,
+    trunk_file_id: Option<u32>,
+    trunk_free_mb: Option<u64>,
+    /// [`Membership::trunk_epoch`] when the tracker was asked for the newest trunk file.
+    trunk_asked: Option<u64>,
+    trunk_refused: bool,
 }
 
 impl Session {
@@ -186,11 +210,17 @@ impl Session {
             correction: None,
             changelog: Vec::new(),
             changelog_due: false,
+            pages: 0,
+            held: None,
             synced_due: false,
             beat_due: now,
             disk_due: now,
             stat: None,
             synced: BTreeMap::new(),
+            trunk_file_id: None,
+            trunk_free_mb: None,
+            trunk_asked: None,
+            trunk_refused: false,
         }
     }
 }

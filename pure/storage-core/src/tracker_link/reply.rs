@@ -1,19 +1,23 @@
 //! What an answer means.
 
 use fdfs_conf::StorageIds;
+use fdfs_format::tracker::changelog;
 use fdfs_proto::tracker::{
     change_list, group_name, identity_change, join, my_ip, parameters, storage_ids, storage_lookup,
-    sync_source, tracker_status,
+    sync_source, tracker_status, trunk,
 };
 use fdfs_proto::{Brief, DecodeError, Status, StorageId, StorageStatus};
 
 use super::ask::Question;
-use super::{Action, IDS_TEXT_LEN_MAX, Leave, Notice, RETRY_MS_MIN, TrackerLink, Trouble};
+use super::{Action, IDS_TEXT_LEN_MAX, Leave, Notice, RETRY_MS_MIN, Session, TrackerLink, Trouble};
 use crate::membership::{Membership, OwnIps, Recheck};
 use crate::time::Mono;
 
 /// Most bytes of a changelog line that are kept until its end arrives.
 const CHANGELOG_LINE_LEN_MAX: usize = 256;
+
+/// Pages of the changelog that are read before a list is taken in: 8 KB each, some 200 changes.
+const CHANGELOG_PAGES_MAX: u32 = 64;
 
 impl TrackerLink {
     pub(super) fn answered(
@@ -98,6 +102,17 @@ impl TrackerLink {
                 membership.old_leader_answered(self.index, leads);
             }
             Question::Reselect => membership.reselect_told(self.index),
+            // Where nothing is known, the own files tell.
+            Question::TrunkFile => {
+                let known = status.is_ok().then(|| trunk::FileNumber::decode(body)).transpose();
+                membership.trunk_file_found(known.map_err(garbled)?.map_or(0, |newest| newest.id));
+            }
+            // A tracker that has not heard who the trunk server is refuses: it is told again after a beat.
+            Question::TrunkFileReport | Question::TrunkFreeReport => {
+                if let Some(session) = &mut self.session {
+                    session.trunk_refused |= !status.is_ok();
+                }
+            }
             _ if !status.is_ok() => return refused,
 
             Question::Group => {
@@ -140,11 +155,16 @@ impl TrackerLink {
                     session.changelog_due =
                         membership.parameters().is_some_and(|told| told.storage_ip_changed_auto_adjust);
                     session.synced_due = true;
+                    if std::mem::take(&mut session.trunk_refused) {
+                        (session.trunk_file_id, session.trunk_free_mb) = (None, None);
+                    }
                     if membership.source_unknown_at(self.index) {
                         session.notified = None;
                     }
                 }
-                if !self.changes_came(&list, membership) {
+                self.changes_came(list, membership);
+                let done = |session: &Session| session.correction.is_none() && session.held.is_none();
+                if self.session.as_ref().is_some_and(done) {
                     // A whole round worked: the next failure is a new one.
                     self.retry_ms = RETRY_MS_MIN;
                 }
@@ -158,14 +178,14 @@ impl TrackerLink {
                 if let Some(session) = &mut self.session {
                     session.disk_due = now.after_ms(self.settings.disk_report_interval_ms);
                 }
-                self.changes_came(&list, membership);
+                self.changes_came(list, membership);
             }
             Question::Synced(times) => {
                 let list = change_list::Got::decode(body).map_err(garbled)?;
                 if let Some(session) = &mut self.session {
                     session.synced = times;
                 }
-                self.changes_came(&list, membership);
+                self.changes_came(list, membership);
             }
         }
         Ok(())
@@ -206,8 +226,19 @@ impl TrackerLink {
         Ok(())
     }
 
-    /// Whether the tracker has to be corrected about this storage.
-    fn changes_came(&mut self, list: &change_list::Got, membership: &mut Membership) -> bool {
+    /// Takes a list in, where addresses may change after the changelog: who has a new one is the same storage, and not one
+    /// that left and one that came.
+    fn changes_came(&mut self, list: change_list::Got, membership: &mut Membership) {
+        let Some(session) = &mut self.session else { return };
+        if list.storages.is_some() && follows_moves(membership) {
+            session.changelog_due = true;
+            session.held = Some(list);
+        } else {
+            self.merge(&list, membership);
+        }
+    }
+
+    fn merge(&mut self, list: &change_list::Got, membership: &mut Membership) {
         let merged = membership.merge(self.index, list);
         if let Some(session) = &mut self.session
             && list.storages.is_some()
@@ -215,11 +246,9 @@ impl TrackerLink {
             session.differences = merged.differences;
             session.correction = merged.correction;
         }
-        merged.correction.is_some()
     }
 
-    /// Lines `time group id status new_id`; only changes of address in this group matter here, everything
-    /// else comes with the change lists.
+    /// Only changes of address in this group matter here, everything else comes with the change lists.
     fn changelog_came(&mut self, text: &[u8], membership: &mut Membership) {
         let Some(session) = &mut self.session else { return };
         session.changelog.extend_from_slice(text);
@@ -228,14 +257,29 @@ impl TrackerLink {
         if session.changelog.len() > CHANGELOG_LINE_LEN_MAX {
             session.changelog.clear();
         }
-        for line in lines.split(|&byte| byte == b'\n') {
-            let words: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
-            let [_time, group, id, status, ..] = words.as_slice() else { continue };
-            let mine = membership.identity().is_some_and(|me| me.group.as_str().as_bytes() == *group);
-            let moved = *status == StorageStatus::IpChanged.code().to_string().as_bytes();
-            if let (true, true, Some(id)) = (mine, moved, StorageId::new(id)) {
-                membership.server_renamed(id);
+        let group = membership.identity().map(|me| me.group);
+        for change in changelog::decode(&lines).into_iter().flatten() {
+            let new = change.new_address.and_then(|new| StorageId::new(new.as_bytes()));
+            if let Some(new) = new
+                && change.status == StorageStatus::IpChanged
+                && group == Some(change.group_name)
+            {
+                membership.server_moved(change.storage, new);
             }
         }
+        session.pages += 1;
+        if !text.is_empty() && session.pages < CHANGELOG_PAGES_MAX {
+            session.changelog_due = true;
+            return;
+        }
+        session.pages = 0;
+        if let Some(list) = session.held.take() {
+            self.merge(&list, membership);
+        }
     }
+}
+
+/// Whether storages without given ids keep their place in the cluster when their address changes.
+fn follows_moves(membership: &Membership) -> bool {
+    membership.parameters().is_some_and(|told| told.storage_ip_changed_auto_adjust && !told.use_storage_id)
 }

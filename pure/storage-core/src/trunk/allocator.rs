@@ -229,19 +229,10 @@ impl Allocator {
         Ok(())
     }
 
-    /// Forgets blocks that were handed out before a time: whoever asked for them has gone away. They are not free, as he
-    /// may have written there. Says how many.
-    pub fn forget_holds(&mut self, before: u64) -> usize {
-        let held = &mut self.held;
-        let count = self.since.len();
-        self.since.retain(|block, since| {
-            let stays = *since >= before;
-            if !stays {
-                held.remove(block);
-            }
-            stays
-        });
-        count - self.since.len()
+    /// Blocks that were handed out before a time and not confirmed: whoever asked for them has gone away. He may have
+    /// written there, so whoever can look there says so with [`Allocator::confirm`].
+    pub fn old_holds(&self, before: u64) -> Vec<TrunkBlock> {
+        self.since.iter().filter(|(_, since)| **since < before).map(|(block, _)| *block).collect()
     }
 
     /// A trunk file was made in these directories: all of it is free.

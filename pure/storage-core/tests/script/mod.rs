@@ -13,7 +13,9 @@ use fdfs_proto::{
 };
 use storage_core::membership::{ClusterView, JoinRecord, Membership, Settings, TrackerIndex};
 use storage_core::time::Mono;
-use storage_core::tracker_link::{self, Action, Event, Failure, LinkInputs, Notice, TrackerLink, Trouble};
+use storage_core::tracker_link::{
+    self, Action, Event, Failure, LinkInputs, Notice, TrackerLink, Trouble, TrunkFigures,
+};
 
 pub(crate) fn secs(n: u64) -> Mono {
     Mono(n * 1000)
@@ -28,6 +30,7 @@ pub(crate) fn id(text: &str) -> StorageId {
 pub(crate) struct Inputs {
     pub(crate) stat: StatBlock,
     pub(crate) synced: BTreeMap<StorageId, u32>,
+    pub(crate) trunk: Option<TrunkFigures>,
 }
 
 impl LinkInputs for Inputs {
@@ -41,6 +44,10 @@ impl LinkInputs for Inputs {
 
     fn synced_from(&self) -> BTreeMap<StorageId, u32> {
         self.synced.clone()
+    }
+
+    fn trunk(&self) -> Option<TrunkFigures> {
+        self.trunk
     }
 }
 
@@ -103,6 +110,14 @@ impl Asked<'_> {
         let ip = IpText::new(format!("10.0.0.{}", leader + 1).as_bytes()).unwrap();
         let id = StorageId::new(ip.as_bytes());
         self.changes(Some(Brief { status: Init, port: 22122, id, ip }), servers);
+    }
+
+    /// Replies with a trunk server.
+    pub(crate) fn trunk_server(self, ip: &str) {
+        let trunk_server = Some(brief_of(ip, StorageStatus::Active));
+        let mut body = Vec::new();
+        change_list::Got { leader: None, trunk_server, storages: None }.encode(&mut body);
+        self.reply(&body);
     }
 
     fn changes(self, leader: Option<Brief>, servers: &[(&str, StorageStatus)]) {

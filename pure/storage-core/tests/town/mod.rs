@@ -71,7 +71,7 @@ fn group() -> GroupName {
     GroupName::parse(b"group1").unwrap()
 }
 
-fn cluster(ip: IpAddr, now: Now) -> Cluster {
+fn cluster(ip: IpAddr, saved: Saved, now: Now) -> Cluster {
     let config = ClusterConfig {
         placement: PlacementConfig {
             choice: PlacementConf {
@@ -94,7 +94,7 @@ fn cluster(ip: IpAddr, now: Now) -> Cluster {
         up_time: now.wall,
         election: Default::default(),
     };
-    Cluster::new(config, Saved::default(), now)
+    Cluster::new(config, saved, now)
 }
 
 impl Town {
@@ -103,7 +103,7 @@ impl Town {
         let now = Now { mono: tracker_core::Mono(0), wall: START };
         let tracker = |n| {
             let ip = IpAddr::from([10, 0, 0, n]);
-            Tracker { ip, cluster: cluster(ip, now), up: true }
+            Tracker { ip, cluster: cluster(ip, Saved::default(), now), up: true }
         };
         let storage = |n| Storage {
             ip: IpAddr::from([10, 1, 0, n]),
@@ -289,7 +289,7 @@ impl Town {
         self.trackers[tracker].up = false;
         for storage in 0..self.storages.len() {
             let Some(running) = &mut self.storages[storage].running else { continue };
-            let conn = running.conns[tracker].take();
+            let conn = running.conns.get_mut(tracker).and_then(Option::take);
             self.close(tracker, conn);
             if conn.is_some() {
                 self.feed(storage, tracker, Event::Failed(Failure::Closed));
@@ -304,7 +304,22 @@ impl Town {
     pub(crate) fn forget_everything(&mut self, tracker: usize) {
         let now = self.now();
         let place = &mut self.trackers[tracker];
-        place.cluster = cluster(place.ip, now);
+        place.cluster = cluster(place.ip, Saved::default(), now);
+    }
+
+    /// A tracker that is down begins again with what it saved.
+    pub(crate) fn restart_tracker(&mut self, tracker: usize) {
+        let now = self.now();
+        let place = &mut self.trackers[tracker];
+        let saved = Saved::from_tables(place.cluster.tables(now), &Naming::ByAddress).unwrap();
+        place.cluster = cluster(place.ip, saved, now);
+    }
+
+    /// One more tracker, which knows nothing. Storages know it from their next start on.
+    pub(crate) fn add_tracker(&mut self) {
+        let (now, number) = (self.now(), self.trackers.len() as u8 + 1);
+        let ip = IpAddr::from([10, 0, 0, number]);
+        self.trackers.push(Tracker { ip, cluster: cluster(ip, Saved::default(), now), up: true });
     }
 
     /// All trackers that are up agree on this one.
@@ -337,9 +352,9 @@ impl Town {
         view.group(group()).ok()?.members.get(&id).map(|member| member.status)
     }
 
-    /// Storages of the group that are not tombstones.
-    pub(crate) fn store_count(&mut self) -> usize {
-        let view = self.trackers[0].cluster.view();
+    /// Storages of the group that a tracker has and that are not tombstones.
+    pub(crate) fn store_count(&mut self, tracker: usize) -> usize {
+        let view = self.trackers[tracker].cluster.view();
         let alive = |status| !matches!(status, StorageStatus::IpChanged | StorageStatus::Deleted);
         view.group(group()).unwrap().members.values().filter(|member| alive(member.status)).count()
     }
@@ -426,6 +441,10 @@ impl Town {
             for storage in 0..self.storages.len() {
                 for tracker in 0..self.trackers.len() {
                     let Some(running) = &mut self.storages[storage].running else { continue };
+                    // One that started before the tracker was there does not know it.
+                    if tracker >= running.links.len() {
+                        continue;
+                    }
                     let version = running.membership.version();
                     let due = running.links[tracker].deadline().is_some_and(|due| due.0 <= self.now_ms);
                     if due || running.seen[tracker] != version {

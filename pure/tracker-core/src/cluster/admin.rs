@@ -8,7 +8,8 @@ use fdfs_proto::{IpText, StorageId, StorageStatus};
 
 use super::join::make_room;
 use super::{Cluster, Session};
-use crate::ids::id_of_addr;
+use crate::ids::{Identity, id_of_addr};
+use crate::status::is_tombstone;
 use crate::{Action, Caller, Group, Member, Naming, Note, Now, Refusal, Reply, Section, ServerAddrs};
 
 impl Cluster {
@@ -73,6 +74,11 @@ impl Cluster {
         let old_id = id_of_addr(old).ok_or(Refusal::BadValue)?;
         let new_id = id_of_addr(new).ok_or(Refusal::BadValue)?;
         let group = self.group(name)?;
+        // Not every tracker hears of every move: the storage tells the last address that all of them know.
+        let old_id = group.now_called(&old_id).map_or(old_id, |member| member.id);
+        if old_id == new_id {
+            return Err(Refusal::AlreadyDone);
+        }
         match group.members.get(&old_id).map(|member| member.status) {
             None | Some(StorageStatus::Deleted) => return Err(Refusal::UnknownStorage),
             Some(StorageStatus::IpChanged) => return Err(Refusal::AlreadyDone),
@@ -81,13 +87,44 @@ impl Cluster {
             }
             Some(_) => {}
         }
-        if group.members.contains_key(&new_id) {
+        if group.members.get(&new_id).is_some_and(|member| !is_free(member)) {
             return Err(Refusal::AddressTaken);
         }
-        // A full group goes without the tombstone rather than without the storage.
-        let evicted = make_room(group);
+        self.move_storage(now, name, old_id, new_id, new, out)?;
+        Ok(Reply::Done)
+    }
+
+    /// A storage joins under an id that it had before and gave up. It does not report that, as it goes by the last address
+    /// that all trackers knew. It is the same one, as the second of its installation shows.
+    pub(super) fn take_back(
+        &mut self,
+        now: Now,
+        name: GroupName,
+        who: &Identity,
+        join_time: i64,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Refusal> {
+        let Some(group) = self.groups.get(&name) else { return Ok(()) };
+        let given_up =
+            group.members.get(&who.id).is_some_and(|member| member.status == StorageStatus::IpChanged);
+        let Some(member) = group.now_called(&who.id).filter(|_| given_up) else { return Ok(()) };
+        if member.connections > 0 || member.join_time != join_time {
+            return Ok(());
+        }
+        self.move_storage(now, name, member.id, who.id, who.addrs.first(), out)
+    }
+
+    fn move_storage(
+        &mut self,
+        now: Now,
+        name: GroupName,
+        old_id: StorageId,
+        new_id: StorageId,
+        new: IpAddr,
+        out: &mut Vec<Action>,
+    ) -> Result<(), Refusal> {
         self.write_changelog(now, name, old_id, StorageStatus::IpChanged, Some(new_id), out)?;
-        rename(self.group_mut(name)?, old_id, new_id, ServerAddrs::one(new), evicted);
+        rename(self.group_mut(name)?, old_id, new_id, ServerAddrs::one(new));
         for session in self.sessions.values_mut() {
             if let Session::Storage { group, id, .. } = session
                 && (*group, *id) == (name, old_id)
@@ -99,7 +136,7 @@ impl Cluster {
         self.save_now(Section::Groups, true, now, out);
         self.save_now(Section::Servers, true, now, out);
         self.save_now(Section::SyncTimes, true, now, out);
-        Ok(Reply::Done)
+        Ok(())
     }
 
     /// CHANGELOG_REQ (77): the next page for a storage, which counts as read.
@@ -154,14 +191,18 @@ impl Cluster {
     }
 }
 
+/// Whether a storage that moves may have the id of this one: nobody uses it any more, or it is all that is known, from
+/// others who heard of the move earlier.
+fn is_free(member: &Member) -> bool {
+    let never_joined = member.join_time == 0 && member.up_time == 0;
+    member.connections == 0 && (is_tombstone(member.status) || never_joined)
+}
+
 /// Gives a member another id and address, in its record and wherever it is referred to.
-fn rename(
-    group: &mut Group,
-    old: StorageId,
-    new: StorageId,
-    addrs: ServerAddrs,
-    room: Result<Option<StorageId>, Refusal>,
-) {
+fn rename(group: &mut Group, old: StorageId, new: StorageId, addrs: ServerAddrs) {
+    group.remove(&new);
+    // A full group goes without the tombstone rather than without the storage.
+    let room = make_room(group);
     let Some(mut member) = group.members.remove(&old) else { return };
     if let Ok(evicted) = room {
         if let Some(evicted) = evicted {
@@ -183,5 +224,6 @@ fn rename(
     group.last_trunk_server = group.last_trunk_server.map(renamed);
     let synced = std::mem::take(&mut group.synced);
     group.synced = synced.into_iter().map(|((a, b), time)| ((renamed(a), renamed(b)), time)).collect();
+    group.note_move(old, new);
     group.changed();
 }

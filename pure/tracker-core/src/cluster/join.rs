@@ -29,6 +29,7 @@ impl Cluster {
         self.learn_trackers(now, from, ask, out)?;
         let who =
             self.config.naming.identify(&joiner.group, joiner.storage_id, from.peer, joiner.storage_port)?;
+        self.take_back(now, joiner.group, &who, joiner.join_time, out)?;
         let known = self.groups.get(&joiner.group);
         let known_member = known.and_then(|group| group.members.get(&who.id));
         if known.is_none() && self.groups.len() >= GROUPS_MAX {

@@ -60,7 +60,9 @@ impl Cluster {
             self.set_status(now, name, id, next, out);
             return Ok(());
         }
-        if !status::taken_in(brief.status) {
+        // Who has not heard that it left does not bring it back: it joins if it is there again. It is not known any more
+        // after a restart, as the files do not keep who has left.
+        if !status::taken_in(brief.status) || self.changelog.says_left(name, id) {
             return Ok(());
         }
         let who = self.config.naming.reported(&name, id, brief.ip.ip())?;

@@ -139,8 +139,10 @@ impl Cluster {
         };
         let group = self.group(name)?;
         let member = group.members.get(&id).ok_or(Refusal::NotJoined)?;
-        let tell_trunk = use_trunk && member.trunk_changes_seen != group.trunk_changes;
-        let tell_members = member.changes_seen != group.changes;
+        // Another leader may have told it something else meanwhile, though nothing has changed here.
+        let tell_all = leader.is_some();
+        let tell_trunk = use_trunk && (tell_all || member.trunk_changes_seen != group.trunk_changes);
+        let tell_members = tell_all || member.changes_seen != group.changes;
         if !tell_trunk && !tell_members {
             return Ok(Reply::Changes(change_list::Got { leader, trunk_server: None, storages: None }));
         }

@@ -24,7 +24,12 @@ impl Cluster {
             self.move_and_save(now, name, id, Cause::NoSourceNeeded, out);
             return Ok(reply(None));
         }
-        let source = others().find(|member| member.is_writable()).ok_or(Refusal::NothingWritable)?.id;
+        // One that takes no uploads has the same files; without it a group that begins with such a one never grows.
+        let source = others()
+            .find(|member| member.is_writable())
+            .or_else(|| others().find(|member| member.is_active()))
+            .ok_or(Refusal::NothingWritable)?
+            .id;
         let source = SyncSource { source, until: now.wall };
         self.joined_member(from)?.sync_source = Some(source);
         self.move_and_save(now, name, id, Cause::SourceFound, out);

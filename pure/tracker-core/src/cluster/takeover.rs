@@ -4,13 +4,11 @@
 //!
 //! Source: wire protocol, "system file transfer".
 
-use std::sync::Arc;
-
-use super::{Cluster, Saved, Session};
+use super::{Cluster, Saved, Session, numbered};
 use crate::changelog::Changelog;
 use crate::leader::RunningFigures;
 use crate::limits::AWAY_LONG_S;
-use crate::{Action, Group, Note, Now, Section};
+use crate::{Action, Note, Now, Section};
 
 /// Which other tracker's state would be taken over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,13 +42,10 @@ impl Cluster {
             return;
         }
         let Some(found) = found else { return };
-        let mut groups = std::collections::BTreeMap::new();
-        for group in found.groups {
-            self.group_numbers += 1;
-            groups.insert(group.name, Arc::new(Group { number: self.group_numbers, ..group }));
-        }
-        *self.changing() = groups;
         self.changelog = Changelog::new(found.changelog);
+        let (groups, last) = numbered(found.groups, &self.changelog, self.group_numbers);
+        self.group_numbers = last;
+        *self.changing() = groups;
         out.push(Action::Note(Note::StateTaken));
         for section in
             [Section::Groups, Section::Servers, Section::SyncTimes, Section::Changelog, Section::Status]

@@ -176,8 +176,45 @@ fn a_new_address_must_be_the_reporters_own_and_free() {
     assert_eq!(moved(&mut t, "10.0.0.1", "10.0.0.2"), Err(Refusal::AddressTaken));
     assert_eq!(moved(&mut t, "10.0.0.9", "10.0.0.3"), Err(Refusal::UnknownStorage));
     moved(&mut t, "10.0.0.1", "10.0.0.3").unwrap();
-    assert_eq!(moved(&mut t, "10.0.0.1", "10.0.0.4"), Err(Refusal::AlreadyDone));
+    assert_eq!(moved(&mut t, "10.0.0.1", "10.0.0.3"), Err(Refusal::AlreadyDone));
     assert_eq!(Refusal::AddressTaken.status(), Status::EEXIST);
+}
+
+#[test]
+fn a_storage_goes_back_to_an_address_that_it_had_or_that_somebody_left() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    t.leaves("10.0.0.1");
+    moved(&mut t, "10.0.0.1", "10.0.0.4").unwrap();
+    assert_eq!(moved(&mut t, "10.0.0.4", "10.0.0.1"), Ok(Reply::Done));
+    assert_eq!((t.status("10.0.0.1"), t.status("10.0.0.4")), (Offline, IpChanged));
+    t.rejoins("10.0.0.1");
+    t.beat("10.0.0.1");
+    assert_eq!(t.status("10.0.0.1"), Active);
+    t.leaves("10.0.0.2");
+    t.leaves("10.0.0.3");
+    delete(&mut t, "10.0.0.3").unwrap();
+    assert_eq!(moved(&mut t, "10.0.0.2", "10.0.0.3"), Ok(Reply::Done));
+    assert_eq!((t.status("10.0.0.2"), t.status("10.0.0.3")), (IpChanged, Offline));
+}
+
+#[test]
+fn a_tracker_that_missed_a_move_or_heard_of_it_from_others_first_still_has_one_storage() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.1", "10.0.0.2"]);
+    t.leaves("10.0.0.1");
+    moved(&mut t, "10.0.0.1", "10.0.0.3").unwrap();
+    // Another tracker never heard of 10.0.0.3, so the storage goes on telling its first address.
+    assert_eq!(moved(&mut t, "10.0.0.1", "10.0.0.4"), Ok(Reply::Done));
+    let statuses = ["10.0.0.1", "10.0.0.3", "10.0.0.4"].map(|storage| t.status(storage));
+    assert_eq!(statuses, [IpChanged, IpChanged, Offline]);
+    // A peer knows the next address from the leader and tells it here, earlier than the storage itself.
+    t.reports("10.0.0.2", "10.0.0.5", Offline).unwrap();
+    assert_eq!(moved(&mut t, "10.0.0.4", "10.0.0.5"), Ok(Reply::Done));
+    assert_eq!((t.status("10.0.0.4"), t.status("10.0.0.5")), (IpChanged, Offline));
+    assert_eq!(t.member("10.0.0.5").join_time, t.member("10.0.0.2").join_time, "its record, not the hearsay");
+    t.serving("group1", &["10.0.0.5"]);
+    assert_eq!(moved(&mut t, "10.0.0.2", "10.0.0.5"), Err(Refusal::StorageInUse));
 }
 
 #[test]

@@ -98,6 +98,28 @@ fn a_tracker_that_stepped_down_tells_its_storages_when_it_leads_again() {
     assert_eq!(told(&got), [("10.0.0.1", Active), ("10.0.0.2", Init)]);
 }
 
+/// Found by simulation: the leader between told that a member was off line, and nobody took it back.
+#[test]
+fn t18_a_tracker_that_leads_again_tells_everything_though_nothing_has_changed_with_it() {
+    let mut t = Script::new();
+    t.join_with("10.0.0.1", |ask| ask.trackers.push(Host::new(ip("10.0.0.253"), PORT)));
+    let (me, other) = (ip("10.0.0.254"), ip("10.0.0.253"));
+    t.client(Request::NotifyLeader { addr: me, port: PORT }).unwrap();
+    t.client(Request::CommitLeader { addr: me, port: PORT }).unwrap();
+    t.beat("10.0.0.1");
+    assert_eq!(t.beat("10.0.0.1"), Got::default());
+    t.client(Request::ReselectLeader).unwrap();
+    t.client(Request::NotifyLeader { addr: other, port: PORT }).unwrap();
+    t.client(Request::CommitLeader { addr: other, port: PORT }).unwrap();
+    assert_eq!(t.beat("10.0.0.1"), Got::default());
+    t.client(Request::NotifyLeader { addr: me, port: PORT }).unwrap();
+    t.client(Request::CommitLeader { addr: me, port: PORT }).unwrap();
+    let got = t.beat("10.0.0.1");
+    assert_eq!(got.leader, leader());
+    assert_eq!(told(&got), [("10.0.0.1", Init)]);
+    assert_eq!(t.beat("10.0.0.1"), Got::default());
+}
+
 #[test]
 fn a_storage_sees_the_address_of_its_own_kind() {
     let table = "1 group1 10.0.0.1,198.51.100.1\n2 group1 192.0.2.7\n";

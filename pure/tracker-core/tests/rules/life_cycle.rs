@@ -1,6 +1,6 @@
 //! The life of a storage: the table, and the machine that walks it.
 
-use crate::testing::{Script, brief, ids};
+use crate::testing::{Script, brief, id, ids};
 use fdfs_proto::StatBlock;
 use fdfs_proto::StorageStatus::{
     self, Active, Deleted, Init, IpChanged, None as NoValue, Offline, Online, Recovery, Syncing, WaitSync,
@@ -55,8 +55,8 @@ fn a_notice_that_no_source_is_needed_ends_the_filling() {
 }
 
 #[test]
-fn a_restarted_tracker_remembers_only_who_is_being_filled() {
-    let expected = [Init, WaitSync, Syncing, Offline, Offline, Offline, Offline, Offline, Offline, Offline];
+fn a_restarted_tracker_remembers_who_is_being_filled_and_who_has_left() {
+    let expected = [Init, WaitSync, Syncing, IpChanged, Deleted, Offline, Offline, Offline, Offline, Offline];
     assert_eq!(row(Cause::TrackerRestarted), expected);
 }
 
@@ -86,7 +86,7 @@ fn reports_of_others_are_merged_by_rank() {
         [Offline, Offline, Offline, IpChanged, Deleted, Offline, Offline, Offline, Recovery, Offline];
     assert_eq!(merged(Offline), from_offline);
     let from_deleted =
-        [Deleted, Deleted, Deleted, IpChanged, Deleted, Offline, Offline, Offline, Recovery, Deleted];
+        [Deleted, Deleted, Deleted, IpChanged, Deleted, Deleted, Deleted, Deleted, Deleted, Deleted];
     assert_eq!(merged(Deleted), from_deleted);
 }
 
@@ -102,6 +102,36 @@ fn that_a_storage_serves_is_not_taken_on_the_word_of_others() {
     assert_eq!(t.store().unwrap(), "group1 10.0.0.1 M00");
     t.beat("10.0.0.2");
     assert_eq!(t.status("10.0.0.2"), Active);
+}
+
+#[test]
+fn t18_a_deleted_storage_does_not_come_back_because_others_have_not_heard_of_it() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.1", "10.0.0.2"]);
+    t.leaves("10.0.0.2");
+    t.client(Request::DeleteStorage { group: crate::testing::group("group1"), id: id("10.0.0.2") }).unwrap();
+    for status in [Offline, Online, Active, Recovery] {
+        t.reports("10.0.0.1", "10.0.0.2", status).unwrap();
+        assert_eq!(t.status("10.0.0.2"), Deleted, "{status:?}");
+    }
+    assert_eq!(t.rejoins("10.0.0.2").status, Init);
+}
+
+/// Found by simulation.
+#[test]
+fn t18_nor_after_a_restart_of_the_tracker_which_then_only_knows_it_from_the_changelog() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.1", "10.0.0.2"]);
+    t.leaves("10.0.0.2");
+    t.client(Request::DeleteStorage { group: crate::testing::group("group1"), id: id("10.0.0.2") }).unwrap();
+    let tables = t.cluster.tables(t.now);
+    let saved = tracker_core::Saved::from_tables(tables, &tracker_core::Naming::ByAddress).unwrap();
+    let mut t = Script::restarted(saved, |_| {});
+    t.joins("group1", "10.0.0.1");
+    t.reports("10.0.0.1", "10.0.0.2", Offline).unwrap();
+    assert_eq!(t.group("group1").members.len(), 1);
+    t.joins("group1", "10.0.0.2");
+    assert_eq!(t.group("group1").members.len(), 2);
 }
 
 #[test]

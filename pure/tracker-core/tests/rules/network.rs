@@ -308,7 +308,7 @@ fn when_the_leader_is_killed_another_one_leads_and_keeps_to_it() {
 }
 
 #[test]
-fn a_minority_that_lost_its_leader_does_not_hurry_and_one_of_two_leads_in_the_end() {
+fn t17_a_minority_that_lost_its_leader_does_not_hurry_and_one_of_two_leads_in_the_end() {
     for count in 2..=5 {
         let mut world = World::new(7, count);
         // The network says at once that nobody can be reached.

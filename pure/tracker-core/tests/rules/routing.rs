@@ -3,7 +3,7 @@
 use crate::testing::{CLIENT, START, Script, appender_of, file_of, group, ids, ip};
 use fdfs_conf::tracker::DownloadServer;
 use fdfs_fileid::{ExtName, FileName, SlavePrefix, slave_name};
-use tracker_core::Refusal;
+use tracker_core::{Refusal, Request};
 
 const NEW: i64 = START - 10;
 const OLD: i64 = START - 86_401;
@@ -66,6 +66,31 @@ fn a_new_file_of_a_source_that_is_away_is_asked_for_at_the_first_storage() {
     let name = file_of("10.0.0.2", NEW);
     assert_eq!(t.fetch(&name).unwrap(), "10.0.0.1");
     assert_eq!(t.fetch_all(&name).unwrap(), ["10.0.0.1"]);
+}
+
+#[test]
+fn a_file_is_sought_at_its_source_though_that_has_another_address_by_now() {
+    let mut t = two(|_| {});
+    t.leaves("10.0.0.2");
+    for (old, new) in [("10.0.0.2", "10.0.0.3"), ("10.0.0.3", "10.0.0.4")] {
+        let conn = t.connect();
+        let ask = Request::ReportIpChanged { group: group("group1"), old: ip(old), new: ip(new) };
+        t.ask(conn, new, ask).unwrap();
+    }
+    t.serving("group1", &["10.0.0.4"]);
+    let (name, appender) = (file_of("10.0.0.2", NEW), appender_of("10.0.0.3", OLD));
+    let check = |t: &mut Script| {
+        assert_eq!(t.fetch(&name).unwrap(), "10.0.0.4");
+        assert_eq!(t.fetch_all(&name).unwrap(), ["10.0.0.4"]);
+        assert_eq!(t.fetch(&appender).unwrap(), "10.0.0.4");
+        assert_eq!(t.update(&appender).unwrap(), "10.0.0.4");
+    };
+    check(&mut t);
+    let (now, naming) = (t.now, tracker_core::Naming::ByAddress);
+    let saved = tracker_core::Saved::from_tables(t.cluster.tables(now), &naming).unwrap();
+    let mut t = Script::restarted(saved, |_| {});
+    t.serving("group1", &["10.0.0.1", "10.0.0.4"]);
+    check(&mut t);
 }
 
 #[test]
@@ -161,6 +186,20 @@ fn a_name_with_an_outer_address_finds_its_source() {
     let mut t = Script::with(|config| config.naming = ids(table, false));
     t.serving("group1", &["10.0.0.1", "10.0.0.2"]);
     assert_eq!(t.fetch(&file_of("198.51.100.1", NEW)).unwrap(), "10.0.0.1");
+}
+
+#[test]
+fn t22_a_name_whose_address_reads_as_an_id_finds_its_source() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.0", "10.0.0.2"]);
+    // 10.0.0.0 in the four bytes of the name.
+    let name = file_of("10", NEW);
+    assert_eq!(t.fetch(&name).unwrap(), "10.0.0.0");
+    assert_eq!(t.update(&name).unwrap(), "10.0.0.0");
+    // An id that is known goes first.
+    let mut t = Script::with(|config| config.naming = ids("10 group1 10.0.0.2\n11 group1 10.0.0.0\n", true));
+    t.serving("group1", &["10.0.0.0", "10.0.0.2"]);
+    assert_eq!(t.fetch(&name).unwrap(), "10.0.0.2");
 }
 
 #[test]

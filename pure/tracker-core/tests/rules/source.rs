@@ -46,13 +46,25 @@ fn a_later_storage_waits_for_the_data_of_a_serving_one() {
 }
 
 #[test]
-fn a_source_must_be_writable() {
+fn a_source_takes_uploads_if_one_that_does_serves() {
     let naming =
         crate::testing::ids("1 group1 10.0.0.1 rw=read\n2 group1 10.0.0.2\n3 group1 10.0.0.3\n", true);
     let mut t = Script::with(|config| config.naming = naming);
     t.serving("group1", &["10.0.0.1", "10.0.0.2"]);
     t.joins("group1", "10.0.0.3");
     assert_eq!(t.joined_ask("10.0.0.3", Request::RequestSource), Ok(source("2", 1_800_000_000)));
+}
+
+#[test]
+fn while_only_storages_serve_that_take_no_uploads_one_of_them_is_the_source() {
+    for mode in ["read", "none"] {
+        let table = format!("1 group1 10.0.0.1 rw={mode}\n2 group1 10.0.0.2\n");
+        let mut t = Script::with(|config| config.naming = crate::testing::ids(&table, true));
+        t.serving("group1", &["10.0.0.1"]);
+        t.joins("group1", "10.0.0.2");
+        assert_eq!(t.joined_ask("10.0.0.2", Request::RequestSource), Ok(source("1", 1_800_000_000)));
+        assert_eq!(t.status("2"), WaitSync);
+    }
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn followers_join_once_and_ping() {
 }
 
 #[test]
-fn a_storages_connection_cannot_ping_as_a_tracker() {
+fn t2_a_storages_connection_cannot_ping_as_a_tracker() {
     let mut t = Script::new();
     t.serving("group1", &["10.0.0.1"]);
     let connections = Connections::default();
@@ -230,7 +230,7 @@ fn one_connection_at_a_time_copies_the_state_files() {
 }
 
 #[test]
-fn nobody_keeps_the_state_files_to_himself_for_ever() {
+fn t26_nobody_keeps_the_state_files_to_himself_for_ever() {
     let mut t = Script::new();
     t.joins("group1", "10.0.0.1");
     let (first, second) = (t.connect(), t.connect());

@@ -96,7 +96,7 @@ fn the_first_storage_that_serves_becomes_trunk_server() {
 }
 
 #[test]
-fn the_longest_trunk_binlog_wins() {
+fn t19_the_longest_trunk_binlog_wins() {
     let mut t = with_trunk();
     t.serving("group1", &["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"]);
     asked(&mut t).into_iter().for_each(|(ticket, ..)| {

@@ -6,6 +6,7 @@ use fdfs_proto::storage::{append, delete, modify, regenerate, truncate};
 use fdfs_proto::{Header, RawName, Status, limits};
 use net::{Conn, ConnError};
 use storage_core::naming::{Naming, NewFile};
+use storage_core::replication::receive::Was;
 use storage_core::stats::Counter;
 use store::StoreError;
 
@@ -15,6 +16,7 @@ use crate::access_log::Access;
 use crate::answer;
 use crate::connection::{Done, count, malformed};
 use crate::content::{self, Taken};
+use crate::relay;
 use crate::server::Server;
 
 /// APPEND_FILE.
@@ -32,6 +34,9 @@ pub(crate) async fn append(
         Ok(ask) => ask,
         Err(error) => return Ok(malformed(error, unread)),
     };
+    if let Some(done) = passed_on(server, conn, header, &head, ask.name, ask.size, access).await? {
+        return Ok(done);
+    }
     let (name, taken) = match appender_content(server, conn, ask.name, ask.size, access).await? {
         Ok(taken) => taken,
         Err(done) => return Ok(written(server, Counter::AppendCount, Counter::AppendBytes, done, ask.size)),
@@ -57,6 +62,9 @@ pub(crate) async fn modify(
         Ok(ask) => ask,
         Err(error) => return Ok(malformed(error, unread)),
     };
+    if let Some(done) = passed_on(server, conn, header, &head, ask.name, ask.size, access).await? {
+        return Ok(done);
+    }
     let (name, taken) = match appender_content(server, conn, ask.name, ask.size, access).await? {
         Ok(taken) => taken,
         Err(done) => return Ok(written(server, Counter::ModifyCount, Counter::ModifyBytes, done, ask.size)),
@@ -84,6 +92,24 @@ pub(super) async fn head(
     }
     head.extend_from_slice(conn.read(name_len as usize).await?);
     Ok(Ok((head, unread - name_len)))
+}
+
+/// Has a change made where its file was uploaded to, if that is to be.
+async fn passed_on(
+    server: &Server,
+    conn: &mut Conn,
+    header: Header,
+    head: &[u8],
+    raw: RawName<'_>,
+    content: u64,
+    access: &mut Access,
+) -> Result<Option<Done>, ConnError> {
+    let Ok(name) = server.name(raw) else { return Ok(None) };
+    let done = relay::change(server, conn, header, head, &name, content).await?;
+    if done.is_some() {
+        access.name(&name);
+    }
+    Ok(done)
 }
 
 /// Takes content for an appender file that is there.
@@ -135,21 +161,30 @@ fn written(server: &Server, counter: Counter, bytes: Counter, done: Done, size: 
 }
 
 /// TRUNCATE_FILE.
-pub(crate) async fn truncate(server: &Server, body: &[u8], access: &mut Access) -> Done {
+pub(crate) async fn truncate(
+    server: &Server,
+    conn: &mut Conn,
+    header: Header,
+    body: &[u8],
+    access: &mut Access,
+) -> Result<Done, ConnError> {
     let ask = match truncate::Ask::decode(body) {
         Ok(ask) => ask,
-        Err(error) => return malformed(error, 0),
+        Err(error) => return Ok(malformed(error, 0)),
     };
     let name = match server.name(ask.name) {
         Ok(name) => name,
-        Err(status) => return Done::status(status),
+        Err(status) => return Ok(Done::status(status)),
     };
     access.name(&name);
+    if let Some(done) = relay::change(server, conn, header, body, &name, 0).await? {
+        return Ok(done);
+    }
     let now = server.now();
     let result = server.store.truncate(name, ask.size, now).await;
     let done = changed(server, now, result.map(|_| ()));
     count(server, Counter::TruncateCount, &done);
-    done
+    Ok(done)
 }
 
 /// REGENERATE_APPENDER_FILENAME.
@@ -165,10 +200,10 @@ pub(crate) async fn regenerate(server: &Server, body: &[u8], access: &mut Access
     let Some(known) = server.known() else { return Done::status(Status::EAGAIN) };
     let now = server.now();
     let old = name.clone();
-    let make = move |size, crc32, attempt| {
+    let make = move |timestamp, size, crc32, attempt| {
         let naming = Naming {
             source: known.source,
-            timestamp: now,
+            timestamp,
             file: NewFile::Normal { size },
             crc32,
             ext: &fdfs_fileid::ExtName::NONE,
@@ -178,7 +213,7 @@ pub(crate) async fn regenerate(server: &Server, body: &[u8], access: &mut Access
         // A name too short to be regenerated is taken, so that the store refuses it.
         old.regenerated(&naming.stamp(attempt, rand::random())).unwrap_or_else(|_| old.clone())
     };
-    match server.store.regenerate(name.clone(), now, make).await {
+    match server.store.regenerate(name.clone(), make).await {
         Ok(new) => {
             server.changed(now);
             access.renamed(&name, &new);
@@ -205,7 +240,7 @@ pub(crate) async fn delete(server: &Server, body: &[u8], access: &mut Access) ->
     let now = server.now();
     let result = server.store.delete(name.clone(), now).await;
     if result.is_ok() {
-        server.relay.gone.add(name);
+        server.relay.gone.add(name, Was::Here);
     }
     let done = changed(server, now, result);
     count(server, Counter::DeleteCount, &done);

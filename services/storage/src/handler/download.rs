@@ -29,17 +29,15 @@ pub(crate) async fn download(
         Ok(ask) => ask,
         Err(error) => return Ok(malformed(error, 0)),
     };
-    let name = match (
-        server.name_in(&ask.group, ask.name),
-        super::fetch_binlog::metadata_for_member(server, conn, &ask),
-    ) {
-        (Ok(name), _) | (Err(_), Some(name)) => name,
-        (Err(status), None) => return Ok(Done::status(status)),
-    };
+    let name =
+        match (server.name_in(&ask.group, ask.name), super::fetch_binlog::for_member(server, conn, &ask)) {
+            (Ok(name), _) | (Err(_), Some(name)) => name,
+            (Err(status), None) => return Ok(Done::status(status)),
+        };
     access.name(&name);
     let done = match server.store.open_file(&name).await.and_then(|file| part(file, &ask)) {
         Ok(part) if part.len <= SMALL_LEN => send_small(conn, &part).await?,
-        Ok(part) => send_large(conn, &name, &part).await?,
+        Ok(part) => send_large(server, conn, &name, &part).await?,
         Err(error) => Done::status(answer::status(&error)),
     };
     count(server, Counter::DownloadCount, &done);
@@ -85,7 +83,12 @@ async fn send_small(conn: &mut Conn, part: &StoredFile) -> Result<Done, ConnErro
     Ok(Done::sent(len as u64))
 }
 
-async fn send_large(conn: &mut Conn, name: &FileName, part: &StoredFile) -> Result<Done, ConnError> {
+async fn send_large(
+    server: &Server,
+    conn: &mut Conn,
+    name: &FileName,
+    part: &StoredFile,
+) -> Result<Done, ConnError> {
     conn.write_head(&Header::reply(part.len).encode()).await?;
     let (mut done, mut warm) = (0, 0);
     while done < part.len {
@@ -94,7 +97,7 @@ async fn send_large(conn: &mut Conn, name: &FileName, part: &StoredFile) -> Resu
             let step = usize::try_from(WARM_STEP.min(part.len - done)).unwrap_or(usize::MAX);
             match part.read(done, step).await {
                 Ok(content) => conn.write(&content).await?,
-                Err(error) => return Err(broken_off(name, &error)),
+                Err(error) => return Err(broken_off(server, name, &error)),
             }
             done += step as u64;
             continue;
@@ -102,7 +105,7 @@ async fn send_large(conn: &mut Conn, name: &FileName, part: &StoredFile) -> Resu
         if done >= warm {
             let step = WARM_STEP.min(part.len - done);
             if let Err(error) = part.warm(done, step).await {
-                return Err(broken_off(name, &error));
+                return Err(broken_off(server, name, &error));
             }
             warm = done + step;
         }
@@ -115,7 +118,8 @@ async fn send_large(conn: &mut Conn, name: &FileName, part: &StoredFile) -> Resu
 }
 
 /// The length was promised: only closing tells the peer.
-fn broken_off(name: &FileName, error: &StoreError) -> ConnError {
+fn broken_off(server: &Server, name: &FileName, error: &StoreError) -> ConnError {
+    server.scrub.suspect(name);
     tracing::error!(%name, %error, "a download broke off, the file can't be read");
     ConnError::Truncated
 }

@@ -8,7 +8,7 @@ use fdfs_fileid::{FileName, StorePathIndex};
 use fdfs_format::binlog::{Change, Record};
 use fdfs_proto::storage::download;
 use fdfs_proto::storage::fetch_binlog::{Ask, REPLY_LEN, trailer};
-use fdfs_proto::{HEADER_LEN, Header, Status};
+use fdfs_proto::{HEADER_LEN, Header, Status, StorageCommand};
 use net::{Conn, ConnError};
 use storage_core::recovery;
 use storage_core::replication::LogPosition;
@@ -26,8 +26,7 @@ pub(crate) async fn fetch(server: &Server, conn: &mut Conn, body: &[u8]) -> Resu
         Ok(ask) => ask,
         Err(error) => return Ok(malformed(error, 0)),
     };
-    if !server.is_member(conn.peer_ip()) {
-        tracing::warn!(peer = %conn.peer(), "the list of a store path was asked for by a stranger, refused");
+    if !server.admits_member(conn.peer_ip(), StorageCommand::FetchOnePathBinlog) {
         return Ok(Done::status(Status::EINVAL));
     }
     let own_group = server.known().is_some_and(|known| ask.group.is(&known.group));
@@ -100,13 +99,15 @@ async fn is_here(server: &Server, name: &FileName) -> Result<bool, ConnError> {
     }
 }
 
-/// The metadata file that a member of the group downloads by its own name, as the original does with the metadata that
-/// such a list has. From anybody else that is no name (storage internals: holes, S10).
-pub(crate) fn metadata_for_member(server: &Server, conn: &Conn, ask: &download::Ask<'_>) -> Option<FileName> {
-    let name = ask.name.parse().ok()?;
-    let master = name.metadata_master()?;
+/// What a member of the group downloads by its own name, as the original does with what such a list has: metadata
+/// files, and the trunk file as a whole where the list has files in slots; refused that, it asks for ever. From anybody
+/// else these are no names (storage internals: holes, S3, S10).
+pub(crate) fn for_member(server: &Server, conn: &Conn, ask: &download::Ask<'_>) -> Option<FileName> {
+    let name: FileName = ask.name.parse().ok()?;
+    let is_metadata = name.metadata_master().is_some_and(|master| master.check_client().is_ok());
     let inside = usize::from(name.path_index().0) < server.store.path_count();
     let own_group = server.known().is_some_and(|known| ask.group.is(&known.group));
-    let allowed = inside && own_group && master.check_client().is_ok() && server.is_member(conn.peer_ip());
+    let allowed =
+        (is_metadata || name.is_trunk_container()) && inside && own_group && server.is_member(conn.peer_ip());
     allowed.then_some(name)
 }

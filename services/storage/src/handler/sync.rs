@@ -4,10 +4,13 @@
 //!
 //! Served to members only, as the trackers name them (storage internals: holes, S2).
 
-use fdfs_fileid::{FileName, Kind};
+use std::collections::VecDeque;
+
+use fdfs_fileid::FileName;
 use fdfs_proto::storage::{report_server_id, sync_copy, sync_delete, sync_pair, sync_truncate, sync_write};
 use fdfs_proto::{GroupField, Header, RawName, Status, StorageCommand};
 use net::{Conn, ConnError};
+use parking_lot::Mutex;
 use storage_core::stats::Counter;
 use store::{Received, StoreError, WhichCopy};
 
@@ -16,7 +19,11 @@ use super::link::copy_of;
 use crate::answer;
 use crate::connection::{Done, Session, malformed};
 use crate::content::{self, Taken};
-use crate::server::{Server, unix_now};
+use crate::server::{Coming, Server, unix_now};
+use storage_core::replication::receive::Was;
+
+/// Names of damaged copies that are remembered.
+const DAMAGED_MAX: usize = 1024;
 
 /// Which bytes of a file come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +65,7 @@ pub(crate) async fn copy(
         Ok(name) => name,
         Err(status) => return Ok(Done::refused(status, unread)),
     };
+    let coming = server.synced.coming(session.source, &name, ask.timestamp);
     let taken = match ask.has_content {
         true => match take(server, conn, &name, ask.size).await? {
             Ok(taken) => Some(taken),
@@ -67,23 +75,36 @@ pub(crate) async fn copy(
     };
     let result = match taken {
         // Who deleted it has told the others, too.
-        _ if came_too_late(server, &name) => Ok(Received::Had),
+        _ if server.relay.gone.came_too_late(&name) => Ok(Received::Had),
         // Who is told that it is not here after all sends it.
-        None if matches!(server.store.open_file(&name).await, Err(StoreError::NotFound)) => {
+        None if matches!(
+            server.store.open_file(&name).await,
+            Err(StoreError::NotFound | StoreError::SetAside)
+        ) =>
+        {
             Err(StoreError::NotFound)
         }
-        None => server.store.receive_claim(name, which, ask.timestamp).await.map(|()| Received::Had),
+        None => server.store.receive_claim(name.clone(), which, ask.timestamp).await.map(|()| Received::Had),
         Some(taken) => {
             let received = server.store.receive_copy(name.clone(), taken.into(), which, ask.timestamp).await;
-            received.inspect(|_| server.relay.gone.remove(&name))
+            received.inspect(|_| {
+                server.relay.gone.remove(&name);
+                server.damaged.forget(&name);
+            })
         }
     };
     let status = match &result {
         Ok(Received::Stored) => Status::OK,
         Ok(Received::Had) => Status::EEXIST,
+        Err(StoreError::Corrupt { len, crc32, .. }) if server.damaged.came_again(&name) => {
+            let crc32 = format_args!("{crc32:08x}");
+            tracing::error!(%name, len, %crc32, "a file is damaged at the peer that sends it, it is not kept here");
+            // Whoever sent it takes this as the end of the matter, but it did not arrive.
+            return Ok(Done::status(Status::EEXIST));
+        }
         Err(error) => answer::status(error),
     };
-    Ok(received(server, session, ask.timestamp, ask.content_len(), status))
+    Ok(received(server, coming, ask.content_len(), status))
 }
 
 /// SYNC_APPEND_FILE and SYNC_MODIFY_FILE.
@@ -106,6 +127,7 @@ pub(crate) async fn write(
         Ok(name) => name,
         Err(status) => return Ok(Done::refused(status, unread)),
     };
+    let coming = server.synced.coming(session.source, &name, ask.timestamp);
     let content = match take(server, conn, &name, ask.size).await? {
         Ok(taken) => taken.into(),
         Err(done) => return Ok(done),
@@ -115,55 +137,83 @@ pub(crate) async fn write(
         Part::Modified => server.store.receive_modify(name, ask.start, content, ask.timestamp).await,
     };
     let status = result.map_or_else(|error| change_status(&error), |()| Status::OK);
-    Ok(received(server, session, ask.timestamp, ask.size, status))
+    Ok(received(server, coming, ask.size, status))
 }
 
 /// The requests without content.
 pub(crate) async fn whole(server: &Server, session: &Session, command: StorageCommand, body: &[u8]) -> Done {
     let answered = match command {
-        StorageCommand::SyncDelete => delete(server, body).await,
-        StorageCommand::SyncTruncate => truncate(server, body).await,
-        StorageCommand::SyncRename => rename(server, body).await,
-        _ => link(server, body).await,
+        StorageCommand::SyncDelete => delete(server, session, body).await,
+        StorageCommand::SyncTruncate => truncate(server, session, body).await,
+        StorageCommand::SyncRename => rename(server, session, body).await,
+        _ => link(server, session, body).await,
     };
     match answered {
-        Ok((time, status)) => received(server, session, time, 0, status),
+        Ok((coming, status)) => received(server, coming, 0, status),
         Err(done) => done,
     }
 }
 
-async fn delete(server: &Server, body: &[u8]) -> Result<(u32, Status), Done> {
+/// A change that came, and how it is answered.
+type Answered<'a> = Result<(Coming<'a>, Status), Done>;
+
+async fn delete<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answered<'a> {
     let ask = sync_delete::Ask::decode(body).map_err(|error| malformed(error, 0))?;
     let name = name_in(server, &ask.group, ask.name).map_err(Done::status)?;
+    let mut coming = server.synced.coming(session.source, &name, ask.timestamp);
     let result = server.store.receive_delete(name.clone(), ask.timestamp).await;
-    // One that is not here may still come, from a member that has not heard of its deletion.
-    if matches!(result, Ok(()) | Err(StoreError::NotFound)) {
-        server.relay.gone.add(name);
+    match result {
+        Ok(()) => server.relay.gone.add(name, Was::Here),
+        // It may still come, from a member that has not heard of its deletion.
+        Err(StoreError::NotFound) => {
+            server.relay.gone.add(name, Was::Missing);
+            coming.taken();
+        }
+        Err(_) => {}
     }
     let status = result.map_or_else(|error| answer::status(&error), |()| Status::OK);
-    Ok((ask.timestamp, status))
+    Ok((coming, status))
 }
 
-async fn truncate(server: &Server, body: &[u8]) -> Result<(u32, Status), Done> {
+async fn truncate<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answered<'a> {
     let ask = sync_truncate::Ask::decode(body).map_err(|error| malformed(error, 0))?;
     let name = name_in(server, &ask.group, ask.name).map_err(Done::status)?;
+    let coming = server.synced.coming(session.source, &name, ask.timestamp);
     let result = server.store.receive_truncate(name, ask.old_size, ask.new_size, ask.timestamp).await;
-    Ok((ask.timestamp, result.map_or_else(|error| change_status(&error), |()| Status::OK)))
+    Ok((coming, result.map_or_else(|error| change_status(&error), |()| Status::OK)))
 }
 
-async fn rename(server: &Server, body: &[u8]) -> Result<(u32, Status), Done> {
+async fn rename<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answered<'a> {
     let ask = sync_pair::Ask::decode(body).map_err(|error| malformed(error, 0))?;
     let to = name_in(server, &ask.group, ask.dest).map_err(Done::status)?;
     let from = name_in(server, &ask.group, ask.source).map_err(Done::status)?;
-    let result = server.store.receive_rename(from, to, ask.timestamp).await;
-    Ok((ask.timestamp, result.map_or_else(|error| answer::status(&error), |()| Status::OK)))
+    let coming = server.synced.coming(session.source, &to, ask.timestamp);
+    // Deleted under the new name, by a member whose word was faster.
+    let late = server.relay.gone.came_too_late(&to);
+    let result = match late {
+        true => Err(StoreError::Exists),
+        false => server.store.receive_rename(from.clone(), to, ask.timestamp).await,
+    };
+    match result {
+        // A member of the original sends its creation at the same time: it may come only now.
+        Err(StoreError::NotFound) => server.relay.gone.add(from, Was::Missing),
+        // What came here before it was renamed there, by a copy of all files, has no use under the old name.
+        Err(StoreError::Exists) => match server.store.receive_delete(from.clone(), ask.timestamp).await {
+            Ok(()) => server.relay.gone.add(from, Was::Here),
+            Err(StoreError::NotFound) => server.relay.gone.add(from, Was::Missing),
+            Err(error) => return Ok((coming, answer::status(&error))),
+        },
+        _ => {}
+    }
+    Ok((coming, result.map_or_else(|error| answer::status(&error), |()| Status::OK)))
 }
 
 /// A link gets a copy of the content. One that is there, or without its source, is passed over, as by the original.
-async fn link(server: &Server, body: &[u8]) -> Result<(u32, Status), Done> {
+async fn link<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answered<'a> {
     let ask = sync_pair::Ask::decode(body).map_err(|error| malformed(error, 0))?;
     let link = name_in(server, &ask.group, ask.dest).map_err(Done::status)?;
     let source = name_in(server, &ask.group, ask.source).map_err(Done::status)?;
+    let coming = server.synced.coming(session.source, &link, ask.timestamp);
     let made = async {
         let stored = server.store.open_file(&source).await?;
         let content: Taken = copy_of(server, &stored, link.path_index()).await?;
@@ -177,7 +227,7 @@ async fn link(server: &Server, body: &[u8]) -> Result<(u32, Status), Done> {
         }
         Err(error) => answer::status(&error),
     };
-    Ok((ask.timestamp, status))
+    Ok((coming, status))
 }
 
 /// A name that a peer may use within our store paths: those of clients, and their metadata.
@@ -191,20 +241,30 @@ fn name_in(server: &Server, group: &GroupField, raw: RawName<'_>) -> Result<File
     if inside && of_client.check_client().is_ok() { Ok(name) } else { Err(Status::EINVAL) }
 }
 
-/// Whether no other file ever has this name: it carries random bits, which those of slaves and metadata share with
-/// that of their file.
-fn is_unique(name: &FileName) -> bool {
-    matches!(name.kind(), Kind::Normal | Kind::Trunk) && name.metadata_master().is_none()
-}
+/// Names whose copies came damaged. A copy may suffer on its way, and the first is refused so that it comes again; but
+/// a peer of the original sends what is damaged on its own disk for ever, and nothing behind it, until somebody takes
+/// it or has it (storage internals: holes, D17, D21).
+#[derive(Debug, Default)]
+pub(crate) struct Damaged(Mutex<VecDeque<FileName>>);
 
-/// Whether a file that comes was deleted before: by a member whose word was faster than that of the one that made it
-/// (storage internals: holes, D16).
-fn came_too_late(server: &Server, name: &FileName) -> bool {
-    let late = is_unique(name) && server.relay.gone.holds(name);
-    if late {
-        tracing::info!(%name, "a file came that was deleted already, it is not kept");
+impl Damaged {
+    /// Whether a damaged copy of this file has come before.
+    fn came_again(&self, name: &FileName) -> bool {
+        let mut names = self.0.lock();
+        if names.contains(name) {
+            return true;
+        }
+        names.push_back(name.clone());
+        if names.len() > DAMAGED_MAX {
+            names.pop_front();
+        }
+        false
     }
-    late
+
+    /// A good one came.
+    fn forget(&self, name: &FileName) {
+        self.0.lock().retain(|other| other != name);
+    }
 }
 
 async fn take(
@@ -233,14 +293,12 @@ fn change_status(error: &StoreError) -> Status {
 }
 
 /// Books a change that came.
-fn received(server: &Server, session: &Session, time: u32, len: u64, status: Status) -> Done {
+fn received(server: &Server, mut coming: Coming<'_>, len: u64, status: Status) -> Done {
     let done = matches!(status, Status::OK | Status::EEXIST);
     server.stats.add(Counter::SyncInBytes, len, if done { len } else { 0 });
     if done {
         server.stats.sync_updated(unix_now().into());
-        if let Some(source) = session.source {
-            server.synced.note(source, time);
-        }
+        coming.taken();
     }
     Done::status(status)
 }

@@ -30,6 +30,8 @@ pub(super) struct Found {
     /// This storage, as trackers are told about it.
     me: (StorageId, Peer),
     pub(super) sources: Sources,
+    /// Somebody else has files and does not serve now.
+    pub(super) away: bool,
 }
 
 /// Asks one tracker after the other for the peers that have files; `None` when there are none to be had.
@@ -70,7 +72,8 @@ pub(super) async fn find(
                     .filter(|storage| ids.contains(&storage.who.id))
                     .filter_map(|storage| Some((storage.who.id, vec![address(storage)?])));
                 let peer = Peer { status: own.who.status, ip: own.ip, port: own.figures.storage_port };
-                return Ok(Some(Found { group, me: (own.who.id, peer), sources: addresses.collect() }));
+                let away = recovery::holders_away(Some(&own.who.id), &members);
+                return Ok(Some(Found { group, me: (own.who.id, peer), sources: addresses.collect(), away }));
             }
             (recovery::Sources::Unknown, _) => {
                 reason = format!("tracker {tracker} does not know this storage");

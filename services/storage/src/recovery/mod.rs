@@ -5,13 +5,17 @@
 //! remembers how far it came but the files: what is here is not fetched again, so a start after a crash goes on where the
 //! last one ended. A [`Flag`] on the base path says that it is not complete.
 //!
+//! A member that is new to the group as a whole is filled by another one; afterwards it fetches in the same way what that one
+//! lacked (`compare.rs`).
+//!
 //! Begin reading at [`Recovery::run`], then `rebuild.rs` (one store path).
 
 mod cluster;
-mod peer;
+mod compare;
+pub(crate) mod peer;
 mod rebuild;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,15 +23,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fdfs_conf::{ServerAddr, StorageConf};
-use fdfs_fileid::StorePathIndex;
+use fdfs_fileid::{FileName, StorePathIndex};
 use fdfs_proto::{GroupField, StorageId};
 use net::Stop;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::replication;
-use crate::server::Server;
+use crate::server::{Server, unix_now};
 use crate::tracker_link::wire;
+pub(crate) use compare::will_compare;
 pub(crate) use rebuild::Report;
 
 /// Pause before another attempt, and between questions whether a peer serves.
@@ -36,6 +41,9 @@ const RETRY: Duration = Duration::from_secs(5);
 /// How often the trackers are told of it once more: one that takes this storage for active does not believe it, until it
 /// has noticed that nothing comes from it.
 const REPORT_EACH: Duration = Duration::from_secs(30);
+
+/// Why a rebuilt store path is not complete.
+const AWAY: &str = "files are missing that a member may have which does not serve now: start it, or delete it from the group";
 
 /// The sign that a store path is being rebuilt.
 #[derive(Debug, Clone)]
@@ -116,8 +124,9 @@ impl Recovery {
                 path = path.0,
                 "a store path is empty that was in use, it is rebuilt from the peers"
             );
+            let mut asked = BTreeSet::new();
             loop {
-                match self.one(path, &flag).await {
+                match self.one(path, &flag, &mut asked).await {
                     Ok(()) => break,
                     Err(error) => {
                         tracing::warn!(path = path.0, error, "a store path is not rebuilt yet, trying again");
@@ -128,16 +137,25 @@ impl Recovery {
         }
     }
 
-    /// One round: asks the trackers for peers, and these for files.
+    /// One round: asks the trackers for peers, and these for files. `asked` are those who gave all they had, while files
+    /// are missing that somebody who does not serve may have: they are not asked once more.
     ///
     /// # Errors
     /// In words: it is to be tried again, and what was fetched stays.
-    async fn one(&self, path: StorePathIndex, flag: &Flag) -> Result<(), String> {
+    async fn one(
+        &self,
+        path: StorePathIndex,
+        flag: &Flag,
+        asked: &mut BTreeSet<StorageId>,
+    ) -> Result<(), String> {
         let Some(found) = cluster::find(&self.trackers, &self.wire, &self.me, &self.data).await? else {
             tracing::warn!(path = path.0, "no peer has files for a store path, it stays empty");
             return clear(flag).await;
         };
         cluster::report(&self.trackers, &self.wire, &found).await?;
+        if found.away && found.sources.keys().eq(asked.iter()) {
+            return Err(AWAY.to_owned());
+        }
         let mut again = interval(REPORT_EACH);
         again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         again.tick().await;
@@ -148,15 +166,24 @@ impl Recovery {
                 let _ = cluster::report(&self.trackers, &self.wire, &found).await;
             }
         };
-        let report = tokio::select! {
-            report = self.rebuild(path, flag, found.group, &found.sources) => report?,
+        let (report, older) = tokio::select! {
+            rebuilt = self.rebuild(path, flag, found.group, &found.sources) => rebuilt?,
             () = keep_reporting => return Ok(()),
         };
         report.say(path);
+        if found.away && report.lost + report.older > 0 {
+            *asked = found.sources.into_keys().collect();
+            return Err(AWAY.to_owned());
+        }
+        // A change that is still on its way to a peer tells what is not here any more.
+        for name in older {
+            let time = self.server.clock.at(unix_now());
+            self.server.store.send_again(name, time).await.map_err(|error| error.to_string())?;
+        }
         clear(flag).await
     }
 
-    /// Fetches what these peers have and is not here.
+    /// Fetches what these peers have and is not here. Also tells the files that are to be sent again.
     ///
     /// # Errors
     /// In words: not all could be fetched.
@@ -166,7 +193,7 @@ impl Recovery {
         flag: &Flag,
         group: GroupField,
         sources: &Sources,
-    ) -> Result<Report, String> {
+    ) -> Result<(Report, Vec<FileName>), String> {
         let rebuild = rebuild::Rebuild {
             server: &self.server,
             wire: &self.wire,
@@ -174,6 +201,7 @@ impl Recovery {
             path,
             group,
             spool: flag.spool(),
+            purpose: rebuild::Purpose::Restore,
         };
         rebuild.run(sources).await
     }

@@ -1,4 +1,4 @@
-//! A connection to a peer that has files of the lost store path. Every wait has a deadline.
+//! A connection to a peer that has files which are wanted here. Every wait has a deadline.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,8 +7,11 @@ use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use fdfs_fileid::{FileName, StorePathIndex};
-use fdfs_proto::storage::{download, fetch_binlog};
-use fdfs_proto::{GroupField, HEADER_LEN, Header, RESPONSE, RawName, Status, StorageCommand, frame};
+use fdfs_proto::storage::{download, fetch_binlog, file_info, report_server_id};
+use fdfs_proto::{
+    GroupField, HEADER_LEN, Header, RESPONSE, RawName, Status, StorageCommand, StorageId, frame,
+};
+use storage_core::recovery::Version;
 use store::{Content, Store, StoreError, named_content};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -24,9 +27,12 @@ const STEP: usize = 256 * 1024;
 /// single-disk recovery).
 const LIST_PAUSE_MIN: Duration = Duration::from_secs(600);
 
+/// Longest answer about a file, bytes.
+const INFO_LEN_MAX: usize = 256;
+
 /// Why a peer did not give what it was asked for.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PeerError {
+pub(crate) enum PeerError {
     /// It does not answer, or broke off.
     #[error("{0}")]
     Broken(#[from] io::Error),
@@ -38,7 +44,7 @@ pub(super) enum PeerError {
     Store(#[from] StoreError),
 }
 
-pub(super) struct Peer {
+pub(crate) struct Peer {
     stream: TcpStream,
     timeout: Duration,
     group: GroupField,
@@ -46,20 +52,13 @@ pub(super) struct Peer {
 
 impl Peer {
     /// Connects to the first of the addresses that answers.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         addresses: &[SocketAddr],
         settings: &wire::Settings,
         group: GroupField,
     ) -> Result<Self, PeerError> {
-        let mut failed: io::Error = io::ErrorKind::AddrNotAvailable.into();
-        for address in addresses {
-            match timeout(settings.connect_timeout, wire::open(*address, &settings.bind)).await {
-                Ok(Ok(stream)) => return Ok(Self { stream, timeout: settings.network_timeout, group }),
-                Ok(Err(error)) => failed = error,
-                Err(_) => failed = io::ErrorKind::TimedOut.into(),
-            }
-        }
-        Err(failed.into())
+        let stream = wire::open_any(addresses, settings).await?;
+        Ok(Self { stream, timeout: settings.network_timeout, group })
     }
 
     async fn ask(
@@ -70,11 +69,26 @@ impl Peer {
     ) -> Result<Header, PeerError> {
         let mut message = Vec::new();
         frame::request(&mut message, command, body);
+        self.send(&message, wait).await
+    }
+
+    async fn send(&mut self, message: &[u8], wait: Duration) -> Result<Header, PeerError> {
         let mut head = [0; HEADER_LEN];
-        timeout(self.timeout, self.stream.write_all(&message)).await.map_err(io::Error::from)??;
+        timeout(self.timeout, self.stream.write_all(message)).await.map_err(io::Error::from)??;
         timeout(wait, self.stream.read_exact(&mut head)).await.map_err(io::Error::from)??;
         let reply = Header::decode(&head).ok().filter(|reply| reply.command == RESPONSE);
         Ok(reply.ok_or(io::Error::from(io::ErrorKind::InvalidData))?)
+    }
+
+    /// Says who asks: from then on the peer tells what it has itself, and asks nobody else.
+    pub(crate) async fn introduce(&mut self, me: StorageId) -> Result<(), PeerError> {
+        let ask = report_server_id::Ask { id: me };
+        let reply = self.ask(StorageCommand::ReportServerId, self.timeout, |out| ask.encode(out)).await?;
+        match (reply.status(), reply.body_len) {
+            (Status::OK, 0) => Ok(()),
+            (Status::OK, _) => Err(io::Error::from(io::ErrorKind::InvalidData).into()),
+            (status, _) => Err(PeerError::Refused(status)),
+        }
     }
 
     /// Writes the lines of a store path to `spool`, and leaves nothing else there. Consumes the connection, whose end
@@ -111,8 +125,28 @@ impl Peer {
         Ok(spawn_blocking(cut).await.map_err(io::Error::other)??)
     }
 
+    /// Which version of a file the peer has; `None` when it has it no more.
+    pub(super) async fn version(&mut self, name: &FileName) -> Result<Option<Version>, PeerError> {
+        let flags = file_info::Flags { no_crc: true, silent: true };
+        let (group, name) = (self.group, RawName::new(name.as_str().as_bytes()));
+        let mut message = Vec::new();
+        frame::request_head(&mut message, StorageCommand::QueryFileInfo, flags.status(), 0, |out| {
+            file_info::Ask { flags, group, name }.encode(out);
+        });
+        let reply = self.send(&message, self.timeout).await?;
+        match reply.status() {
+            Status::OK => {}
+            Status::ENOENT => return Ok(None),
+            status => return Err(PeerError::Refused(status)),
+        }
+        let mut body = vec![0; usize::try_from(reply.body_len).unwrap_or_default().min(INFO_LEN_MAX)];
+        timeout(self.timeout, self.stream.read_exact(&mut body)).await.map_err(io::Error::from)??;
+        let got = file_info::Got::decode(&body).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+        Ok(Some(Version { mtime: got.mtime, size: got.size }))
+    }
+
     /// Fetches a file that will be `here` under this name; `None` when the peer has it no more.
-    pub(super) async fn download(
+    pub(crate) async fn download(
         &mut self,
         store: &Store,
         there: &FileName,

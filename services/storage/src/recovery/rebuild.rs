@@ -10,8 +10,8 @@ use std::sync::Arc;
 use fdfs_fileid::{FileName, StorePathIndex};
 use fdfs_format::LineReader;
 use fdfs_format::binlog::Record;
-use fdfs_proto::GroupField;
-use storage_core::recovery::{OwnLog, Wanted};
+use fdfs_proto::{GroupField, Status};
+use storage_core::recovery::{self, LastChange, OwnLog, Version, Wanted};
 use storage_core::replication::LogPosition;
 use store::binlog::{LogReader, Read};
 use store::{StoreError, WhichCopy};
@@ -37,14 +37,16 @@ pub(crate) struct Report {
     pub(crate) damaged: u64,
     /// Files that this storage's log or a peer's list knows and no peer could give.
     pub(crate) lost: u64,
+    /// Files that came back without the last change that this storage's log knows.
+    pub(crate) older: u64,
     /// Peers that would not give a list.
     pub(crate) refusing: u64,
 }
 
 impl Report {
     pub(super) fn say(self, path: StorePathIndex) {
-        let Self { fetched, damaged, lost, refusing } = self;
-        if lost == 0 {
+        let Self { fetched, damaged, lost, older, refusing } = self;
+        if lost + older == 0 {
             tracing::info!(path = path.0, fetched, damaged, refusing, "a store path is rebuilt");
         } else {
             tracing::error!(
@@ -53,7 +55,8 @@ impl Report {
                 damaged,
                 refusing,
                 lost,
-                "a store path is rebuilt, but some of its files are lost: no peer that serves has them"
+                older,
+                "a store path is rebuilt, but some of its files are lost, or their last changes: no peer that serves has them"
             );
         }
     }
@@ -66,10 +69,22 @@ pub(super) struct Rebuild<'a> {
     pub(super) path: StorePathIndex,
     pub(super) group: GroupField,
     pub(super) spool: PathBuf,
+    pub(super) purpose: Purpose,
+}
+
+/// What the lists of the peers are read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A store path was lost and nothing else changes it: of a file that changes the newest copy is taken, and what is on
+    /// record and not here in the end is lost.
+    Restore,
+    /// The storage serves: only what is missing is fetched, as peers send changes of the rest meanwhile.
+    Complete,
 }
 
 impl Rebuild<'_> {
-    pub(super) async fn run(&self, sources: &Sources) -> Result<Report, String> {
+    /// What came of it, and the files that are older than the changes of them that clients of this storage made.
+    pub(super) async fn run(&self, sources: &Sources) -> Result<(Report, Vec<FileName>), String> {
         let mut report = Report::default();
         let own = Arc::new(self.own_log().await?);
         let mut bad = BTreeSet::new();
@@ -106,11 +121,17 @@ impl Rebuild<'_> {
         if report.refusing > 0 && report.refusing == sources.len() as u64 {
             return Err("no peer tells its files".to_owned());
         }
-        report.lost = self.lost(&own, bad).await?;
+        let mut older = Vec::new();
+        if self.purpose == Purpose::Restore {
+            report.lost = self.lost(&own, bad).await?;
+            older = self.older(&own).await?;
+            report.older = older.len() as u64;
+        }
         let spool = self.spool.clone();
         // Only a leftover, which the next list overwrites.
         let _ = spawn_blocking(move || std::fs::remove_file(spool)).await;
-        Ok(report)
+        let made_here = older.into_iter().filter(|(_, last)| last.made_here).map(|(name, _)| name);
+        Ok((report, made_here.collect()))
     }
 
     async fn spool(&self) -> Result<File, String> {
@@ -139,8 +160,9 @@ impl Rebuild<'_> {
             }
             let (server, own) = (Arc::clone(self.server), Arc::clone(own));
             let again = (addresses.to_vec(), self.wire.clone(), self.group);
+            let purpose = self.purpose;
             streams.spawn(async move {
-                let mut stream = Stream { server, peer, again, part: Part::default() };
+                let mut stream = Stream { server, peer, again, purpose, part: Part::default() };
                 for record in &records {
                     if let Some(wanted) = own.wanted(record) {
                         stream.get(wanted, record.timestamp).await?;
@@ -200,6 +222,21 @@ impl Rebuild<'_> {
             }
         }
     }
+
+    /// The files that are here and lack the last change that was made of them.
+    async fn older(&self, own: &OwnLog) -> Result<Vec<(FileName, LastChange)>, String> {
+        let mut older = Vec::new();
+        for (name, last) in own.changed() {
+            let here = version_here(self.server, name).await.map_err(words)?;
+            if here.is_some_and(|here| last.is_missing_in(here)) {
+                if older.len() < NAMED_MAX {
+                    tracing::error!(%name, "the last change of a file was on a lost store path, and no peer that serves has it");
+                }
+                older.push((name.clone(), last));
+            }
+        }
+        Ok(older)
+    }
 }
 
 /// Reads the whole own log. Blocks.
@@ -233,7 +270,15 @@ impl Lost {
 async fn is_here(server: &Server, name: &FileName) -> Result<bool, StoreError> {
     match server.store.open_file(name).await {
         Ok(_) => Ok(true),
-        Err(StoreError::NotFound | StoreError::NotRegular) => Ok(false),
+        Err(StoreError::NotFound | StoreError::NotRegular | StoreError::SetAside) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+async fn version_here(server: &Server, name: &FileName) -> Result<Option<Version>, StoreError> {
+    match server.store.open_file(name).await {
+        Ok(stored) => Ok(Some(Version { mtime: stored.mtime().await?, size: stored.len })),
+        Err(StoreError::NotFound | StoreError::NotRegular) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -252,31 +297,40 @@ struct Stream {
     peer: Peer,
     /// How to connect once more.
     again: (Vec<SocketAddr>, wire::Settings, GroupField),
+    purpose: Purpose,
     part: Part,
 }
 
 impl Stream {
     /// Fetches a file unless it is here; one that is not what its name says is left to another peer.
     async fn get(&mut self, wanted: Wanted<'_>, time: i64) -> Result<(), PeerError> {
-        let (store, name) = (&self.server.store, wanted.here);
-        if is_here(&self.server, name).await? {
+        let server = Arc::clone(&self.server);
+        let (store, name) = (&server.store, wanted.here);
+        // What was deleted since the own log was read is not in it as it was then.
+        if server.relay.gone.came_too_late(name) {
+            return Ok(());
+        }
+        let here = version_here(&server, name).await?;
+        let mut time = time;
+        if self.purpose == Purpose::Restore && recovery::can_differ(name) {
+            match self.peer.version(wanted.there).await {
+                Ok(Some(there)) if recovery::is_better(here, there) => time = there.mtime,
+                Ok(_) => return Ok(()),
+                Err(PeerError::Refused(status)) => return self.refused(name, status).await,
+                Err(error) => return Err(error),
+            }
+        } else if here.is_some() {
             return Ok(());
         }
         let content = match self.peer.download(store, wanted.there, name).await {
             Ok(Some(content)) => content,
             Ok(None) => return Ok(()),
-            // One file must not keep all others away.
-            Err(PeerError::Refused(status)) => {
-                tracing::warn!(%name, %status, "a peer does not send a file that it lists");
-                self.part.bad.push(name.clone());
-                let (addresses, settings, group) = &self.again;
-                self.peer = Peer::open(addresses, settings, *group).await?;
-                return Ok(());
-            }
+            Err(PeerError::Refused(status)) => return self.refused(name, status).await,
             Err(error) => return Err(error),
         };
+        let which = if here.is_some() { WhichCopy::Updated } else { WhichCopy::Created };
         let time = u32::try_from(time).unwrap_or_default();
-        match store.receive_copy(name.clone(), content, WhichCopy::Created, time).await {
+        match store.receive_copy(name.clone(), content, which, time).await {
             Ok(_) => self.part.fetched += 1,
             Err(StoreError::Corrupt { name: _, len, crc32 }) => {
                 tracing::warn!(%name, len, crc32, "a peer's copy of a file is damaged, not taken");
@@ -284,6 +338,15 @@ impl Stream {
             }
             Err(error) => return Err(error.into()),
         }
+        Ok(())
+    }
+
+    /// A peer does not give a file: that one must not keep all others away.
+    async fn refused(&mut self, name: &FileName, status: Status) -> Result<(), PeerError> {
+        tracing::warn!(%name, %status, "a peer does not send a file that it lists");
+        self.part.bad.push(name.clone());
+        let (addresses, settings, group) = &self.again;
+        self.peer = Peer::open(addresses, settings, *group).await?;
         Ok(())
     }
 }

@@ -62,20 +62,11 @@ impl Link {
         settings: &wire::Settings,
         me: StorageId,
     ) -> Result<Self, LinkError> {
-        let mut reason = "its address is not known".to_owned();
-        for address in addresses {
-            match timeout(settings.connect_timeout, wire::open(*address, &settings.bind)).await {
-                Ok(Ok(stream)) => {
-                    let timeout = settings.network_timeout;
-                    let mut link = Self { stream, timeout, broken: false, peer_has: false };
-                    link.introduce(me).await?;
-                    return Ok(link);
-                }
-                Ok(Err(error)) => reason = format!("{address}: {error}"),
-                Err(_) => reason = format!("{address}: no answer in time"),
-            }
-        }
-        Err(LinkError::Connect(reason))
+        let stream = wire::open_any(addresses, settings).await;
+        let stream = stream.map_err(|error| LinkError::Connect(error.to_string()))?;
+        let mut link = Self { stream, timeout: settings.network_timeout, broken: false, peer_has: false };
+        link.introduce(me).await?;
+        Ok(link)
     }
 
     async fn introduce(&mut self, id: StorageId) -> Result<(), LinkError> {

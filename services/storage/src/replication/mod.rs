@@ -3,11 +3,13 @@
 //!
 //! One task per peer, on the thread that also talks with trackers and never on those that serve requests; within it one
 //! short task for each record that travels, and for each of these a connection. Peers appear and go with what trackers
-//! list. Somebody who waits for copies follows a [`Board`].
+//! list. Somebody who waits for copies follows a [`Board`], which also slows clients down for peers that are too far
+//! behind (`pace.rs`).
 //!
 //! Begin reading at [`Replication::run`], then `peer.rs` (the life of a peer), then `stream.rs` (sending).
 
 mod link;
+mod pace;
 mod peer;
 mod progress;
 mod send;
@@ -21,9 +23,9 @@ use std::time::Instant;
 
 use fdfs_conf::storage::SyncConf;
 use fdfs_conf::{ServerAddr, StorageConf};
-use fdfs_proto::{StorageId, StorageStatus};
+use fdfs_proto::StorageId;
 use net::Stop;
-use storage_core::membership::ClusterView;
+use storage_core::membership::{ClusterView, has_left};
 use storage_core::time::Mono;
 use tokio::task::JoinSet;
 
@@ -89,12 +91,12 @@ impl Replication {
         loop {
             let view = Arc::clone(&cluster.borrow_and_update());
             for (id, peer) in &view.peers {
-                let gone = matches!(
-                    peer.status,
-                    StorageStatus::Deleted | StorageStatus::IpChanged | StorageStatus::None
-                );
                 // Without an identity there is no name for the mark.
-                if gone || view.identity.is_none() || running.contains_key(id) {
+                if has_left(peer.status) || view.identity.is_none() || running.contains_key(id) {
+                    continue;
+                }
+                // Its task under the id before has the mark, and leaves it behind when it ends.
+                if view.earlier_ids(*id).any(|earlier| running.contains_key(&earlier)) {
                     continue;
                 }
                 let task = tasks.spawn(peer::run(Arc::clone(&self.shared), *id, stop.clone()));

@@ -11,16 +11,17 @@ use fdfs_proto::{GroupField, StorageId, StorageStatus};
 use jiff::Zoned;
 use net::Stop;
 use storage_core::membership::{ClusterView, Peer};
-use storage_core::replication::LogPosition;
 use storage_core::replication::backoff::Backoff;
 use storage_core::replication::life::{Duty, duty, in_window};
 use storage_core::replication::need::{Kept, Start, start};
+use storage_core::replication::sender::position;
 use store::binlog::{KeptMark, MarkFile};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::progress::PeerProgress;
+use super::pace::Pace;
+use super::progress::{Entry, PeerProgress};
 use super::stream::{End, Stream};
 use super::{Shared, addresses, changed, trackers};
 
@@ -34,10 +35,15 @@ const LOOK_AT_CLOCK: Duration = Duration::from_secs(1);
 pub(super) struct PeerTask {
     pub(super) shared: Arc<Shared>,
     pub(super) id: StorageId,
+    /// What names of marks have beside the id.
+    own_port: Option<u16>,
     pub(super) cluster: watch::Receiver<Arc<ClusterView>>,
     pub(super) stop: Stop,
     pub(super) progress: Arc<watch::Sender<PeerProgress>>,
+    pub(super) pace: Arc<Pace>,
     file: MarkFile,
+    /// Where it was while the peer had other addresses.
+    earlier: Vec<MarkFile>,
     /// The place in the log, once it is known.
     mark: Option<Mark>,
     /// The mark could not be read.
@@ -49,15 +55,29 @@ pub(super) struct PeerTask {
 /// Replicates to a peer until it leaves or the server stops.
 pub(super) async fn run(shared: Arc<Shared>, id: StorageId, stop: Stop) {
     let cluster = shared.server.cluster.clone();
-    let progress = shared.server.replication.of(id);
+    let Entry { progress, pace } = shared.server.replication.of(id);
     let view = Arc::clone(&cluster.borrow());
     // The mark's name is that of the original; the supervisor has seen an identity.
     let Some(me) = &view.identity else { return };
     let uses_ids = view.parameters.is_some_and(|parameters| parameters.use_storage_id);
-    let name = mark_file(&id, (!uses_ids).then_some(me.port));
-    let file = MarkFile::new(shared.server.store.binlog().dir(), &name);
-    let mut task =
-        PeerTask { shared, id, cluster, stop, progress, file, mark: None, broken: false, skip_to: None };
+    let own_port = (!uses_ids).then_some(me.port);
+    let dir = shared.server.store.binlog().dir();
+    let file = MarkFile::new(dir, &mark_file(&id, own_port));
+    let earlier = view.earlier_ids(id).map(|id| MarkFile::new(dir, &mark_file(&id, own_port))).collect();
+    let mut task = PeerTask {
+        shared,
+        id,
+        own_port,
+        cluster,
+        stop,
+        progress,
+        pace,
+        file,
+        earlier,
+        mark: None,
+        broken: false,
+        skip_to: None,
+    };
     let old_name = view.peers.get(&id).filter(|_| uses_ids).map(|peer| {
         MarkFile::new(task.shared.server.store.binlog().dir(), &format!("{}_{}.mark", peer.ip, me.port))
     });
@@ -71,10 +91,15 @@ impl PeerTask {
     async fn load(&mut self, old_name: Option<MarkFile>) -> bool {
         let mut backoff = Backoff::default();
         loop {
-            let (file, old_name) = (self.file.clone(), old_name.clone());
-            let load = move || match (file.load()?, old_name) {
-                (KeptMark::Nothing, Some(old)) => old.load(),
-                (kept, _) => Ok(kept),
+            let (file, old_name, earlier) = (self.file.clone(), old_name.clone(), self.earlier.clone());
+            let load = move || {
+                for earlier in earlier {
+                    earlier.move_to(&file)?;
+                }
+                match (file.load()?, old_name) {
+                    (KeptMark::Nothing, Some(old)) => old.load(),
+                    (kept, _) => Ok(kept),
+                }
             };
             let error = match spawn_blocking(load).await {
                 Ok(Ok(kept)) => {
@@ -203,8 +228,18 @@ impl PeerTask {
     async fn leave(&self, status: StorageStatus) {
         self.shared.server.replication.remove(&self.id);
         let (file, suffix) = (self.file.clone(), Zoned::now().strftime("%Y%m%d%H%M%S").to_string());
-        match spawn_blocking(move || file.retire(&suffix)).await {
-            Ok(Ok(())) => {
+        let now_called = self.cluster.borrow().now_called(self.id);
+        let heir =
+            MarkFile::new(self.shared.server.store.binlog().dir(), &mark_file(&now_called, self.own_port));
+        let put_away = move || match file.move_to(&heir)? {
+            true => Ok(true),
+            false => file.retire(&suffix).map(|()| false),
+        };
+        match spawn_blocking(put_away).await {
+            Ok(Ok(true)) => {
+                tracing::info!(peer = %self.id, %now_called, "a peer has another address, replication goes on where it was");
+            }
+            Ok(Ok(false)) => {
                 tracing::info!(peer = %self.id, status = status.caption(), "a peer has left, its mark is put away");
             }
             Ok(Err(error)) => {
@@ -247,13 +282,14 @@ impl PeerTask {
 
     /// Says why nothing is sent.
     pub(super) fn trouble(&self, reason: &str) {
-        let acknowledged = self.mark.map(position);
+        let acknowledged = self.mark.as_ref().map(position);
         let bytes = self.shared.server.store.binlog().len_from(acknowledged.unwrap_or_default());
         self.progress.send_if_modified(|progress| {
             let changed = progress.lag.last_error.as_deref() != Some(reason);
             progress.lag.last_error = Some(reason.to_owned());
             progress.acknowledged = acknowledged;
             progress.lag.bytes = bytes;
+            progress.lag.oldest = Duration::ZERO;
             changed
         });
     }
@@ -292,9 +328,4 @@ impl Woken {
     fn is_stop(self) -> bool {
         self == Self::Stop
     }
-}
-
-/// The place that a mark names.
-pub(super) fn position(mark: Mark) -> LogPosition {
-    LogPosition { file: mark.binlog_index, offset: mark.binlog_offset }
 }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fdfs_proto::StorageId;
 use parking_lot::Mutex;
 use storage_core::replication::LogPosition;
 use tokio::sync::watch;
+
+use super::pace::Pace;
 
 /// How far one peer has come.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub(crate) struct Lag {
     pub(crate) records: u64,
     /// Bytes of the log behind the acknowledged place.
     pub(crate) bytes: u64,
+    /// Age of the oldest record that waits for others to be sent; zero when all of them travel.
+    pub(crate) oldest: Duration,
     /// Records that were given up since the start.
     pub(crate) set_aside: u64,
     /// Lines that were no records since the start.
@@ -33,14 +38,23 @@ pub(crate) struct Lag {
     pub(crate) last_error: Option<String>,
 }
 
+/// What is known of one peer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Entry {
+    /// Where its task says how far it is.
+    pub(super) progress: Arc<watch::Sender<PeerProgress>>,
+    /// How fast changes by clients may go on because of it.
+    pub(super) pace: Arc<Pace>,
+}
+
 /// The progress of all peers.
 #[derive(Debug, Default)]
-pub(crate) struct Board(Mutex<BTreeMap<StorageId, Arc<watch::Sender<PeerProgress>>>>);
+pub(crate) struct Board(Mutex<BTreeMap<StorageId, Entry>>);
 
 impl Board {
-    /// Where the task of a peer says how far it is.
-    pub(super) fn of(&self, peer: StorageId) -> Arc<watch::Sender<PeerProgress>> {
-        Arc::clone(self.0.lock().entry(peer).or_default())
+    /// The entry of a peer, for its task.
+    pub(super) fn of(&self, peer: StorageId) -> Entry {
+        self.0.lock().entry(peer).or_default().clone()
     }
 
     /// The peer has left.
@@ -50,6 +64,24 @@ impl Board {
 
     /// Follows a peer; `None` when there is none of this id.
     pub(crate) fn follow(&self, peer: &StorageId) -> Option<watch::Receiver<PeerProgress>> {
-        Some(self.0.lock().get(peer)?.subscribe())
+        Some(self.0.lock().get(peer)?.progress.subscribe())
+    }
+
+    /// Whether changes by clients wait for a peer.
+    #[cfg(test)]
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.lock().values().any(|peer| peer.pace.is_held())
+    }
+
+    /// Waits until a change by a client may be made: at once, unless a peer is too far behind.
+    pub(crate) async fn turn(&self) {
+        // Empty, and so without memory of its own, as long as nobody is.
+        let held: Vec<_> = {
+            let peers = self.0.lock();
+            peers.values().filter(|peer| peer.pace.is_held()).map(|peer| Arc::clone(&peer.pace)).collect()
+        };
+        for pace in held {
+            pace.turn().await;
+        }
     }
 }

@@ -7,9 +7,9 @@ use fdfs_format::binlog::{Change, Record};
 use fdfs_proto::limits::NAME_LEN_MAX;
 use fdfs_proto::storage::{file_info, sync_copy, sync_delete, sync_pair, sync_truncate, sync_write};
 use fdfs_proto::{GroupField, RawName, StorageCommand as C, frame};
-use storage_core::replication::need::Need;
-use storage_core::replication::steps::{self, Answer, Done, Local, Next, Step};
-use storage_core::replication::window::Entry;
+use storage_core::replication::exchange::{self, Exchange};
+use storage_core::replication::sender::{How, Travel};
+use storage_core::replication::steps::{Answer, Done, Local, Next, Step};
 use storage_core::stats::Counter;
 use store::{StoreError, StoredFile};
 use tokio::time::timeout;
@@ -23,9 +23,6 @@ const PIECE: usize = 256 * 1024;
 /// How long the own disk may take for one piece.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// No record needs more messages.
-const STEPS_MAX: usize = 4;
-
 /// What became of a record.
 #[derive(Debug)]
 pub(super) enum Outcome {
@@ -37,6 +34,18 @@ pub(super) enum Outcome {
     Unanswered(String),
     /// The peer can't be reached, or takes nothing.
     Peer(String),
+}
+
+impl Outcome {
+    /// What it means to the machine, and why, in words.
+    pub(super) fn into_how(self) -> (How, String) {
+        match self {
+            Self::Done(done) => (How::Done(done), String::new()),
+            Self::Failed(reason) => (How::Failed, reason),
+            Self::Unanswered(reason) => (How::Unanswered, reason),
+            Self::Peer(reason) => (How::PeerUnable, reason),
+        }
+    }
 }
 
 enum Failure {
@@ -57,16 +66,10 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// Sends what a record needs; `stale` tells of a rename that the peer's file may lack changes.
-pub(super) async fn push(
-    server: &Server,
-    group: GroupField,
-    link: &mut Link,
-    entry: &Entry,
-    stale: bool,
-) -> Outcome {
+/// Sends what a record needs.
+pub(super) async fn push(server: &Server, group: GroupField, link: &mut Link, travel: &Travel) -> Outcome {
     let mut sent = 0;
-    let outcome = match steps_of(server, group, link, (entry, stale), &mut sent).await {
+    let outcome = match steps_of(server, group, link, travel, &mut sent).await {
         Ok(outcome) => outcome,
         Err(Failure::Own(reason)) => Outcome::Failed(reason),
         Err(Failure::Link(error)) if error.is_about_record() => Outcome::Unanswered(error.to_string()),
@@ -76,10 +79,8 @@ pub(super) async fn push(
         let taken = if matches!(outcome, Outcome::Done(_)) { sent } else { 0 };
         server.stats.add(Counter::SyncOutBytes, sent, taken);
     }
-    match &outcome {
-        Outcome::Done(Done::Existed) => link.peer_has = true,
-        Outcome::Done(Done::Taken) => link.peer_has = false,
-        _ => {}
+    if let Outcome::Done(done) = &outcome {
+        link.peer_has = exchange::peer_has(link.peer_has, *done);
     }
     outcome
 }
@@ -88,18 +89,17 @@ async fn steps_of(
     server: &Server,
     group: GroupField,
     link: &mut Link,
-    (entry, stale): (&Entry, bool),
+    travel: &Travel,
     sent: &mut u64,
 ) -> Result<Outcome, Failure> {
-    let record = &entry.record;
+    let record = &travel.entry.record;
     let name = record.change.name();
     if name.as_str().len() > NAME_LEN_MAX {
         return Ok(Outcome::Failed("its name is longer than a message between storages allows".to_owned()));
     }
     let mut file = find(server, name).await?;
-    let need = if link.peer_has { Need::Perhaps } else { entry.need };
-    let mut next = steps::first(record, local(file.as_ref()), need);
-    for _ in 0..STEPS_MAX {
+    let (mut exchange, mut next) = Exchange::begin(travel, link.peer_has, local(file.as_ref()));
+    loop {
         let step = match next {
             Next::Send(step) => step,
             Next::Done(done) => return Ok(Outcome::Done(done)),
@@ -107,14 +107,11 @@ async fn steps_of(
             Next::PeerUnable(status) => {
                 return Ok(Outcome::Peer(format!("the peer takes nothing: {status}")));
             }
+            Next::Nowhere => return Ok(Outcome::Failed("the peer's answers lead nowhere".to_owned())),
         };
         let answer = carry_out(group, link, record, step, file, sent).await?;
         file = find(server, name).await?;
-        next = steps::after(step, record, answer, local(file.as_ref()), stale);
-    }
-    match next {
-        Next::Done(done) => Ok(Outcome::Done(done)),
-        _ => Ok(Outcome::Failed("the peer's answers lead nowhere".to_owned())),
+        next = exchange.answered(answer, local(file.as_ref()));
     }
 }
 

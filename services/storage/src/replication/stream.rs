@@ -5,14 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fdfs_format::Mark;
-use fdfs_proto::{GroupField, StorageId};
+use fdfs_proto::{GroupField, StorageId, StorageStatus};
 use storage_core::replication::LogPosition;
-use storage_core::replication::backoff::Backoff;
 use storage_core::replication::life::{Duty, duty};
-use storage_core::replication::need::{Need, need};
-use storage_core::replication::stale::Stale;
-use storage_core::replication::window::{Entry, Ticket, Verdict, Window};
-use storage_core::time::Mono;
+use storage_core::replication::sender::{How, Pause, Sender, SenderRules};
+use storage_core::replication::window::{Entry, Ticket, Verdict};
 use store::binlog::{LogLine, LogReader, Read};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
@@ -20,17 +17,18 @@ use tokio::time::sleep;
 
 use super::changed;
 use super::link::Link;
-use super::peer::{PeerTask, position};
+use super::peer::PeerTask;
 use super::send::{Outcome, push};
-
-/// How long a mark that changed may stay unsaved while nothing else asks for it.
-const SAVE_AFTER: Duration = Duration::from_secs(5);
+use crate::server::unix_now;
 
 /// How often the log is read before everything else gets its turn.
 const READS: usize = 16;
 
 /// How often everything is looked at, whatever happens or not.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// A peer counts as caught up again, for the log, when it is so many times less far behind than it may be.
+const CAUGHT_UP: u32 = 8;
 
 /// A connection that was not used for so long is closed, but for `sync_min_threads` of them.
 const IDLE: Duration = Duration::from_secs(300);
@@ -62,31 +60,25 @@ struct Back {
 /// Sending to one peer.
 pub(super) struct Stream<'a> {
     task: &'a mut PeerTask,
-    mark: Mark,
-    skip_to: Option<i64>,
+    sender: Sender,
     group: GroupField,
     me: StorageId,
-    window: Window,
-    stale: Stale,
     /// Lines that were read and have not entered the window.
     lines: VecDeque<LogLine>,
     reader: Option<LogReader>,
     /// Nothing more is in the log, as far as is known.
     at_end: bool,
-    /// The end of the log when it was reached first: the end of the copy.
-    goal: Option<LogPosition>,
     jobs: JoinSet<Back>,
     links: Vec<(Link, Instant)>,
-    /// Until when connections rest between two records (`sync_interval`).
-    resting: Vec<Mono>,
-    backoff: Backoff,
-    /// Until when nothing is sent.
-    paused: Option<Mono>,
     saving: Option<JoinHandle<bool>>,
-    /// What was saved last, how many records that are, and when.
-    saved: (LogPosition, u64, Instant),
-    /// Lines counted before this began.
-    counted_before: u64,
+    /// The peer is so far behind that changes by clients wait for it.
+    behind: bool,
+    /// And is not much farther behind than it would have to be for nobody to wait.
+    nearly: bool,
+    /// It was said that the peer is so far behind, and not yet that it has caught up.
+    told_behind: bool,
+    /// The peer took something since that was looked at.
+    took: bool,
 }
 
 impl<'a> Stream<'a> {
@@ -98,29 +90,28 @@ impl<'a> Stream<'a> {
         group: GroupField,
         me: StorageId,
     ) -> Self {
-        let from = position(mark);
-        let stale = Stale::new(log_end(task));
+        let sync = &task.shared.config.sync;
+        let rules = SenderRules {
+            travel_max: usize::try_from(sync.max_threads).unwrap_or(1),
+            rest_ms: u64::try_from(sync.interval.as_millis()).unwrap_or(u64::MAX),
+            save_each: sync.write_mark_file_freq.into(),
+        };
+        let sender = Sender::new(rules, mark, skip_to, log_end(task), task.shared.now());
         Self {
             task,
-            mark,
-            skip_to,
+            sender,
             group,
             me,
-            window: Window::new(from),
-            stale,
             lines: VecDeque::new(),
             reader: None,
             at_end: false,
-            goal: None,
             jobs: JoinSet::new(),
             links: Vec::new(),
-            resting: Vec::new(),
-            backoff: Backoff::default(),
-            paused: None,
             saving: None,
-            // A new mark counts as never saved.
-            saved: (from, 0, Instant::now()),
-            counted_before: mark.sync_row_count,
+            behind: false,
+            nearly: false,
+            told_behind: false,
+            took: false,
         }
     }
 
@@ -138,7 +129,7 @@ impl<'a> Stream<'a> {
                 self.at_end = false;
             }
             let more = self.read().await;
-            if self.filled() {
+            if self.sender.filled() {
                 break End::Filled;
             }
             self.dispatch();
@@ -151,15 +142,16 @@ impl<'a> Stream<'a> {
                 self.wait(&mut appended).await;
             }
         };
+        self.task.pace.release();
         // What travels is given up: the peer keeps nothing of what is incomplete, and the rest it will say it has.
         self.jobs.shutdown().await;
         if let Some(saving) = self.saving.take() {
             let _ = saving.await;
         }
-        self.note_place();
-        let _ = self.task.save(self.mark).await;
+        let mark = self.sender.mark();
+        let _ = self.task.save(mark).await;
         self.publish();
-        (end, self.mark)
+        (end, mark)
     }
 
     /// Whether to end.
@@ -169,14 +161,14 @@ impl<'a> Stream<'a> {
         }
         let status =
             self.task.cluster.borrow_and_update().peers.get(&self.task.id).map(|peer| peer.status)?;
-        let may = matches!(duty(status, Some(&self.mark)), Duty::Push | Duty::Fill);
+        let may = matches!(duty(status, Some(&self.sender.mark())), Duty::Push | Duty::Fill);
         (!may || !self.task.is_time()).then_some(End::Over)
     }
 
     /// Fills the window from the log; whether it has room for what there is left to read.
     async fn read(&mut self) -> bool {
         let mut reads = 0;
-        while self.window.has_room() && self.paused.is_none() {
+        while self.sender.wants_lines() {
             if let Some(line) = self.lines.pop_front() {
                 self.enter(line);
                 continue;
@@ -186,7 +178,7 @@ impl<'a> Stream<'a> {
             }
             reads += 1;
             let (server, reader) = (Arc::clone(&self.task.shared.server), self.reader.take());
-            let from = self.window.acknowledged();
+            let from = self.sender.acknowledged();
             let read = move || {
                 let log = server.store.binlog();
                 let mut reader = match reader {
@@ -201,8 +193,8 @@ impl<'a> Stream<'a> {
                 Ok(Ok((reader, lines, read))) => {
                     self.lines.extend(lines);
                     self.at_end = read == Read::End;
-                    if self.at_end && self.goal.is_none() {
-                        self.goal = Some(reader.position());
+                    if self.at_end {
+                        self.sender.end_reached(reader.position());
                     }
                     self.reader = Some(reader);
                 }
@@ -219,69 +211,24 @@ impl<'a> Stream<'a> {
         // Dropped, what travels is given up.
         self.jobs = JoinSet::new();
         self.links.clear();
-        self.note_place();
-        self.window = Window::new(self.window.acknowledged());
-        self.stale = Stale::new(log_end(self.task));
-        self.counted_before = self.mark.sync_row_count;
-        self.saved.1 = 0;
+        self.sender.begin_again(log_end(self.task));
         self.lines.clear();
         (self.reader, self.at_end) = (None, false);
         self.pause(&format!("the binlog cannot be read: {error}"));
     }
 
     fn enter(&mut self, line: LogLine) {
-        self.mark.scan_row_count += 1;
-        let record = match line.record {
-            Ok(record) => record,
-            Err(_) => {
-                self.task.progress.send_modify(|progress| progress.lag.bad_lines += 1);
-                return self.window.pass(line.end);
-            }
-        };
-        if self.skip_to.is_some_and(|since| record.timestamp < since) {
-            return self.window.pass(line.end);
+        if line.record.is_err() {
+            self.task.progress.send_modify(|progress| progress.lag.bad_lines += 1);
         }
-        self.skip_to = None;
-        match need(&record, &self.mark) {
-            Need::No => self.window.pass(line.end),
-            needed @ (Need::Yes | Need::Perhaps) => {
-                let len = line.end.offset.saturating_sub(line.at.offset);
-                self.window.enter(Entry { record, need: needed, end: line.end, len });
-            }
-        }
-    }
-
-    /// Whether the copy of old files is complete.
-    fn filled(&mut self) -> bool {
-        let complete = self.mark.need_sync_old
-            && !self.mark.sync_old_done
-            && self.goal.is_some_and(|goal| self.window.acknowledged() >= goal);
-        self.mark.sync_old_done |= complete;
-        complete
-    }
-
-    /// How many records may travel now. After a failure of the whole peer one finds out whether it is back.
-    fn may_travel(&mut self) -> usize {
-        let now = self.task.shared.now();
-        self.resting.retain(|until| *until > now);
-        let most = if self.backoff.failures() > 0 { 1 } else { self.task.shared.config.sync.max_threads };
-        usize::try_from(most).unwrap_or(1).saturating_sub(self.resting.len())
+        self.sender.line(line.at, line.end, line.record.ok());
     }
 
     fn dispatch(&mut self) {
-        let now = self.task.shared.now();
-        if self.paused.is_some_and(|until| until > now) {
-            return;
-        }
-        self.paused = None;
-        let most = self.may_travel();
-        while self.jobs.len() < most
-            && let Some(job) = self.window.take(now)
-        {
+        while let Some(travel) = self.sender.take(self.task.shared.now()) {
             let link = self.links.pop().map(|(link, _)| link).filter(Link::is_usable);
             let addresses = if link.is_none() { self.task.addresses() } else { Vec::new() };
             let (shared, group, me) = (Arc::clone(&self.task.shared), self.group, self.me);
-            let stale = self.stale.is(&job.entry);
             self.jobs.spawn(async move {
                 let link = match link {
                     Some(link) => Ok(link),
@@ -289,54 +236,46 @@ impl<'a> Stream<'a> {
                 };
                 let (link, outcome) = match link {
                     Ok(mut link) => {
-                        let outcome = push(&shared.server, group, &mut link, &job.entry, stale).await;
+                        let outcome = push(&shared.server, group, &mut link, &travel).await;
                         (Some(link), outcome)
                     }
                     Err(error) => (None, Outcome::Peer(error.to_string())),
                 };
-                Back { ticket: job.ticket, entry: job.entry, link, outcome }
+                Back { ticket: travel.ticket, entry: travel.entry, link, outcome }
             });
         }
     }
 
     /// Takes in what became of a record.
     fn back(&mut self, back: Back) {
-        let now = self.task.shared.now();
-        let interval = self.task.shared.config.sync.interval;
-        if !interval.is_zero() {
-            self.resting.push(now.after_ms(u64::try_from(interval.as_millis()).unwrap_or(u64::MAX)));
-        }
         if let Some(link) = back.link.filter(Link::is_usable) {
             self.links.push((link, Instant::now()));
         }
-        match back.outcome {
-            Outcome::Done(done) => {
-                self.stale.note(&back.entry, done);
-                if done.is_proof() && self.backoff.failures() > 0 {
-                    tracing::info!(peer = %self.task.id, "replication to a peer works again");
-                    self.backoff.worked();
-                }
-                self.window.taken(back.ticket, done.is_proof());
-                if self.backoff.failures() == 0 && self.window.next_due().is_none() {
-                    self.task.progress.send_if_modified(|progress| progress.lag.last_error.take().is_some());
-                }
-            }
-            Outcome::Failed(reason) => self.failed(back.ticket, &back.entry, &reason),
-            Outcome::Unanswered(reason) => {
-                self.failed(back.ticket, &back.entry, &reason);
-                self.pause(&reason);
-            }
-            Outcome::Peer(reason) => {
-                self.window.not_sent(back.ticket);
-                self.pause(&reason);
-            }
+        let (how, reason) = back.outcome.into_how();
+        if matches!(how, How::Done(done) if done.is_proof()) {
+            self.took = true;
+            self.task.pace.taken(self.nearly);
+        }
+        let now = self.task.shared.now();
+        let effect = self.sender.back(back.ticket, &back.entry, how, now, rand::random());
+        if effect.works_again {
+            tracing::info!(peer = %self.task.id, "replication to a peer works again");
+        }
+        if let Some(verdict) = &effect.verdict {
+            self.failed(verdict, &back.entry, &reason);
+        }
+        if let Some(pause) = effect.pause {
+            self.paused(pause, &reason);
+        }
+        if effect.verdict.is_none() && effect.pause.is_none() && self.sender.works() {
+            self.task.progress.send_if_modified(|progress| progress.lag.last_error.take().is_some());
         }
     }
 
-    fn failed(&mut self, ticket: Ticket, entry: &Entry, reason: &str) {
+    fn failed(&mut self, verdict: &Verdict, entry: &Entry, reason: &str) {
         let (peer, change) = (self.task.id, &entry.record.change);
         let name = change.name();
-        match self.window.failed(ticket, self.task.shared.now(), rand::random()) {
+        match verdict {
             Verdict::Again { attempts: 1 } => {
                 tracing::warn!(%peer, %name, at = %entry.end, reason, "a change could not be replicated, trying again while others go on");
             }
@@ -355,23 +294,17 @@ impl<'a> Stream<'a> {
 
     /// The peer as a whole can't be sent to: nobody tries for a while.
     fn pause(&mut self, reason: &str) {
-        let now = self.task.shared.now();
-        // Those that travelled together fail together, and count once.
-        if self.paused.is_some_and(|until| until > now) {
-            return;
+        if let Some(pause) = self.sender.pause(self.task.shared.now(), rand::random()) {
+            self.paused(pause, reason);
         }
-        if self.backoff.failures() == 0 {
-            tracing::warn!(peer = %self.task.id, reason, "replication to a peer is interrupted, trying again");
-        }
-        self.paused = Some(now.after_ms(self.backoff.failed(rand::random())));
-        self.links.clear();
-        self.task.progress.send_modify(|progress| progress.lag.last_error = Some(reason.to_owned()));
     }
 
-    fn note_place(&mut self) {
-        let LogPosition { file, offset } = self.window.acknowledged();
-        (self.mark.binlog_index, self.mark.binlog_offset) = (file, offset);
-        self.mark.sync_row_count = self.counted_before + self.window.acknowledged_count();
+    fn paused(&mut self, pause: Pause, reason: &str) {
+        if pause == Pause::First {
+            tracing::warn!(peer = %self.task.id, reason, "replication to a peer is interrupted, trying again");
+        }
+        self.links.clear();
+        self.task.progress.send_modify(|progress| progress.lag.last_error = Some(reason.to_owned()));
     }
 
     /// Saves the place when enough was acknowledged, or when something was and nothing is under way, and closes
@@ -385,43 +318,74 @@ impl<'a> Stream<'a> {
         if self.saving.as_ref().is_some_and(JoinHandle::is_finished) {
             self.saving = None;
         }
-        self.note_place();
-        let (place, count, when) = self.saved;
-        let here = self.window.acknowledged();
-        let many = self.window.acknowledged_count().saturating_sub(count)
-            >= u64::from(self.task.shared.config.sync.write_mark_file_freq);
-        let due = many || here != place && when.elapsed() >= SAVE_AFTER;
-        if due && self.saving.is_none() {
-            self.saving = Some(self.task.save(self.mark));
-            self.saved = (here, self.window.acknowledged_count(), Instant::now());
+        let now = self.task.shared.now();
+        if self.sender.save_due(now) && self.saving.is_none() {
+            self.saving = Some(self.task.save(self.sender.mark()));
+            self.sender.saving(now);
         }
     }
 
-    fn publish(&self) {
-        let acknowledged = self.window.acknowledged();
+    fn publish(&mut self) {
+        let oldest = self.oldest();
+        self.keep_pace(oldest);
+        let acknowledged = self.sender.acknowledged();
         let bytes = self.task.shared.server.store.binlog().len_from(acknowledged);
-        let records = (self.window.open() + self.lines.len()) as u64;
+        let records = (self.sender.open() + self.lines.len()) as u64;
         self.task.progress.send_if_modified(|progress| {
             let lag = &mut progress.lag;
-            let changed =
-                progress.acknowledged != Some(acknowledged) || (lag.bytes, lag.records) != (bytes, records);
+            let changed = progress.acknowledged != Some(acknowledged)
+                || (lag.bytes, lag.records, lag.oldest) != (bytes, records, oldest);
             progress.acknowledged = Some(acknowledged);
-            (lag.bytes, lag.records) = (bytes, records);
+            (lag.bytes, lag.records, lag.oldest) = (bytes, records, oldest);
             changed
         });
+    }
+
+    /// Age of the oldest record that waits for its turn, in whole seconds, as the log has them.
+    fn oldest(&self) -> Duration {
+        let age = self.sender.waiting_since().map_or(0, |since| i64::from(unix_now()).saturating_sub(since));
+        Duration::from_secs(u64::try_from(age).unwrap_or(0))
+    }
+
+    /// Has changes by clients wait for a peer that serves, takes something, and is too far behind all the same, until it
+    /// is half as far. That keeps bounded what is lost with this storage, or with its disks.
+    fn keep_pace(&mut self, oldest: Duration) {
+        let (id, limit) = (self.task.id, self.task.shared.config.sync.lag_max);
+        let took = std::mem::take(&mut self.took);
+        let status = self.task.cluster.borrow().peers.get(&id).map(|peer| peer.status);
+        let is_there = status == Some(StorageStatus::Active) && self.sender.reaches_peer();
+        let behind_s = oldest.as_secs();
+        if self.told_behind && (!is_there || oldest <= limit / CAUGHT_UP) {
+            tracing::info!(peer = %id, behind_s, "clients do not wait for a peer any more that was far behind");
+            self.told_behind = false;
+        }
+        if limit.is_zero() || !is_there || oldest <= limit / 2 {
+            self.behind = false;
+            return self.task.pace.release();
+        }
+        self.behind |= oldest > limit;
+        // From here on it is enough when what it lacks does not grow.
+        self.nearly = oldest <= limit * 3 / 4;
+        // Released by somebody whose patience was over, it is held again when the peer takes something.
+        if self.behind && took && !self.task.pace.is_held() {
+            self.task.pace.hold();
+            if !self.told_behind {
+                self.told_behind = true;
+                tracing::warn!(peer = %id, behind_s, limit_s = limit.as_secs(), "a peer takes changes more slowly than clients make them, they wait for it (sync_lag_max)");
+            }
+        }
     }
 
     /// Waits until there is something to do.
     async fn wait(&mut self, appended: &mut watch::Receiver<()>) {
         let now = self.task.shared.now();
         // Nothing may be taken while connections rest or nothing is sent; what was read and has room goes on at once.
-        let next =
-            [self.window.next_due(), self.paused].into_iter().flatten().chain(self.resting.iter().copied());
-        let pause = next
-            .min()
+        let pause = self
+            .sender
+            .next_due()
             .map_or(LOOK, |due| Duration::from_millis(due.0.saturating_sub(now.0).max(1)))
             .min(LOOK);
-        let lines_wanted = self.at_end && self.paused.is_none();
+        let lines_wanted = self.at_end && self.sender.wants_lines();
         tokio::select! {
             Some(back) = self.jobs.join_next() => {
                 self.take_in(back);

@@ -15,8 +15,8 @@ use crate::run::launch;
 /// As names and trackers have them; both listen on 127.0.0.1.
 const ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 0, 0, 3)];
 
-struct Group {
-    members: [TestStorage; 2],
+pub(super) struct Group {
+    pub(super) members: [TestStorage; 2],
     tell: [watch::Sender<Arc<ClusterView>>; 2],
     _tracker: FakeTracker,
 }
@@ -27,7 +27,7 @@ fn id(member: usize) -> StorageId {
 
 impl Group {
     /// Both serve, with these lines of configuration.
-    fn start(more: &str) -> Self {
+    pub(super) fn start(more: &str) -> Self {
         let tracker = FakeTracker::start(None);
         let lines = format!("tracker_server={}\n{more}", tracker.address);
         let members = [TestStorage::prepare(&lines), TestStorage::prepare(&lines)];
@@ -39,7 +39,7 @@ impl Group {
         this
     }
 
-    fn run(&mut self, member: usize) {
+    pub(super) fn run(&mut self, member: usize) {
         let mut outside = None;
         let running = launch(&self.members[member].conf, |_, _, _, tell, _| {
             outside = Some(tell);
@@ -49,12 +49,12 @@ impl Group {
         self.tell[member] = outside.unwrap();
     }
 
-    fn stop(&mut self, member: usize) {
+    pub(super) fn stop(&mut self, member: usize) {
         self.members[member].running.take().unwrap().stop().unwrap();
     }
 
     /// What each member is told of the other one.
-    fn say(&self, status: StorageStatus) {
+    pub(super) fn say(&self, status: StorageStatus) {
         for member in [0, 1] {
             let (me, other) = (ADDRESSES[member], 1 - member);
             let mut view = view();
@@ -74,12 +74,12 @@ impl Group {
         }
     }
 
-    fn client(&self, member: usize) -> Client {
+    pub(super) fn client(&self, member: usize) -> Client {
         self.members[member].connect()
     }
 
     /// What a member has itself; nothing that it would ask the other one for.
-    fn has(&self, member: usize, name: &FileName) -> Option<Vec<u8>> {
+    pub(super) fn has(&self, member: usize, name: &FileName) -> Option<Vec<u8>> {
         let server = self.members[member].running.as_ref().unwrap().server();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
@@ -89,7 +89,7 @@ impl Group {
     }
 
     #[track_caller]
-    fn both_have(&self, name: &FileName, content: &[u8]) {
+    pub(super) fn both_have(&self, name: &FileName, content: &[u8]) {
         for member in [0, 1] {
             until(&format!("{name} on member {member}"), || {
                 self.has(member, name).as_deref() == Some(content)
@@ -98,42 +98,42 @@ impl Group {
     }
 
     #[track_caller]
-    fn neither_has(&self, name: &FileName) {
+    pub(super) fn neither_has(&self, name: &FileName) {
         for member in [0, 1] {
             until(&format!("{name} is gone on member {member}"), || self.has(member, name).is_none());
         }
     }
 
-    fn log(&self, member: usize) -> String {
+    pub(super) fn log(&self, member: usize) -> String {
         self.members[member].running.as_ref().unwrap().server().store.binlog().flush().unwrap();
         let log = self.members[member].dir.path().join("base/data/sync/binlog.000");
         std::fs::read_to_string(log).unwrap()
     }
 }
 
-fn append(client: &mut Client, name: &FileName, content: &[u8]) -> Status {
+pub(super) fn append(client: &mut Client, name: &FileName, content: &[u8]) -> Status {
     let name = name.as_str().as_bytes();
     client.ask(C::Append, &[&number(name.len()), &number(content.len()), name, content]).status
 }
 
-fn modify(client: &mut Client, name: &FileName, at: usize, content: &[u8]) -> Status {
+pub(super) fn modify(client: &mut Client, name: &FileName, at: usize, content: &[u8]) -> Status {
     let name = name.as_str().as_bytes();
     client.ask(C::Modify, &[&number(name.len()), &number(at), &number(content.len()), name, content]).status
 }
 
-fn truncate(client: &mut Client, name: &FileName, size: usize) -> Status {
+pub(super) fn truncate(client: &mut Client, name: &FileName, size: usize) -> Status {
     let name = name.as_str().as_bytes();
     client.ask(C::Truncate, &[&number(name.len()), &number(size), name]).status
 }
 
-fn set_metadata(client: &mut Client, name: &FileName, meta: &[u8]) -> Status {
+pub(super) fn set_metadata(client: &mut Client, name: &FileName, meta: &[u8]) -> Status {
     let name = name.as_str().as_bytes();
     client
         .ask(C::SetMetadata, &[&number(name.len()), &number(meta.len()), b"O", &group("group1"), name, meta])
         .status
 }
 
-fn large() -> Vec<u8> {
+pub(super) fn large() -> Vec<u8> {
     (0..1_500_000_u32).map(|n| (n % 251) as u8).collect()
 }
 

@@ -67,7 +67,7 @@ fn group1() -> GroupField {
 }
 
 #[test]
-fn s1_names_longer_than_any_buffer_are_refused_and_the_longest_that_fit_are_not() {
+fn s1_t6_names_longer_than_any_buffer_are_refused_and_the_longest_that_fit_are_not() {
     let storage = TestStorage::start("");
     let name = |len: usize| [&b"M00/00/00/"[..], &vec![b'a'; len - 10]].concat();
     for len in [128, 129, 1000, 200_000] {
@@ -184,7 +184,7 @@ fn s7_nobody_is_taken_for_a_peer_because_he_says_so() {
 }
 
 #[test]
-fn s8_the_rest_of_a_refused_upload_is_never_read_as_a_request() {
+fn s8_t11_the_rest_of_a_refused_upload_is_never_read_as_a_request() {
     let storage = TestStorage::start("");
     let victim = storage.connect().upload(b"hello", "txt").name();
     let mut hidden = 60_u64.to_be_bytes().to_vec();
@@ -304,6 +304,37 @@ fn d12_metadata_merged_by_many_clients_at_once_keeps_every_key() {
 }
 
 #[test]
+fn t8_a_request_that_changes_nothing_is_answered_without_a_body() {
+    let storage = TestStorage::start("");
+    let mut client = storage.connect();
+    let name = client.upload_as(C::UploadAppender, 0, b"hello", "log").name();
+    let text = name.as_str().as_bytes();
+    let len = number(text.len());
+    for (command, body) in [
+        (C::Append, [&len[..], &number(0), text].concat()),
+        (C::Modify, [&len[..], &number(2), &number(0), text].concat()),
+        (C::Truncate, [&len[..], &number(5), text].concat()),
+    ] {
+        let reply = client.ask(command, &[&body]);
+        assert_eq!((reply.status, reply.body), (Status::OK, Vec::new()), "{command}");
+    }
+    assert!(client.is_open());
+    assert_eq!(client.download(&name, 0, 0).body, b"hello");
+}
+
+#[test]
+fn t12_an_empty_file_can_be_downloaded() {
+    for more in ["", "pack_max_size = 0"] {
+        let storage = TestStorage::start(more);
+        let mut client = storage.connect();
+        let name = client.upload(b"", "txt").name();
+        let reply = client.download(&name, 0, 0);
+        assert_eq!((reply.status, reply.body), (Status::OK, Vec::new()));
+        assert!(client.is_open());
+    }
+}
+
+#[test]
 fn equal_content_in_the_same_second_gets_names_of_its_own() {
     let storage = TestStorage::start("");
     let mut client = storage.connect();
@@ -332,7 +363,7 @@ fn d2_d16_the_log_line_of_a_change_is_never_missing_after_a_crash() {
 }
 
 #[test]
-fn d19_links_leave_records_that_every_reader_understands() {
+fn d19_t13_links_leave_records_that_every_reader_understands() {
     let mut storage = TestStorage::start("");
     let mut client = storage.connect();
     let source = client.upload(b"hello", "txt").name();

@@ -13,6 +13,7 @@ use std::time::Duration;
 use fdfs_proto::storage::{Request, file_info};
 use fdfs_proto::tracker::status_report;
 use fdfs_proto::tracker::sync_source::{Got, SyncSource};
+use fdfs_proto::tracker::trunk::FileNumber;
 use fdfs_proto::{
     AddrWidth, HEADER_LEN, Header, IpText, RawName, Status, StorageCommand as C, StorageStatus,
     TrackerCommand, frame,
@@ -289,7 +290,7 @@ fn apply(files: &mut BTreeMap<String, Vec<u8>>, request: &Request<'_>, content: 
     (status, Vec::new())
 }
 
-/// A tracker that answers 86 and remembers what 76 told it.
+/// A tracker that answers 86, remembers what 76 told it, and knows of no trunk file.
 pub(super) struct FakeTracker {
     pub(super) address: SocketAddr,
     desk: Arc<Mutex<Told>>,
@@ -344,6 +345,12 @@ fn answer(mut stream: TcpStream, desk: &Mutex<Told>) {
             }
             TrackerCommand::ReportStatus => {
                 desk.reports.push(status_report::Report::decode(&body).unwrap().brief.status);
+                frame::status(&mut out, Status::OK);
+            }
+            TrackerCommand::FetchTrunkFileId => {
+                frame::reply(&mut out, |out| FileNumber { id: 0 }.encode(out))
+            }
+            TrackerCommand::ReportTrunkFileId | TrackerCommand::ReportTrunkFree => {
                 frame::status(&mut out, Status::OK);
             }
             other => panic!("{other} was not expected"),

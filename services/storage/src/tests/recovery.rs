@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fdfs_fileid::{FileName, GroupName, StorePathIndex};
 use fdfs_proto::storage::fetch_binlog;
-use fdfs_proto::tracker::{list_storages, status_report};
+use fdfs_proto::tracker::{list_storages, status_report, sync_source};
 use fdfs_proto::{
     AddrWidth, HEADER_LEN, Header, IpText, RwMode, Status, StorageCommand as C, StorageId, StorageStatus,
     TrackerCommand,
@@ -137,6 +137,9 @@ impl Lister {
                         TrackerCommand::ReportStatus => {
                             let brief = status_report::Report::decode(&body).unwrap().brief;
                             told.lock().push((brief.id.unwrap(), brief.status));
+                        }
+                        TrackerCommand::SyncSrcRequest => {
+                            sync_source::Got { source: None }.encode(&mut answer)
                         }
                         other => panic!("a tracker is not asked {other} before a join"),
                     }
@@ -269,6 +272,51 @@ fn d9_a_lost_store_path_is_rebuilt_from_all_peers_before_the_storage_joins() {
 }
 
 #[test]
+fn d8_a_new_member_fetches_what_it_was_not_sent_from_whoever_has_it() {
+    let (source, other) = (started(""), started(""));
+    let sent = source.connect().upload(b"sent", "txt").name();
+    // On its way to the source while that filled the new member, and never sent by anybody.
+    let missed = other.connect().upload(b"missed", "txt").name();
+    let deleted = other.connect().upload(b"deleted", "txt").name();
+    let lister = Lister::start();
+    let mut storage = TestStorage::prepare(&format!("tracker_server={}", lister.address));
+    storage.conf.server_id = Some(100_001);
+    let sign = storage.dir.path().join("base/data/.cairn-compare");
+    lister.list(&[
+        ("100001", StorageStatus::Active, 23_000),
+        ("100002", StorageStatus::Active, source.address().port()),
+        ("100003", StorageStatus::Active, other.address().port()),
+    ]);
+    // Nothing is sent to a peer of this status.
+    let conf = storage.conf.clone();
+    let mut outside = None;
+    let running = launch(&conf, |data, port, server, tell, stop| {
+        tell.send_replace(Arc::new(with_peer(StorageStatus::Recovery)));
+        let recovery = Recovery::new(&conf, data, port, server);
+        tokio::spawn(async move { recovery.compare(stop).await });
+        outside = Some(tell);
+        Ok(())
+    });
+    storage.running = Some(running.unwrap());
+    let mut client = storage.connect();
+    // The source's copy, and a deletion that was faster than its file.
+    let (text, time) = (sent.as_str().as_bytes(), 1_700_000_000_u32.to_be_bytes());
+    let copy = [&number(text.len())[..], &number(4), &time, &group("group1"), text, b"sent"];
+    assert_eq!(client.ask(C::SyncCreate, &copy).status, Status::OK);
+    let delete: [&[u8]; 3] = [&time, &group("group1"), deleted.as_str().as_bytes()];
+    assert_eq!(client.ask(C::SyncDelete, &delete).status, Status::ENOENT);
+    assert!(sign.exists(), "not before it is active");
+    let active = ClusterView { my_status: Some(StorageStatus::Active), ..with_peer(StorageStatus::Recovery) };
+    outside.unwrap().send_replace(Arc::new(active));
+    until("it has compared", || !sign.exists());
+    assert_eq!(client.download(&missed, 0, 0).body, b"missed");
+    assert_eq!(client.download(&deleted, 0, 0).status, Status::ENOENT);
+    storage.running.take().unwrap().stop().unwrap();
+    let log = std::fs::read_to_string(storage.dir.path().join("base/data/sync/binlog.000")).unwrap();
+    assert!(log.contains(&format!(" c {missed}\n")) && log.matches(sent.as_str()).count() == 1, "{log}");
+}
+
+#[test]
 fn d9_what_no_peer_has_whole_is_counted_and_a_file_that_one_peer_has_damaged_comes_from_another() {
     let peer = started("pack_max_size = 0");
     let whole = peer.connect().upload(b"whole", "txt").name();
@@ -302,9 +350,87 @@ fn d9_what_no_peer_has_whole_is_counted_and_a_file_that_one_peer_has_damaged_com
         Ok(())
     });
     storage.running = Some(running.unwrap());
-    let report = receive.recv_timeout(Duration::from_secs(20)).unwrap().unwrap();
-    assert_eq!(report, Report { fetched: 1, damaged: 3, lost: 2, refusing: 0 });
+    let (report, _) = receive.recv_timeout(Duration::from_secs(20)).unwrap().unwrap();
+    assert_eq!(report, Report { fetched: 1, damaged: 3, lost: 2, older: 0, refusing: 0 });
     assert_eq!(storage.connect().download(&whole, 0, 0).body, b"whole");
+}
+
+#[test]
+fn d9_a_file_that_only_a_member_who_is_away_has_is_waited_for() {
+    let (first, second) = (started(""), started(""));
+    let there = first.connect().upload(b"there", "txt").name();
+    let away = second.connect().upload(b"away", "txt").name();
+    let lister = Lister::start();
+    let mut storage = without_its_disk(&lister, &format!("1700000000 C {there}\n1700000000 c {away}\n"));
+    let list = |status| {
+        lister.list(&[
+            ("100001", StorageStatus::Offline, 23_000),
+            ("100002", StorageStatus::Active, first.address().port()),
+            ("100003", status, second.address().port()),
+        ]);
+    };
+    list(StorageStatus::Offline);
+    recover(&mut storage);
+    until("what is to be had is here", || storage.connect().download(&there, 0, 0).body == b"there");
+    list(StorageStatus::Active);
+    until("the storage joins", || has_joined(&storage));
+    assert_eq!(storage.connect().download(&away, 0, 0).body, b"away");
+    assert!(!flag(&storage).is_set());
+}
+
+/// A storage with one file, which was changed last at this Unix second.
+fn with_file(name: &FileName, content: &[u8], mtime: u64) -> TestStorage {
+    let mut storage = started("pack_max_size = 0");
+    let path = storage.on_disk(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, content).unwrap();
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(mtime)).unwrap();
+    storage.running.take().unwrap().stop().unwrap();
+    let log = storage.dir.path().join("base/data/sync/binlog.000");
+    std::fs::write(log, format!("1700000000 c {name}\n")).unwrap();
+    start(&mut storage, StorageStatus::Recovery);
+    storage
+}
+
+#[test]
+fn d9_of_an_appender_the_copy_that_was_changed_last_comes_back_whichever_peer_has_it() {
+    let name = started("").connect().upload_as(C::UploadAppender, 0, b"begin", "log").name();
+    let old = with_file(&name, b"begin, and much that was cut off", 1_700_000_000);
+    let new = with_file(&name, b"begin", 1_700_000_100);
+    for (first, second) in [(&old, &new), (&new, &old)] {
+        let lister = Lister::start();
+        let mut storage = without_its_disk(&lister, "");
+        lister.list(&[
+            ("100001", StorageStatus::Offline, 23_000),
+            ("100002", StorageStatus::Active, first.address().port()),
+            ("100003", StorageStatus::Active, second.address().port()),
+        ]);
+        recover(&mut storage);
+        until("the storage joins", || has_joined(&storage));
+        assert_eq!(storage.connect().download(&name, 0, 0).body, b"begin");
+    }
+}
+
+/// Found by simulation: an append that was still to be sent told peers of bytes that were not here any more.
+#[test]
+fn d9_an_appender_whose_last_change_was_lost_is_sent_once_more_as_it_came_back() {
+    let name = started("").connect().upload_as(C::UploadAppender, 0, b"begin", "log").name();
+    let peer = with_file(&name, b"begin", 1_700_000_000);
+    for (change, again) in [("1700000100 A", true), ("1700000100 a", false), ("1700000000 A", true)] {
+        let lister = Lister::start();
+        let mut storage = without_its_disk(&lister, &format!("1700000000 C {name}\n{change} {name} 5 4\n"));
+        lister.list(&[
+            ("100001", StorageStatus::Offline, 23_000),
+            ("100002", StorageStatus::Active, peer.address().port()),
+        ]);
+        recover(&mut storage);
+        until("the storage joins", || has_joined(&storage));
+        storage.running.take().unwrap().stop().unwrap();
+        let log = std::fs::read_to_string(storage.dir.path().join("base/data/sync/binlog.000")).unwrap();
+        let sent_again = log.trim_end().ends_with(&format!(" U {name}"));
+        assert_eq!(sent_again, again, "{change}: {log}");
+    }
 }
 
 #[test]

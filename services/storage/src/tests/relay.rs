@@ -106,6 +106,57 @@ fn d16_a_deletion_that_comes_before_the_file_is_done_where_it_was_uploaded_to() 
     }
 }
 
+/// The requests that change an appender: append `more` bytes, modify as many at its beginning, truncate it.
+fn changes(name: &FileName, more: usize) -> [(C, Vec<u8>); 3] {
+    let (text, len) = (name.as_str().as_bytes(), number(name.as_str().len()));
+    let content = vec![b'n'; more];
+    [
+        (C::Append, [&len[..], &number(more), text, &content].concat()),
+        (C::Modify, [&len[..], &number(0), &number(more), text, &content].concat()),
+        (C::Truncate, [&len[..], &number(3), text].concat()),
+    ]
+}
+
+#[test]
+fn d11_an_appender_is_changed_where_it_was_uploaded_to_as_long_as_that_serves() {
+    let mut pair = Pair::start();
+    for more in [2, 200_000] {
+        let name = pair.origin.connect().upload_as(C::UploadAppender, 0, b"old", "log").name();
+        let at_origin = || pair.origin.connect().download(&name, 0, 0).body;
+        let mut client = pair.other.connect();
+        let [append, modify, truncate] = changes(&name, more);
+        assert_eq!(client.ask(append.0, &[&append.1]).status, Status::OK);
+        assert_eq!(at_origin(), [&b"old"[..], &vec![b'n'; more]].concat());
+        assert_eq!(client.ask(modify.0, &[&modify.1]).status, Status::OK);
+        assert_eq!(at_origin().len(), 3 + more);
+        assert!(at_origin().starts_with(&vec![b'n'; more]));
+        assert_eq!(client.ask(truncate.0, &[&truncate.1]).status, Status::OK);
+        assert_eq!(at_origin().len(), 3);
+        assert_eq!(pair.other.files(), Vec::<String>::new());
+        // What the origin refuses is refused, and the connection goes on as it does after any refusal.
+        assert_eq!(pair.origin.connect().of_file(C::DeleteFile, &name).status, Status::OK);
+        for (command, body) in changes(&name, more) {
+            let mut client = pair.other.connect();
+            assert_eq!(client.ask(command, &[&body]).status, Status::ENOENT, "{command}");
+            assert!(more > 2 || client.is_open(), "{command}");
+        }
+    }
+    // Without it a member changes what it has, as with the original.
+    let name = pair.origin.connect().upload_as(C::UploadAppender, 0, b"old", "log").name();
+    pair.other.running.take().unwrap().stop().unwrap();
+    pair.start_other(StorageStatus::Offline);
+    let mut client = pair.other.connect();
+    let text = name.as_str().as_bytes();
+    let time = 1_700_000_000_u32.to_be_bytes();
+    let copy = [&number(text.len())[..], &number(3), &time, &group("group1"), text, b"old"];
+    assert_eq!(client.ask(C::SyncCreate, &copy).status, Status::OK);
+    for (command, body) in changes(&name, 2) {
+        assert_eq!(client.ask(command, &[&body]).status, Status::OK, "{command}");
+    }
+    assert_eq!(pair.origin.connect().download(&name, 0, 0).body, b"old");
+    assert_eq!(client.download(&name, 0, 0).body, b"nnd");
+}
+
 #[test]
 fn a_deletion_that_is_passed_on_and_not_answered_is_not_said_to_have_found_nothing() {
     let mut pair = Pair::start();
@@ -149,7 +200,14 @@ fn what_was_deleted_here_is_not_fetched_from_where_that_is_not_known_yet() {
     let mut pair = Pair::start();
     let name = pair.upload(b"content");
     // As if it had been here.
-    pair.other.running.as_ref().unwrap().server().relay.gone.add(name.clone());
+    pair.other
+        .running
+        .as_ref()
+        .unwrap()
+        .server()
+        .relay
+        .gone
+        .add(name.clone(), storage_core::replication::receive::Was::Here);
     assert_eq!(pair.other.connect().download(&name, 0, 0).status, Status::ENOENT);
     // Nor after a restart, when the log says so.
     let own = pair.other.connect().upload(b"own", "txt").name();

@@ -1,13 +1,14 @@
 //! The sending side of replication, against a peer that does as the original does.
 
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use fdfs_fileid::FileName;
 use fdfs_format::Mark;
 use fdfs_proto::tracker::sync_source::SyncSource;
 use fdfs_proto::{IpText, Status, StorageCommand as C, StorageId, StorageStatus};
 use storage_core::membership::{ClusterView, Peer};
+use storage_core::replication::LogPosition;
 use storage_core::stats::Counter;
 use tokio::sync::watch;
 
@@ -15,18 +16,19 @@ use super::client::{Client, TestStorage, group, number, until, view};
 use super::peer::{FakePeer, FakeTracker, Instead, LatePeer};
 use crate::replication::PeerProgress;
 use crate::run::launch;
+use crate::server::unix_now;
 
 const PEER: &str = "127.0.0.2";
 
 /// A storage, its only peer, and what the cluster says.
-struct Pair {
-    storage: TestStorage,
-    peer: FakePeer,
-    tracker: FakeTracker,
+pub(super) struct Pair {
+    pub(super) storage: TestStorage,
+    pub(super) peer: FakePeer,
+    pub(super) tracker: FakeTracker,
     tell: watch::Sender<Arc<ClusterView>>,
 }
 
-fn id(text: &str) -> StorageId {
+pub(super) fn id(text: &str) -> StorageId {
     StorageId::new(text.as_bytes()).unwrap()
 }
 
@@ -39,11 +41,16 @@ fn with_peer(peer: &FakePeer, status: StorageStatus) -> Arc<ClusterView> {
 }
 
 impl Pair {
-    fn start(status: StorageStatus) -> Self {
+    pub(super) fn start(status: StorageStatus) -> Self {
         Self::with(status, None, FakePeer::start(), "")
     }
 
-    fn with(status: StorageStatus, source: Option<SyncSource>, peer: FakePeer, more: &str) -> Self {
+    pub(super) fn with(
+        status: StorageStatus,
+        source: Option<SyncSource>,
+        peer: FakePeer,
+        more: &str,
+    ) -> Self {
         let tracker = FakeTracker::start(source);
         let storage =
             TestStorage::prepare(&format!("durability=disk\ntracker_server={}\n{more}", tracker.address));
@@ -53,7 +60,7 @@ impl Pair {
         pair
     }
 
-    fn run(&mut self, status: StorageStatus) {
+    pub(super) fn run(&mut self, status: StorageStatus) {
         let told = with_peer(&self.peer, status);
         let mut outside = None;
         let running = launch(&self.storage.conf, |_, _, _, tell, _| {
@@ -65,38 +72,45 @@ impl Pair {
         self.tell = outside.unwrap();
     }
 
-    fn stop(&mut self) {
+    pub(super) fn stop(&mut self) {
         self.storage.running.take().unwrap().stop().unwrap();
     }
 
-    fn say(&self, status: StorageStatus) {
+    pub(super) fn say(&self, status: StorageStatus) {
         self.tell.send_replace(with_peer(&self.peer, status));
     }
 
-    fn client(&self) -> Client {
+    pub(super) fn client(&self) -> Client {
         self.storage.connect()
     }
 
-    fn progress(&self) -> PeerProgress {
+    pub(super) fn progress(&self) -> PeerProgress {
         let running = self.storage.running.as_ref().unwrap();
         running.server().replication.follow(&id(PEER)).map(|told| told.borrow().clone()).unwrap_or_default()
     }
 
     /// Waits until the peer lacks nothing of the log.
     #[track_caller]
-    fn caught_up(&self) {
-        let end = || {
-            let (file, offset) = self.storage.running.as_ref().unwrap().server().store.binlog().position();
-            storage_core::replication::LogPosition { file, offset }
-        };
-        until("the peer lacks nothing", || self.progress().acknowledged == Some(end()));
+    pub(super) fn caught_up(&self) {
+        until("the peer lacks nothing", || self.progress().acknowledged == Some(self.end()));
     }
 
-    fn mark_path(&self) -> std::path::PathBuf {
+    /// The end of the log.
+    fn end(&self) -> LogPosition {
+        let (file, offset) = self.storage.running.as_ref().unwrap().server().store.binlog().position();
+        LogPosition { file, offset }
+    }
+
+    /// Whether clients wait for the peer.
+    fn is_held(&self) -> bool {
+        self.storage.running.as_ref().unwrap().server().replication.is_held()
+    }
+
+    pub(super) fn mark_path(&self) -> std::path::PathBuf {
         self.storage.dir.path().join(format!("base/data/sync/{PEER}_23000.mark"))
     }
 
-    fn mark(&self) -> Mark {
+    pub(super) fn mark(&self) -> Mark {
         Mark::decode(&fs::read(self.mark_path()).unwrap()).unwrap()
     }
 }
@@ -239,6 +253,76 @@ fn d17_a_record_the_peer_refuses_is_tried_again_while_others_go_on() {
     let lag = pair.progress().lag;
     assert!(lag.last_error.unwrap().contains("Input/output error"));
     assert!(lag.records >= 1);
+}
+
+/// A member that lacks `files` files, more than a second old, of one that lets it be a second behind, and only then
+/// becomes active.
+fn far_behind(files: u32) -> Pair {
+    let more = "sync_lag_max=1\nsync_max_threads=1\n";
+    let pair = Pair::with(StorageStatus::Offline, None, FakePeer::start(), more);
+    let mut client = pair.client();
+    let last = (0..files).map(|n| upload(&mut client, &n.to_be_bytes())).last().unwrap();
+    let made = i64::from(last.stamp().unwrap().timestamp);
+    until("all of them are old enough", || i64::from(unix_now()) > made + 1);
+    pair
+}
+
+#[test]
+fn of_a_member_that_is_too_far_behind_every_second_record_lets_a_client_go_on() {
+    let pair = far_behind(100);
+    let line_len = pair.end().offset / 100;
+    let (let_one, may) = mpsc::channel::<()>();
+    pair.peer.obey(move |seen| {
+        if seen.command == C::SyncCreate {
+            // No more is said when the test wants everything to go on.
+            let _ = may.recv();
+        }
+        None
+    });
+    pair.say(StorageStatus::Active);
+    let mut taken = 0;
+    let mut take_one = || {
+        let_one.send(()).unwrap();
+        taken += 1;
+        let has = || pair.progress().acknowledged.is_some_and(|at| at.offset == taken * line_len);
+        until("the member takes one more", has);
+    };
+    take_one();
+    until("clients wait", || pair.is_held());
+    assert!(pair.progress().lag.oldest.as_secs() > 1);
+    let mut client = pair.client();
+    let (done, uploaded) = mpsc::channel();
+    let uploading = std::thread::spawn(move || {
+        for _ in 0..5 {
+            upload(&mut client, b"one more");
+            done.send(()).unwrap();
+        }
+    });
+    // The first of two was taken before anybody waited.
+    take_one();
+    uploaded.recv().unwrap();
+    for _ in 1..5 {
+        take_one();
+        assert_eq!(uploaded.try_recv(), Err(mpsc::TryRecvError::Empty));
+        take_one();
+        uploaded.recv().unwrap();
+    }
+    uploading.join().unwrap();
+    assert!(pair.is_held());
+    drop(let_one);
+    pair.caught_up();
+    until("nobody waits", || !pair.is_held());
+    assert_eq!(pair.peer.names().len(), 105);
+}
+
+#[test]
+fn clients_do_not_wait_for_a_member_that_does_not_serve() {
+    let pair = far_behind(3);
+    pair.peer.obey(|seen| (seen.command == C::SyncCreate).then_some(Instead::Refuse(Status::ENOSPC)));
+    pair.say(StorageStatus::Active);
+    until("it is tried", || pair.progress().lag.last_error.is_some());
+    upload(&mut pair.client(), b"at once");
+    assert!(!pair.is_held());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use fdfs_fileid::{FileName, Kind, Source};
+use fdfs_format::trunk_log::TrunkBlock;
 use fdfs_proto::storage::trunk::{AskAlloc, AskBinlog, AskSlot, Slot};
 use fdfs_proto::tracker::parameters::Parameters;
 use fdfs_proto::{GroupField, IpText, Status, StorageCommand as C, StorageId, StorageStatus};
@@ -13,12 +14,12 @@ use tokio::sync::watch;
 use super::client::{Client, Reply, TestStorage, until, view};
 use crate::run::launch;
 
-const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
-const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+pub(super) const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+pub(super) const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// A storage whose cluster can be changed while it runs.
-struct Member {
-    storage: TestStorage,
+pub(super) struct Member {
+    pub(super) storage: TestStorage,
     tell: watch::Sender<Arc<ClusterView>>,
 }
 
@@ -27,7 +28,7 @@ fn id(ip: Ipv4Addr) -> StorageId {
 }
 
 /// The cluster as `me` sees it, with a trunk server and other members.
-fn seen(me: Ipv4Addr, trunk_server: Option<Ipv4Addr>, peers: &[(Ipv4Addr, u16)]) -> ClusterView {
+pub(super) fn seen(me: Ipv4Addr, trunk_server: Option<Ipv4Addr>, peers: &[(Ipv4Addr, u16)]) -> ClusterView {
     let view = view();
     let identity = Identity {
         id: id(me),
@@ -48,39 +49,56 @@ fn seen(me: Ipv4Addr, trunk_server: Option<Ipv4Addr>, peers: &[(Ipv4Addr, u16)])
         identity: Some(Arc::new(identity)),
         parameters: Some(parameters),
         trunk_server: trunk_server.map(id),
+        trunk_file_id: Some(0),
         peers: peers.iter().map(|(ip, port)| (id(*ip), peer(*port))).collect(),
         ..view
     }
 }
 
 impl Member {
-    fn start(view: ClusterView) -> Self {
-        let mut storage = TestStorage::prepare("durability=disk");
+    pub(super) fn start(view: ClusterView) -> Self {
+        Self::with("", view)
+    }
+
+    /// With these lines of configuration.
+    pub(super) fn with(more: &str, view: ClusterView) -> Self {
+        let storage = TestStorage::prepare(&format!("durability=disk\n{more}"));
+        let mut member = Self { storage, tell: watch::Sender::default() };
+        member.run(view);
+        member
+    }
+
+    pub(super) fn run(&mut self, view: ClusterView) {
         let mut kept = None;
-        let started = launch(&storage.conf, |_, _, _, tell, _| {
+        let started = launch(&self.storage.conf, |_, _, _, tell, _| {
             tell.send_replace(Arc::new(view));
             kept = Some(tell);
             Ok(())
         });
-        storage.running = Some(started.unwrap());
-        Self { storage, tell: kept.unwrap() }
+        self.storage.running = Some(started.unwrap());
+        self.tell = kept.unwrap();
     }
 
-    fn sees(&self, view: ClusterView) {
+    pub(super) fn restart(&mut self, view: ClusterView) {
+        self.storage.running.take().unwrap().stop().unwrap();
+        self.run(view);
+    }
+
+    pub(super) fn sees(&self, view: ClusterView) {
         self.tell.send_replace(Arc::new(view));
     }
 
-    fn port(&self) -> u16 {
+    pub(super) fn port(&self) -> u16 {
         self.storage.address().port()
     }
 
-    fn log(&self) -> String {
+    pub(super) fn log(&self) -> String {
         std::fs::read_to_string(self.storage.dir.path().join("base/data/trunk/binlog")).unwrap_or_default()
     }
 }
 
 /// Uploads until that has got a slot: the role is taken a moment after the start.
-fn first_in_slot(client: &mut Client) -> FileName {
+pub(super) fn first_in_slot(client: &mut Client) -> FileName {
     let mut name = None;
     until("a file in a slot", || {
         name = Some(client.upload(b"first", "txt").name()).filter(|name| name.kind() == Kind::Trunk);
@@ -89,7 +107,7 @@ fn first_in_slot(client: &mut Client) -> FileName {
     name.unwrap()
 }
 
-fn about(name: &FileName) -> Slot {
+pub(super) fn about(name: &FileName) -> Slot {
     let (part, (dir_high, dir_low)) = (name.trunk_part().unwrap(), name.dirs());
     Slot {
         path: name.path_index().0,
@@ -99,6 +117,11 @@ fn about(name: &FileName) -> Slot {
         offset: part.offset,
         size: part.alloc_size,
     }
+}
+
+fn block(slot: &Slot) -> TrunkBlock {
+    let Slot { path, dir_high, dir_low, file_id, offset, size } = *slot;
+    TrunkBlock { path, dir_high, dir_low, file_id, offset, size }
 }
 
 fn assert_apart(names: &[FileName]) {
@@ -117,7 +140,7 @@ fn of_slot(client: &mut Client, command: C, slot: Slot) -> Reply {
     client.ask(command, &[&body])
 }
 
-fn alloc(client: &mut Client, size: u32) -> Reply {
+pub(super) fn alloc(client: &mut Client, size: u32) -> Reply {
     let mut body = Vec::new();
     AskAlloc { group: GroupField::from_field(b"group1"), size, path: 0 }.encode(&mut body);
     client.ask(C::TrunkAlloc, &[&body])
@@ -179,6 +202,26 @@ fn a_member_gets_its_slots_from_the_trunk_server_and_a_copy_of_the_log() {
 }
 
 #[test]
+fn a_trunk_server_that_was_a_copy_meanwhile_sends_its_whole_log() {
+    let lines = |n: u32| format!("1751328000 A 0 0 0 {n} 0 4194304\n").into_bytes();
+    let send = |member: &Member, command, lines: &[u8]| {
+        assert_eq!(member.storage.connect().ask(command, &[lines]).status, Status::OK);
+    };
+    let other = Member::start(seen(SECOND, None, &[]));
+    let first = Member::start(seen(FIRST, Some(FIRST), &[(SECOND, other.port())]));
+    other.sees(seen(SECOND, Some(FIRST), &[(FIRST, first.port())]));
+    first_in_slot(&mut first.storage.connect());
+    until("the copy is complete", || !first.log().is_empty() && first.log() == other.log());
+    // The other one was trunk server for a while, and no tracker has the marks of the first term removed.
+    first.sees(seen(FIRST, Some(SECOND), &[(SECOND, other.port())]));
+    until("it is laid down", || alloc(&mut first.storage.connect(), 256).status == Status::EINVAL);
+    send(&first, C::TrunkTruncateBinlog, b"");
+    send(&first, C::TrunkSyncBinlog, &[lines(7), lines(8)].concat());
+    first.sees(seen(FIRST, Some(FIRST), &[(SECOND, other.port())]));
+    until("the copy is complete again", || first.log().contains(" 8 0 ") && first.log() == other.log());
+}
+
+#[test]
 fn without_a_trunk_server_that_answers_a_small_file_is_an_ordinary_one() {
     for trunk_server in [None, Some(FIRST)] {
         // Nobody listens on port 1.
@@ -190,6 +233,60 @@ fn without_a_trunk_server_that_answers_a_small_file_is_an_ordinary_one() {
             assert_eq!(client.download(&name, 0, 0).body, b"content");
         }
     }
+}
+
+#[test]
+fn a_member_that_lost_its_disk_gets_a_trunk_file_as_a_whole_and_nobody_else_does() {
+    for (peers, expected) in [(&[(SECOND, 1)][..], Status::OK), (&[][..], Status::EINVAL)] {
+        // The client comes from the address that the other member has.
+        let member = Member::start(seen(FIRST, Some(FIRST), peers));
+        let name = first_in_slot(&mut member.storage.connect());
+        let (slot, (high, low)) = (about(&name), name.dirs());
+        let container =
+            format!("{}/{high:02X}/{low:02X}/{:06}", name.path_index(), slot.file_id).parse().unwrap();
+        let whole = member.storage.connect().download(&container, 0, 0);
+        assert_eq!(whole.status, expected);
+        if expected.is_ok() {
+            let at = slot.offset as usize + 24;
+            assert_eq!((whole.body.len(), &whole.body[at..at + 5]), (4 << 20, &b"first"[..]));
+        }
+    }
+}
+
+#[test]
+fn d15_a_slot_that_could_not_be_given_back_is_after_a_restart() {
+    let first = Member::start(seen(FIRST, Some(FIRST), &[]));
+    // Nobody listens on port 1.
+    let (there, away) = ([(FIRST, first.port())], [(FIRST, 1)]);
+    let mut second = Member::start(seen(SECOND, Some(FIRST), &there));
+    let mut client = second.storage.connect();
+    let name = first_in_slot(&mut client);
+    second.sees(seen(SECOND, Some(FIRST), &away));
+    assert_eq!(client.of_file(C::DeleteFile, &name).status, Status::OK);
+    second.restart(seen(SECOND, Some(FIRST), &away));
+    let free = || {
+        let mut block = block(&about(&name));
+        block.size = 1;
+        let free = storage_core::trunk::replay(None, first.log().as_bytes(), 2).free;
+        !free.overlapping(&block).is_empty()
+    };
+    assert!(!free());
+    second.sees(seen(SECOND, Some(FIRST), &there));
+    until("the slot is free", free);
+    // And given back once.
+    let log = first.log();
+    second.restart(seen(SECOND, Some(FIRST), &there));
+    let next = first_in_slot(&mut second.storage.connect());
+    assert_eq!(about(&next), about(&name));
+    let slot = block(&about(&name));
+    let frees = |log: &str| {
+        let line = format!(
+            " A {} {} {} {} {} {}",
+            slot.path, slot.dir_high, slot.dir_low, slot.file_id, slot.offset, slot.size
+        );
+        log.matches(&line).count()
+    };
+    assert_eq!(frees(&first.log()), frees(&log));
 }
 
 #[test]
@@ -213,14 +310,7 @@ fn d15_what_is_handed_out_is_not_free_in_the_log() {
         slot.is_some()
     });
     let slot = Slot::decode(&slot.unwrap().body).unwrap();
-    let block = fdfs_format::trunk_log::TrunkBlock {
-        path: slot.path,
-        dir_high: slot.dir_high,
-        dir_low: slot.dir_low,
-        file_id: slot.file_id,
-        offset: slot.offset,
-        size: slot.size,
-    };
+    let block = block(&slot);
     let free = storage_core::trunk::replay(None, member.log().as_bytes(), 2).free;
     assert!(!free.is_empty() && free.overlapping(&block).is_empty());
     assert_eq!(of_slot(&mut client, C::TrunkConfirm, slot).status, Status::OK);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use fdfs_proto::tracker::disk_usage::PathSpace;
 use fdfs_proto::{StatBlock, StorageId};
 use storage_core::stats::Connections;
-use storage_core::tracker_link::LinkInputs;
+use storage_core::tracker_link::{LinkInputs, TrunkFigures};
 
 use crate::server::Server;
 
@@ -22,6 +22,10 @@ impl LinkInputs for Server {
     }
 
     fn synced_from(&self) -> BTreeMap<StorageId, u32> {
-        self.synced.newest()
+        self.synced.report()
+    }
+
+    fn trunk(&self) -> Option<TrunkFigures> {
+        self.trunk.figures()
     }
 }

@@ -27,7 +27,7 @@ use net::Stop;
 use parking_lot::Mutex;
 use storage_core::membership::{self, ClusterView, Membership, TrackerIndex};
 use storage_core::time::Mono;
-use storage_core::tracker_link::{self, Action, Event, LinkInputs, TrackerLink};
+use storage_core::tracker_link::{self, Action, Event, LinkInputs, TrackerLink, TrunkFigures};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -100,11 +100,13 @@ impl TrackerLinks {
         Ok(Self { config, record, membership })
     }
 
-    /// Talks with all trackers until `stop`, and publishes what they say in `tell` whenever it changes.
+    /// Talks with all trackers until `stop`, and publishes what they say in `tell` whenever it changes. They are told
+    /// of changes of `trunk` at once.
     pub(crate) async fn run(
         self,
         inputs: Arc<dyn LinkInputs>,
         tell: watch::Sender<Arc<ClusterView>>,
+        mut trunk: watch::Receiver<Option<TrunkFigures>>,
         mut stop: Stop,
     ) {
         let Self { config, record, mut membership } = self;
@@ -126,8 +128,15 @@ impl TrackerLinks {
             let task = Task::new(Arc::clone(&shared), link, index, tracker.clone(), config.wire.clone());
             tasks.spawn(task.run());
         }
+        let wake = async {
+            while trunk.changed().await.is_ok() {
+                shared.changed.send_modify(|_| {});
+            }
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
             () = stop.wait() => {}
+            () = wake => {}
             // Tasks go on until they are dropped.
             Some(ended) = tasks.join_next() => {
                 tracing::error!(?ended, "a tracker link died, this storage needs a restart");

@@ -129,6 +129,23 @@ impl Wire {
     }
 }
 
+/// Connects to the first of these addresses that answers.
+///
+/// # Errors
+/// What the last one says, and which it is.
+pub(crate) async fn open_any(addresses: &[SocketAddr], settings: &Settings) -> io::Result<TcpStream> {
+    let mut failed = io::Error::new(io::ErrorKind::AddrNotAvailable, "its address is not known");
+    for address in addresses {
+        let error = match timeout(settings.connect_timeout, open(*address, &settings.bind)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => error,
+            Err(_) => io::Error::new(io::ErrorKind::TimedOut, "no answer in time"),
+        };
+        failed = io::Error::new(error.kind(), format!("{address}: {error}"));
+    }
+    Err(failed)
+}
+
 pub(crate) async fn open(address: SocketAddr, bind: &[IpAddr]) -> io::Result<TcpStream> {
     let (socket, any) = if address.is_ipv4() {
         (TcpSocket::new_v4()?, IpAddr::V4(Ipv4Addr::UNSPECIFIED))

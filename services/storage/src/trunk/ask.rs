@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use storage_core::naming::NewFile;
 use store::{Content, NewName, StoreError};
 use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 use super::link::Link;
 use super::role::{place, rules};
@@ -42,8 +43,11 @@ const ASKS_MAX: usize = 64;
 /// Connections that are kept for the next questions.
 const IDLE_MAX: usize = 8;
 
-/// Slots that wait to be given back. What comes beyond stays unused until the trunk files are looked through.
+/// Slots that wait to be given back. What comes beyond stays unused.
 const RETURNS_MAX: usize = 65_536;
+
+/// Slots that are given back before it is noted again which ones are left: so many stay unused after a crash.
+const RETURNS_STEP: usize = 1024;
 
 /// What is needed to ask.
 pub(super) struct Asker {
@@ -53,6 +57,8 @@ pub(super) struct Asker {
     silent_until: Mutex<Option<Instant>>,
     /// To be given back.
     returns: Mutex<VecDeque<TrunkBlock>>,
+    /// What of it is on disk.
+    kept: Mutex<Vec<TrunkBlock>>,
 }
 
 /// Who the trunk server is.
@@ -62,7 +68,8 @@ enum Who {
 }
 
 impl Asker {
-    pub(super) fn new(mut settings: wire::Settings) -> Self {
+    /// `returns` were to be given back when this storage was stopped.
+    pub(super) fn new(mut settings: wire::Settings, returns: Vec<TrunkBlock>) -> Self {
         settings.connect_timeout = settings.connect_timeout.min(ANSWER_MAX);
         settings.network_timeout = settings.network_timeout.min(ANSWER_MAX);
         Self {
@@ -70,7 +77,8 @@ impl Asker {
             slots: Semaphore::new(ASKS_MAX),
             idle: Mutex::default(),
             silent_until: Mutex::default(),
-            returns: Mutex::default(),
+            returns: Mutex::new(returns.iter().copied().collect()),
+            kept: Mutex::new(returns),
         }
     }
 
@@ -111,8 +119,10 @@ impl Asker {
                 Some(answer)
             }
             Err(error) => {
-                tracing::warn!(%address, %command, %error, "the trunk server does not answer");
-                *self.silent_until.lock() = Some(Instant::now() + PAUSE);
+                // Said once, not at every attempt.
+                if self.silent_until.lock().replace(Instant::now() + PAUSE).is_none() {
+                    tracing::warn!(%address, %command, %error, "the trunk server does not answer");
+                }
                 None
             }
         }
@@ -270,7 +280,38 @@ impl Trunk {
     }
 
     /// Gives back what deletions have emptied, until the trunk server does not answer. A refusal is an answer.
+    ///
+    /// What is left is kept on disk, and never more than that: a slot that is given back a second time may hold another
+    /// file by then, which only a trunk server of ours would notice.
     pub(super) async fn give_back(&self, server: &Server) {
+        self.take_freed(server);
+        while let Some(known) = server.known()
+            && let Some(who) = who(server)
+        {
+            let mut step: VecDeque<_> = {
+                let mut returns = self.asker.returns.lock();
+                let len = returns.len().min(RETURNS_STEP);
+                returns.drain(..len).collect()
+            };
+            if step.is_empty() || !self.keep_returns().await {
+                self.give_back_later(step);
+                break;
+            }
+            while let Some(block) = step.front().copied()
+                && self.give_back_one(server, &who, &known, &block).await
+            {
+                step.pop_front();
+            }
+            if !step.is_empty() {
+                self.give_back_later(step);
+                break;
+            }
+        }
+        self.keep_returns().await;
+    }
+
+    /// Takes note of the slots that were emptied since the last time.
+    fn take_freed(&self, server: &Server) {
         let freed = server.store.take_freed_slots();
         if freed.forgotten > 0 {
             tracing::warn!(
@@ -290,28 +331,57 @@ impl Trunk {
                 size: part.alloc_size,
             });
         }
-        let Some(known) = server.known() else { return };
-        loop {
-            let Some(block) = self.asker.returns.lock().front().copied() else { return };
-            let Some(who) = who(server) else { return };
-            let answer = match who {
-                Who::Me => self.free(server, &block).await.err().unwrap_or(Status::OK),
-                Who::Peer(addresses) => {
-                    let body = about(&known, &block);
-                    let command = StorageCommand::TrunkFree;
-                    match self.asker.remote(&addresses, command, Status::OK, &body).await {
-                        Some((status, _)) => status,
-                        None => return,
-                    }
-                }
-            };
-            // Not trunk server yet, or any more (the original answers EINVAL then, which a slot of ours never deserves).
-            if matches!(answer, Status::EINVAL | Status::EAGAIN | Status::EIO) && self.returned_again(&block)
-            {
-                return;
-            }
-            self.asker.returns.lock().pop_front();
+    }
+
+    /// For the next start.
+    pub(super) async fn keep_freed(&self, server: &Server) {
+        self.take_freed(server);
+        self.keep_returns().await;
+    }
+
+    fn give_back_later(&self, step: VecDeque<TrunkBlock>) {
+        let mut returns = self.asker.returns.lock();
+        for block in step.into_iter().rev() {
+            returns.push_front(block);
         }
+    }
+
+    /// Brings to disk which slots are still to be given back; false when that is not possible.
+    async fn keep_returns(&self) -> bool {
+        let returns: Vec<_> = self.asker.returns.lock().iter().copied().collect();
+        if *self.asker.kept.lock() == returns {
+            return true;
+        }
+        let (files, saved) = (self.files.clone(), returns.clone());
+        match spawn_blocking(move || files.save_returns(&saved)).await {
+            Ok(Ok(())) => {
+                *self.asker.kept.lock() = returns;
+                true
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "cannot note which slots are to be given back, they wait");
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Gives a slot back; false when it has to wait.
+    async fn give_back_one(&self, server: &Server, who: &Who, known: &Known, block: &TrunkBlock) -> bool {
+        let answer = match who {
+            Who::Me => self.free(server, block).await.err().unwrap_or(Status::OK),
+            Who::Peer(addresses) => {
+                let body = about(known, block);
+                let command = StorageCommand::TrunkFree;
+                match self.asker.remote(addresses, command, Status::OK, &body).await {
+                    Some((status, _)) => status,
+                    None => return false,
+                }
+            }
+        };
+        // Not trunk server yet, or any more (the original answers EINVAL then, which a slot of ours never deserves).
+        let is_early = matches!(answer, Status::EINVAL | Status::EAGAIN | Status::EIO);
+        !is_early || !self.returned_again(block)
     }
 
     /// Whether a refused slot may be tried once more.

@@ -6,7 +6,9 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use daemon::state_file;
-use fdfs_format::trunk_log::{TRUNK_BINLOG_FILE, TRUNK_SNAPSHOT_FILE, TrunkSnapshot};
+use fdfs_format::trunk_log::{
+    TRUNK_BINLOG_FILE, TRUNK_SNAPSHOT_FILE, TrunkBlock, TrunkLine, TrunkOp, TrunkSnapshot,
+};
 use fdfs_format::{INIT_FLAG_FILE, InitFlag};
 use storage_core::trunk::{Replayed, replay};
 
@@ -15,6 +17,9 @@ const LOG_LEN_MAX: u64 = 1 << 30;
 
 /// Number of the newest trunk file, below `data/`. The original keeps it in `.data_init_flag`, and asks a tracker, too.
 const FILE_ID_FILE: &str = "trunk/cairn_file_id";
+
+/// Slots that are to be given back, below `data/`, in the form of the trunk binlog. Our own.
+const RETURNS_FILE: &str = "trunk/cairn_returns";
 
 /// Where they are.
 #[derive(Debug, Clone)]
@@ -128,6 +133,31 @@ impl TrunkFiles {
     pub(super) fn save_file_id(&self, id: u32) -> io::Result<()> {
         self.make_folder()?;
         state_file::replace(&self.data.join(FILE_ID_FILE), format!("{id}\n").as_bytes())
+    }
+
+    /// Slots that were to be given back when [`Self::save_returns`] was called last.
+    pub(super) fn returns(&self) -> io::Result<Vec<TrunkBlock>> {
+        let text = match fs::read(self.data.join(RETURNS_FILE)) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut blocks = Vec::new();
+        for line in text.split_inclusive(|byte| *byte == b'\n') {
+            match TrunkLine::parse(line) {
+                Ok(line) => blocks.push(line.block),
+                Err(error) => tracing::warn!(%error, "a slot that was to be given back stays unused"),
+            }
+        }
+        Ok(blocks)
+    }
+
+    /// Keeps the slots that are to be given back.
+    pub(super) fn save_returns(&self, blocks: &[TrunkBlock]) -> io::Result<()> {
+        self.make_folder()?;
+        let line = |block: &TrunkBlock| TrunkLine { time: 0, op: TrunkOp::Add, block: *block };
+        let text: String = blocks.iter().map(|block| format!("{}\n", line(block))).collect();
+        state_file::replace(&self.data.join(RETURNS_FILE), text.as_bytes())
     }
 
     fn mark(&self, peer: &str) -> PathBuf {

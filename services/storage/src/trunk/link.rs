@@ -22,15 +22,8 @@ pub(super) struct Link {
 impl Link {
     /// Connects to the first of the addresses that answers.
     pub(super) async fn open(addresses: &[SocketAddr], settings: &wire::Settings) -> io::Result<Self> {
-        let mut failed = io::ErrorKind::AddrNotAvailable.into();
-        for address in addresses {
-            match timeout(settings.connect_timeout, wire::open(*address, &settings.bind)).await {
-                Ok(Ok(stream)) => return Ok(Self { stream, timeout: settings.network_timeout }),
-                Ok(Err(error)) => failed = error,
-                Err(_) => failed = io::ErrorKind::TimedOut.into(),
-            }
-        }
-        Err(failed)
+        let stream = wire::open_any(addresses, settings).await?;
+        Ok(Self { stream, timeout: settings.network_timeout })
     }
 
     /// Asks, with this status in the header of the question. After an error, or `EINVAL`, it is not to be used again.

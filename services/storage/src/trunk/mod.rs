@@ -18,27 +18,31 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fdfs_conf::{ServerAddr, StorageConf};
+use fdfs_conf::StorageConf;
 use fdfs_format::trunk_log::{TrunkBlock, TrunkLine};
 use fdfs_proto::storage::trunk::{AskAlloc, AskBinlog, AskSlot, BinlogSize, Slot};
-use fdfs_proto::tracker::trunk::{FileNumber, Free};
-use fdfs_proto::{GroupField, Header, Status, StorageCommand, TrackerCommand, frame};
+use fdfs_proto::{GroupField, Header, Status, StorageCommand, frame};
 use net::Stop;
 use parking_lot::Mutex;
-use tokio::sync::Mutex as Turn;
+use storage_core::tracker_link::TrunkFigures;
+use tokio::sync::{Mutex as Turn, watch};
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::connection::Done;
 use crate::replication;
 use crate::server::Server;
-use crate::tracker_link::wire::{self, Wire};
+use crate::tracker_link::wire;
 use ask::Asker;
 use files::TrunkFiles;
+use push::Peers;
 use role::{Failure, Role, rules};
 
 /// How often freed slots are given back, and the log is sent on.
 const EACH: Duration = Duration::from_secs(1);
+
+/// How long the other members are sent the rest of the log at the end.
+const LAST_PUSH: Duration = Duration::from_secs(3);
 
 /// How often a slot is given back to a trunk server that refuses it.
 const REFUSALS_MAX: u32 = 30;
@@ -46,33 +50,33 @@ const REFUSALS_MAX: u32 = 30;
 /// Trunk mode of one storage.
 pub(crate) struct Trunk {
     files: TrunkFiles,
-    trackers: Vec<ServerAddr>,
     wire: wire::Settings,
     asker: Asker,
     /// The role, while this storage has it. Whoever holds it may touch the log.
     role: Turn<Option<Role>>,
+    /// What trackers are told, while it lasts.
+    figures: watch::Sender<Option<TrunkFigures>>,
     /// The slot that was refused last, and how often.
     refusals: Mutex<(Option<TrunkBlock>, u32)>,
 }
 
-/// What trackers were told.
-#[derive(Default)]
-struct Told {
-    file_id: Option<u32>,
-    free_mb: Option<u64>,
-}
-
 impl Trunk {
-    pub(crate) fn new(conf: &StorageConf) -> Self {
+    /// Blocks.
+    ///
+    /// # Errors
+    /// Reading which slots are to be given back.
+    pub(crate) fn new(conf: &StorageConf) -> std::io::Result<Self> {
         let wire = replication::Config::new(conf).wire;
-        Self {
-            files: TrunkFiles { data: conf.base_path.join("data") },
-            trackers: conf.tracker_servers.iter().cloned().collect(),
-            asker: Asker::new(wire.clone()),
+        let files = TrunkFiles { data: conf.base_path.join("data") };
+        let returns = files.returns()?;
+        Ok(Self {
+            files,
+            asker: Asker::new(wire.clone(), returns),
             wire,
             role: Turn::new(None),
+            figures: watch::Sender::new(None),
             refusals: Mutex::default(),
-        }
+        })
     }
 
     /// Answers 27 to 33.
@@ -92,8 +96,7 @@ impl Trunk {
         // second costs sending the log once more.
         let is_for_all =
             matches!(command, StorageCommand::TrunkBinlogSize | StorageCommand::TrunkDeleteMarks);
-        if !is_for_all && !is_member(server, from) {
-            tracing::warn!(%from, %command, "only members of the group may say anything about slots");
+        if !is_for_all && !is_me(server, from) && !server.admits_member(from, command) {
             return Done::status(Status::EINVAL);
         }
         match self.done(server, command, header, body).await {
@@ -145,9 +148,19 @@ impl Trunk {
                     return Err(Status::EINVAL);
                 }
                 let lines = lines.to_vec();
-                self.as_copy(move |files| files.append(&lines)).await?;
+                self.as_copy(move |files| {
+                    files.remove_marks()?;
+                    files.append(&lines)
+                })
+                .await?;
             }
-            C::TrunkTruncateBinlog => self.as_copy(|files| files.truncate()).await?,
+            C::TrunkTruncateBinlog => {
+                self.as_copy(|files| {
+                    files.remove_marks()?;
+                    files.truncate()
+                })
+                .await?;
+            }
             C::TrunkDeleteMarks => {
                 self.as_copy(|files| {
                     files.remove_snapshot()?;
@@ -194,7 +207,10 @@ impl Trunk {
         ended(&mut turn, done)
     }
 
-    /// Changes the log of a storage that only has a copy of it.
+    /// Changes the log of a storage that only has a copy of it. Marks of an earlier term as trunk server speak of
+    /// another log from then on: kept, members would get the rest of this one behind the beginning of that. A tracker
+    /// of the original that lost the trunk server for a while does not have them removed (32) before it names the next
+    /// one.
     async fn as_copy<T: Send + 'static>(
         &self,
         change: impl FnOnce(&TrunkFiles) -> std::io::Result<T> + Send + 'static,
@@ -223,8 +239,9 @@ impl Trunk {
         let is_mine = rules.filter(|_| me.is_some() && view.trunk_server == me);
         let has_it = self.role.lock().await.is_some();
         match is_mine {
+            // Not before a tracker was asked for the newest trunk file: its number would be given out twice.
             Some(rules) if !has_it => {
-                let seen = self.newest_file_id().await;
+                let Some(seen) = view.trunk_file_id else { return };
                 let mut turn = self.role.lock().await;
                 match Role::load(&self.files, rules, seen).await {
                     Ok(role) => *turn = Some(role),
@@ -241,55 +258,30 @@ impl Trunk {
         }
     }
 
-    /// What trackers know as the newest trunk file of the group; 0 without answer.
-    async fn newest_file_id(&self) -> u32 {
-        let mut newest = 0;
-        for body in self.tell(TrackerCommand::FetchTrunkFileId, &[]).await {
-            newest = newest.max(FileNumber::decode(&body).map_or(0, |number| number.id));
-        }
-        newest
+    /// What trackers are told; `None` without the role.
+    pub(crate) fn figures(&self) -> Option<TrunkFigures> {
+        *self.figures.borrow()
     }
 
-    /// Asks every tracker, and gives the bodies of the answers.
-    async fn tell(&self, command: TrackerCommand, body: &[u8]) -> Vec<Vec<u8>> {
-        let mut answers = Vec::new();
-        for tracker in &self.trackers {
-            let asked = async {
-                let found = wire::resolve(tracker, &self.wire).await.ok()?;
-                let (mut wire, _) = Wire::connect(&found.addresses, &self.wire).await.ok()?;
-                wire.ask(command, body, &self.wire).await.ok()
-            };
-            match asked.await {
-                Some((Status::OK, body)) => answers.push(body),
-                Some((status, _)) => tracing::info!(%tracker, %command, %status, "a tracker refuses"),
-                None => tracing::debug!(%tracker, %command, "a tracker does not answer"),
-            }
-        }
-        answers
+    /// Follows [`Self::figures`].
+    pub(crate) fn follow_figures(&self) -> watch::Receiver<Option<TrunkFigures>> {
+        self.figures.subscribe()
     }
 
-    /// Tells trackers what has changed.
-    async fn report(&self, told: &mut Told) {
-        let (file_id, free_mb) = match &*self.role.lock().await {
-            Some(role) => (role.file_id(), role.free_mb()),
-            None => {
-                *told = Told::default();
-                return;
-            }
-        };
-        let mut body = Vec::new();
-        if told.file_id != Some(file_id) {
-            FileNumber { id: file_id }.encode(&mut body);
-            // Not repeated when it is refused: what counts is on disk here.
-            self.tell(TrackerCommand::ReportTrunkFileId, &body).await;
-            told.file_id = Some(file_id);
-        }
-        body.clear();
-        if told.free_mb != Some(free_mb) {
-            Free { free_mb }.encode(&mut body);
-            self.tell(TrackerCommand::ReportTrunkFree, &body).await;
-            told.free_mb = Some(free_mb);
-        }
+    /// Has trackers told what has changed.
+    async fn report(&self) {
+        let role = self.role.lock().await;
+        let figures =
+            role.as_ref().map(|role| TrunkFigures { file_id: role.file_id(), free_mb: role.free_mb() });
+        self.figures.send_if_modified(|told| std::mem::replace(told, figures) != figures);
+    }
+
+    /// Ends what this storage has handed out and nobody confirmed.
+    #[cfg(test)]
+    pub(crate) async fn end_holds(&self, server: &Server) {
+        let mut turn = self.role.lock().await;
+        let done = turn.as_mut().unwrap().end_holds(server, u64::MAX).await;
+        ended(&mut turn, done).unwrap();
     }
 
     /// Looks after what the role has left for later.
@@ -308,13 +300,12 @@ pub(crate) async fn run(server: Arc<Server>, mut stop: Stop) {
     let mut cluster = server.cluster.clone();
     let mut ticks = interval(EACH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = Told::default();
     let work = async {
         loop {
             trunk.follow(&server).await;
             trunk.give_back(&server).await;
             trunk.look_again(&server).await;
-            trunk.report(&mut told).await;
+            trunk.report().await;
             tokio::select! {
                 _ = ticks.tick() => {}
                 Ok(()) = cluster.changed() => {}
@@ -325,6 +316,11 @@ pub(crate) async fn run(server: Arc<Server>, mut stop: Stop) {
         () = stop.wait() => {}
         () = work => {}
         () = push::run(&server) => {}
+    }
+    trunk.keep_freed(&server).await;
+    // Whoever is trunk server next should know which slots are taken.
+    if timeout(LAST_PUSH, push::round(&server, &mut Peers::new())).await.is_err() {
+        tracing::warn!("the other members may lack the end of the trunk binlog");
     }
 }
 
@@ -340,12 +336,11 @@ fn ended<T>(role: &mut Option<Role>, done: Result<T, Failure>) -> Result<T, Stat
     })
 }
 
-/// Whether somebody is this storage or another member of the group.
-fn is_member(server: &Server, from: IpAddr) -> bool {
-    let view = server.cluster.borrow().clone();
+/// Whether somebody comes from an address of this storage itself.
+fn is_me(server: &Server, from: IpAddr) -> bool {
     let from = from.to_canonical();
-    let is_me = view.identity.as_ref().is_some_and(|me| me.ips.first == from || me.ips.second == Some(from));
-    is_me || server.is_member(from)
+    let me = server.cluster.borrow().identity.clone();
+    me.is_some_and(|me| me.ips.first == from || me.ips.second == Some(from))
 }
 
 fn slot_of(block: &TrunkBlock) -> Slot {

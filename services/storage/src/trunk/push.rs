@@ -16,8 +16,11 @@ use crate::server::Server;
 /// What is sent at a time, bytes.
 const STEP: usize = 64 * 1024;
 
+/// Where the peers stand.
+pub(super) type Peers = BTreeMap<StorageId, Peer>;
+
 /// Where a peer stands.
-struct Peer {
+pub(super) struct Peer {
     link: Option<Link>,
     /// Up to where it has the log, bytes.
     offset: u64,
@@ -25,33 +28,38 @@ struct Peer {
 
 /// Sends for as long as it is polled, whenever this storage is trunk server.
 pub(super) async fn run(server: &Server) {
-    let trunk = &server.trunk;
-    let mut peers: BTreeMap<StorageId, Peer> = BTreeMap::new();
+    let mut peers = Peers::new();
     let mut ticks = interval(EACH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if trunk.role.lock().await.is_none() {
-            // The marks are on disk; another term begins with what they are then.
-            peers.clear();
+        round(server, &mut peers).await;
+    }
+}
+
+/// Sends every peer that serves what it lacks, if this storage is trunk server.
+pub(super) async fn round(server: &Server, peers: &mut Peers) {
+    let trunk = &server.trunk;
+    if trunk.role.lock().await.is_none() {
+        // The marks are on disk; another term begins with what they are then.
+        peers.clear();
+        return;
+    }
+    let view = server.cluster.borrow().clone();
+    peers.retain(|id, _| view.peers.contains_key(id));
+    for (id, seen) in &view.peers {
+        if !matches!(seen.status, StorageStatus::Active | StorageStatus::Online) {
             continue;
         }
-        let view = server.cluster.borrow().clone();
-        peers.retain(|id, _| view.peers.contains_key(id));
-        for (id, seen) in &view.peers {
-            if !matches!(seen.status, StorageStatus::Active | StorageStatus::Online) {
-                continue;
-            }
-            if !peers.contains_key(id) {
-                let (files, name) = (trunk.files.clone(), mark_name(&view, id));
-                let offset = spawn_blocking(move || files.read_mark(&name)).await.unwrap_or_default();
-                peers.insert(*id, Peer { link: None, offset });
-            }
-            let Some(peer) = peers.get_mut(id) else { continue };
-            if let Err(error) = trunk.push(&view, id, peer).await {
-                tracing::debug!(peer = %id, %error, "cannot send the trunk binlog");
-                peer.link = None;
-            }
+        if !peers.contains_key(id) {
+            let (files, name) = (trunk.files.clone(), mark_name(&view, id));
+            let offset = spawn_blocking(move || files.read_mark(&name)).await.unwrap_or_default();
+            peers.insert(*id, Peer { link: None, offset });
+        }
+        let Some(peer) = peers.get_mut(id) else { continue };
+        if let Err(error) = trunk.push(&view, id, peer).await {
+            tracing::debug!(peer = %id, %error, "cannot send the trunk binlog");
+            peer.link = None;
         }
     }
 }

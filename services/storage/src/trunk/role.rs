@@ -20,8 +20,10 @@ const TRIES_MAX: usize = 64;
 /// Slots that were given back while this storage has the deleted file still. What comes beyond stays unused.
 const STILL_FULL_MAX: usize = 65_536;
 
-/// Slots handed out that were not confirmed for so long, seconds, are forgotten: whoever asked has gone away.
-const HOLD_MAX: u64 = 3600;
+/// Slots handed out that were not confirmed for so long, seconds, are free again unless something is in them: whoever asked
+/// has gone away. An original writes before it confirms, and what it wrote has come here by then (a day is the longest
+/// delay of replication that trackers reckon with unless told otherwise).
+const HOLD_MAX: u64 = 86_400;
 
 /// The role, as long as it lasts.
 pub(super) struct Role {
@@ -173,9 +175,10 @@ impl Role {
         self.perform(server, actions).await
     }
 
-    /// What is to be done from time to time: slots whose files have gone meanwhile are free, old holds are forgotten.
+    /// What is to be done from time to time: slots whose files have gone meanwhile are free, and those that were handed out
+    /// long ago and never filled.
     pub(super) async fn look_again(&mut self, server: &Server) -> Result<(), Failure> {
-        self.allocator.forget_holds(u64::from(unix_now()).saturating_sub(HOLD_MAX));
+        self.end_holds(server, u64::from(unix_now()).saturating_sub(HOLD_MAX)).await?;
         for block in self.still_full.clone() {
             if is_empty(server, &block).await.unwrap_or(false) {
                 self.still_full.remove(&block);
@@ -183,6 +186,18 @@ impl Role {
                     return Err(Failure::Broken(why));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Ends what was handed out before a time and not confirmed.
+    pub(super) async fn end_holds(&mut self, server: &Server, before: u64) -> Result<(), Failure> {
+        for block in self.allocator.old_holds(before) {
+            let Ok(empty) = is_empty(server, &block).await else { continue };
+            tracing::info!(?block, empty, "a slot was handed out and nobody said what became of it");
+            let mut actions = Vec::new();
+            self.allocator.confirm(&block, !empty, unix_now().into(), &mut actions)?;
+            self.perform(server, actions).await?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 
 mod edges;
 mod election;
+mod holes;
 mod ids;
 mod peer;
 mod replay;

@@ -235,7 +235,7 @@ fn go_on(root: &Path, names: &BTreeSet<String>, mut files: Files) -> Result<(), 
 }
 
 #[test]
-fn creating_deleting_and_replacing_survive_a_power_cut_at_every_step() {
+fn d1_creating_deleting_and_replacing_survive_a_power_cut_at_every_step() {
     let mut recorder = Recorder::new();
     recorder.batch(&[put("a", "one")]);
     recorder.batch(&[put("b", &"b".repeat(600)), put("c", ""), put("d", &"d".repeat(700))]);

@@ -210,3 +210,23 @@ fn a_pack_that_is_full_while_others_are_rewritten_is_sealed_in_between() {
     drop(head);
     assert!(run.interrupted(&waiting));
 }
+
+#[test]
+fn a_pack_that_is_gone_stays_open_as_long_as_somebody_reads_it_and_is_closed_by_whoever_rewrites() {
+    let folder = folder();
+    let (mut world, mut files) = (open(&folder), Files::new());
+    fill(&mut world, &mut files, 4);
+    world.seal_all();
+    let reader = Arc::downgrade(&world.group(&[1])[0]);
+    let held = reader.upgrade().unwrap();
+    go(&mut world, &mut files, |_| true);
+    world.close();
+    assert!(rewrite_chosen(&world) > 0);
+    world.packs.close_forgotten();
+    // The reader's is left, and not the reader's alone: who lets go last gives the space back.
+    assert_eq!(Arc::strong_count(&held), 2);
+    drop(held);
+    assert!(reader.upgrade().is_some());
+    world.packs.close_forgotten();
+    assert!(reader.upgrade().is_none());
+}

@@ -269,7 +269,8 @@ impl Prepared {
     pub(super) fn run(self) -> Linked {
         let (stop, stopping) = StopSource::new();
         let (tell, view) = watch::channel(Arc::default());
-        let running = tokio::spawn(self.links.run(Arc::new(Inputs), tell, stopping));
+        let (_, trunk) = watch::channel(None);
+        let running = tokio::spawn(self.links.run(Arc::new(Inputs), tell, trunk, stopping));
         Linked { dir: self.dir, stop, view, running }
     }
 }

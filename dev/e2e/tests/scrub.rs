@@ -1,0 +1,111 @@
+//! A group of real processes mends itself, and says how it stands.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use fdfs_client::{Client, ClientConfig, DownloadOptions, FileId, ServerAddr, UploadOptions};
+use testkit::cluster::{Cluster, Plan};
+use testkit::wait;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Two members that look at everything every second.
+fn group() -> Cluster {
+    Plan::new()
+        .groups(&[("group1", 2)])
+        .tracker_key("check_active_interval", 1)
+        .storage_key("heart_beat_interval", 1)
+        .storage_key("pack_max_size", 0)
+        .storage_key("scrub_interval", 1)
+        .start()
+        .unwrap()
+}
+
+fn monitor(cluster: &Cluster, more: &[&str]) -> String {
+    let conf = cluster.client_conf();
+    let output =
+        Command::new(cluster.binary()).arg("monitor").arg("-c").arg(conf).args(more).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A figure of the storage with this address, as `cairn monitor --json` has it.
+fn figure(cluster: &Cluster, storage: usize, name: &str) -> Option<u64> {
+    let told: serde_json::Value = serde_json::from_str(&monitor(cluster, &["--json"])).unwrap();
+    let ip = cluster.storages[storage].address().ip().to_string();
+    let storages = told["groups"][0]["storages"].as_array().unwrap().clone();
+    storages.iter().find(|storage| storage["ip"] == ip.as_str())?["figures"][name].as_u64()
+}
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+fn client(cluster: &Cluster) -> Client {
+    let tracker = cluster.tracker();
+    Client::new(ClientConfig::new([ServerAddr::new(tracker.ip(), tracker.port())]))
+}
+
+fn upload(cluster: &Cluster, content: &'static str) -> FileId {
+    run(client(cluster).upload(content.into(), &UploadOptions::default())).unwrap().id
+}
+
+fn on_disk(cluster: &Cluster, storage: usize, id: &FileId) -> PathBuf {
+    cluster.storages[storage].store_paths[0].join("data").join(id.name.true_name())
+}
+
+#[test]
+fn d21_a_flipped_bit_on_one_member_is_mended_by_itself_and_shown_by_the_monitor() {
+    let cluster = group();
+    wait::until("both members serve", PATIENCE, || {
+        (monitor(&cluster, &[]).matches("ACTIVE").count() == 2).then_some(())
+    })
+    .unwrap();
+    let id = upload(&cluster, "one of two copies");
+    for storage in [0, 1] {
+        let path = on_disk(&cluster, storage, &id);
+        wait::until("both members have it", PATIENCE, || path.exists().then_some(())).unwrap();
+    }
+    fs::write(on_disk(&cluster, 1, &id), "One of two copies").unwrap();
+    wait::until("it is mended", PATIENCE, || {
+        (figure(&cluster, 1, "scrub_mended_total") == Some(1)).then_some(())
+    })
+    .unwrap();
+    assert_eq!(fs::read_to_string(on_disk(&cluster, 1, &id)).unwrap(), "one of two copies");
+    let address = cluster.storages[1].address();
+    let storage = client(&cluster).storage(ServerAddr::new(address.ip(), address.port()));
+    let got = run(storage.download(&id, &DownloadOptions::default())).unwrap();
+    assert_eq!(got, b"one of two copies");
+    // Counted at the end of each round.
+    wait::until("the bad copy is counted", PATIENCE, || {
+        (figure(&cluster, 1, "quarantine_copies") == Some(1)).then_some(())
+    })
+    .unwrap();
+    assert_eq!(figure(&cluster, 0, "quarantine_copies"), Some(0));
+    let text = monitor(&cluster, &[]);
+    assert!(text.contains("scrub: 1 bad and 0 missing copies found since its start, 1 mended"), "{text}");
+    assert!(text.contains("quarantine: 1 bad copies, 17  B"), "{text}");
+}
+
+#[test]
+fn d3_the_monitor_says_when_changes_have_fewer_copies_than_they_shall() {
+    let mut cluster = group();
+    wait::until("both members serve", PATIENCE, || {
+        (figure(&cluster, 0, "copies_possible") == Some(2)).then_some(())
+    })
+    .unwrap();
+    assert!(!monitor(&cluster, &[]).contains("degraded"));
+    cluster.storages[1].kill().unwrap();
+    wait::until("its absence is noticed", PATIENCE, || {
+        (figure(&cluster, 0, "copies_degraded") == Some(1)).then_some(())
+    })
+    .unwrap();
+    upload(&cluster, "one copy");
+    let text = monitor(&cluster, &[]);
+    let words = "degraded: changes shall be on 2 members, 1 can have them; start the others (1 so far had fewer copies";
+    assert!(text.contains(words), "{text}");
+}
