@@ -95,7 +95,8 @@ fn d21_a_flipped_bit_on_one_member_is_mended_by_itself_and_shown_by_the_monitor(
 fn d3_the_monitor_says_when_changes_have_fewer_copies_than_they_shall() {
     let mut cluster = group();
     wait::until("both members serve", PATIENCE, || {
-        (figure(&cluster, 0, "copies_possible") == Some(2)).then_some(())
+        let knows = |storage| figure(&cluster, storage, "copies_possible") == Some(2);
+        (knows(0) && knows(1)).then_some(())
     })
     .unwrap();
     assert!(!monitor(&cluster, &[]).contains("degraded"));
