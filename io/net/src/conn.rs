@@ -16,7 +16,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::{ConnError, Stop};
+use crate::{ConnError, ConnWriter, Stop};
 
 /// Size of the scratch buffer of a thread.
 pub const SCRATCH_LEN: usize = 256 * 1024;
@@ -262,6 +262,50 @@ impl Conn {
     /// [`ConnError`]; the connection is to be closed.
     pub async fn arrived(&self) -> Result<(), ConnError> {
         if self.buffered().is_empty() { self.more().await } else { Ok(()) }
+    }
+
+    /// Waits, for at most `patience`, until there is something to take with [`Conn::take_some`], the end of the stream
+    /// included; false when that is over, or the server stops. For protocols with heads of their own.
+    ///
+    /// # Errors
+    /// [`ConnError::Io`]; the connection is to be closed.
+    pub async fn has_come(&mut self, patience: Duration) -> Result<bool, ConnError> {
+        let wait = async {
+            tokio::select! {
+                biased;
+                ready = self.stream.readable() => ready.map(|()| true),
+                () = self.stop.wait() => Ok(false),
+            }
+        };
+        match timeout(patience, wait).await {
+            Ok(ready) => Ok(ready?),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Moves at most `room` bytes of what has come to the end of `buffer`, which grows for them: how many, 0 when nothing is
+    /// there; `None` at the end of the stream.
+    ///
+    /// # Errors
+    /// [`ConnError::Io`]; the connection is to be closed.
+    pub fn take_some(&mut self, room: usize, buffer: &mut Vec<u8>) -> Result<Option<usize>, ConnError> {
+        buffer.reserve(room);
+        match self.stream.try_read_buf(&mut buffer.limit(room)) {
+            Ok(0) => Ok(None),
+            Ok(n) => Ok(Some(n)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Some(0)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// For whoever writes through [`tokio::io::AsyncWrite`].
+    pub fn writer(&mut self) -> ConnWriter<'_> {
+        ConnWriter::new(&mut self.stream, self.timeout)
+    }
+
+    /// Whether the server stops: answers are the last ones then.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.stopping()
     }
 
     /// Reads and forgets the next `len` bytes, so that the stream stays in step after an early answer.

@@ -14,6 +14,7 @@ mod listen;
 mod look_up;
 mod serve;
 mod workers;
+mod writer;
 
 pub use conn::{Conn, SCRATCH_LEN, with_scratch};
 pub use error::ConnError;
@@ -21,3 +22,4 @@ pub use listen::{Listener, host_has_ipv4};
 pub use look_up::look_up;
 pub use serve::{ConnCounters, ConnLimits, Stop, StopSource, serve};
 pub use workers::Workers;
+pub use writer::ConnWriter;

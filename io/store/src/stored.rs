@@ -111,12 +111,6 @@ impl StoredFile {
         }
     }
 
-    /// A part of this content.
-    #[must_use]
-    pub fn part(self, at: u64, len: u64) -> Self {
-        Self { offset: self.offset + at, len, ..self }
-    }
-
     /// How the file was when it was opened; a packed one never changes.
     pub(crate) fn seen(&self) -> Option<Seen> {
         match self.kept {

@@ -132,7 +132,11 @@ impl MimeTypes {
 
     /// The type of a file, by what follows the last dot of its name.
     pub fn of(&self, name: &FileName) -> &MediaType {
-        let extension = name.base().rsplit_once('.').map_or("", |(_, extension)| extension);
+        self.of_extension(name.base().rsplit_once('.').map_or("", |(_, extension)| extension))
+    }
+
+    /// The type of files with this extension, in any case.
+    pub fn of_extension(&self, extension: &str) -> &MediaType {
         let known = if extension.bytes().any(|byte| byte.is_ascii_uppercase()) {
             self.extensions.get(extension.to_ascii_lowercase().as_str())
         } else {

@@ -1,0 +1,156 @@
+//! Where a file is, and its bytes.
+
+use fdfs_client::{Client, DownloadOptions, InfoFlags, Kind, Side};
+use fdfs_fileid::FileId;
+use http_core::{FileFacts, Status};
+use net::Conn;
+use send_file::SendError;
+use store::{StoreError, StoredFile};
+use tokio::io::AsyncWriteExt;
+
+use crate::run::Gateway;
+
+/// A file that is there.
+pub(crate) enum Source<'a> {
+    /// In the store of this process.
+    Here(StoredFile),
+    /// At storages that the trackers name.
+    There {
+        cluster: &'a Client,
+        id: &'a FileId,
+    },
+}
+
+/// What is fetched before the head goes out, so that there may be another answer, bytes.
+const FIRST_LEN: u64 = 64 * 1024;
+
+/// Why the bytes of a file did not all go out. Unless [`Broken::unsent`] says otherwise the connection is to be closed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Broken {
+    #[error(transparent)]
+    Unfetched(fdfs_client::Error),
+    #[error(transparent)]
+    Send(#[from] SendError),
+    #[error(transparent)]
+    Fetch(#[from] fdfs_client::Error),
+    #[error(transparent)]
+    Conn(#[from] net::ConnError),
+    #[error("{0}")]
+    Write(#[from] std::io::Error),
+}
+
+/// The file if it is in the store of this process.
+pub(crate) async fn here(gateway: &Gateway, id: &FileId) -> Result<Option<(Source<'static>, FileFacts)>, Status> {
+    let Some(local) = gateway.local.as_ref().filter(|local| local.group == id.group) else { return Ok(None) };
+    match local.store.open_file(&id.name).await {
+        Ok(file) => {
+            // Of what never changes the time is in the name.
+            let modified = match http_core::validator::never_changes(&id.name) {
+                true => 0,
+                false => file.mtime().await.map_err(|error| failed(id, &error))?,
+            };
+            let facts = FileFacts { size: file.len, modified };
+            Ok(Some((Source::Here(file), facts)))
+        }
+        // Another member may have it, or a good copy of it.
+        Err(StoreError::NotFound | StoreError::NotRegular | StoreError::NoSuchPath | StoreError::SetAside) => Ok(None),
+        Err(error) => Err(failed(id, &error)),
+    }
+}
+
+fn failed(id: &FileId, error: &StoreError) -> Status {
+    tracing::error!(%id, %error, "a file can't be read");
+    Status::INTERNAL_ERROR
+}
+
+/// The file if a storage has it that the trackers name.
+pub(crate) async fn there<'a>(
+    cluster: &'a Client,
+    id: &'a FileId,
+) -> Result<Option<(Source<'a>, FileFacts)>, Status> {
+    let flags = InfoFlags { no_crc: true, silent: true };
+    match cluster.file_info(id, flags).await {
+        Ok(info) => {
+            Ok(Some((Source::There { cluster, id }, FileFacts { size: info.size, modified: info.mtime })))
+        }
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => {
+            tracing::warn!(%id, %error, "a file can't be had from its group");
+            Err(status(&error))
+        }
+    }
+}
+
+/// What a client is told about a failure of others.
+pub(crate) fn status(error: &fdfs_client::Error) -> Status {
+    match (error.kind(), error.side()) {
+        (Kind::Timeout, _) => Status::GATEWAY_TIMEOUT,
+        (Kind::Busy, _) => Status::SERVICE_UNAVAILABLE,
+        (Kind::NoTracker, _) | (_, Side::Local) => Status::INTERNAL_ERROR,
+        _ => Status::BAD_GATEWAY,
+    }
+}
+
+impl Broken {
+    /// What failed before anything went out.
+    pub(crate) fn early(self) -> Self {
+        match self {
+            Self::Fetch(error) => Self::Unfetched(error),
+            Self::Send(SendError::BrokenOff(error)) => Self::Send(SendError::Unread(error)),
+            other => other,
+        }
+    }
+
+    /// What failed behind what has gone out.
+    pub(crate) fn late(self) -> Self {
+        match self {
+            Self::Unfetched(error) => Self::Fetch(error),
+            Self::Send(SendError::Unread(error)) => Self::Send(SendError::BrokenOff(error)),
+            other => other,
+        }
+    }
+
+    /// The status to answer with, when nothing has gone out.
+    pub(crate) fn unsent(&self) -> Option<Status> {
+        match self {
+            Self::Unfetched(error) if error.is_not_found() => Some(Status::NOT_FOUND),
+            Self::Unfetched(error) => Some(status(error)),
+            Self::Send(SendError::Unread(_)) => Some(Status::INTERNAL_ERROR),
+            _ => None,
+        }
+    }
+}
+
+impl Source<'_> {
+    /// Sends `head`, and behind it `len` bytes from `at` on.
+    pub(crate) async fn send(&mut self, conn: &mut Conn, head: &[u8], at: u64, len: u64) -> Result<(), Broken> {
+        match self {
+            Self::Here(file) => Ok(send_file::send(conn, head, file, at, len).await?),
+            Self::There { cluster, id } => {
+                let first = len.min(FIRST_LEN);
+                let options = DownloadOptions { offset: at, length: Some(first), verify: false };
+                let content = cluster.download(id, &options).await.map_err(Broken::Unfetched)?;
+                conn.write_pair(head, &content).await?;
+                let (at, len) = (at + first, len - first);
+                if len > 0 {
+                    let options = DownloadOptions { offset: at, length: Some(len), verify: false };
+                    let mut writer = conn.writer();
+                    cluster.download_to_writer(id, &options, &mut writer).await?;
+                    writer.flush().await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads `len` bytes from `at` on.
+    pub(crate) async fn read(&mut self, at: u64, len: usize) -> Result<Vec<u8>, Broken> {
+        match self {
+            Self::Here(file) => Ok(file.read(at, len).await.map_err(SendError::BrokenOff)?),
+            Self::There { cluster, id } => {
+                let options = DownloadOptions { offset: at, length: Some(len as u64), verify: false };
+                Ok(cluster.download(id, &options).await?)
+            }
+        }
+    }
+}
