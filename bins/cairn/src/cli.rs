@@ -32,6 +32,8 @@ enum Command {
     Tracker(ServerArgs),
     /// Run a storage with a storage.conf
     Storage(ServerArgs),
+    /// Serve the files of all groups over HTTP, with a mod_fastdfs.conf
+    Gateway(ServerArgs),
     /// Run a cluster of processes on this machine, each on a loopback address of its own
     Cluster(cluster::Args),
     /// Store a file or a whole folder
@@ -71,11 +73,18 @@ struct ServerArgs {
     /// Stay on this terminal
     #[arg(short = 'N', long)]
     no_daemon: bool,
+    /// Be what a start in the background has started
+    #[arg(long, hide = true)]
+    detached: bool,
 }
 
 impl ServerArgs {
     fn order(self, role: Role) -> Order {
-        let mode = if self.no_daemon { Mode::Foreground } else { Mode::Background };
+        let mode = match (self.detached, self.no_daemon) {
+            (true, _) => Mode::Detached,
+            (false, true) => Mode::Foreground,
+            (false, false) => Mode::Background,
+        };
         Order { role, conf: self.conf, action: self.action, mode }
     }
 }
@@ -113,6 +122,7 @@ fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
         Command::Up(args) => cmd::up::run(&args, program, language),
         Command::Tracker(args) => serve(&args.order(Role::Tracker)),
         Command::Storage(args) => serve(&args.order(Role::Storage)),
+        Command::Gateway(args) => serve(&args.order(Role::Gateway)),
         Command::Cluster(args) => cluster::run(&args, program, language),
         Command::Put(args) => cmd::put::run(&args, program, language),
         Command::Get(args) => cmd::get::run(&args, language),

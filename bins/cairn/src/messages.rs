@@ -40,7 +40,7 @@ impl Language {
 #[derive(Debug)]
 pub(crate) enum Say<'a> {
     /// `up` serves; what to type next.
-    UpReady { data: &'a Path, tracker: SocketAddr, storage: SocketAddr, group: &'a str },
+    UpReady { data: &'a Path, tracker: SocketAddr, storage: SocketAddr, group: &'a str, http: SocketAddr },
     /// What to type next, one line each.
     UpTry { program: &'a str, client_conf: &'a Path },
     /// How `up` ends.
@@ -109,8 +109,8 @@ impl Say<'_> {
 
     fn english(&self) -> String {
         match self {
-            Self::UpReady { data, tracker, storage, group } => format!(
-                "cairn is up, all data is in {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}",
+            Self::UpReady { data, tracker, storage, group, http } => format!(
+                "cairn is up, all data is in {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}\n  files    http://{http}/{group}/M00/…",
                 data.display()
             ),
             Self::UpTry { program, client_conf } => format!(
@@ -256,8 +256,8 @@ impl Say<'_> {
 
     fn chinese(&self) -> String {
         match self {
-            Self::UpReady { data, tracker, storage, group } => format!(
-                "cairn 已启动，全部数据都在 {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}",
+            Self::UpReady { data, tracker, storage, group, http } => format!(
+                "cairn 已启动，全部数据都在 {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}\n  文件     http://{http}/{group}/M00/…",
                 data.display()
             ),
             Self::UpTry { program, client_conf } => format!(

@@ -31,7 +31,8 @@ pub(crate) async fn send(
         let last = done >= size;
         let chunk;
         // Tens of milliseconds: not on a thread that serves others.
-        (encoder, chunk) = spawn_blocking(move || encoder.next(&content, last)).await.map_err(std::io::Error::other)??;
+        (encoder, chunk) =
+            spawn_blocking(move || encoder.next(&content, last)).await.map_err(std::io::Error::other)??;
         if !chunk.is_empty() {
             write_chunk(&mut head, &chunk);
             conn.write(&head).await?;

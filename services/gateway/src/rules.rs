@@ -53,9 +53,12 @@ pub(crate) fn load(conf: &GatewayConf) -> Result<Rules, StartError> {
         }
     };
     let default = &answers.default_content_type;
-    let types = types.with_default(default).ok_or(StartError::Unable("http.default_content_type is no media type"))?;
+    let types = types
+        .with_default(default)
+        .ok_or(StartError::Unable("http.default_content_type is no media type"))?;
     let tokens = &conf.tokens;
-    let picture = match tokens.anti_steal.token_check_fail.as_ref().filter(|_| tokens.anti_steal.check_token) {
+    let picture = match tokens.anti_steal.token_check_fail.as_ref().filter(|_| tokens.anti_steal.check_token)
+    {
         None => None,
         Some(path) => {
             let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();

@@ -52,8 +52,8 @@ pub enum StartError {
 
 /// The store of a storage in the same process.
 pub struct Local {
-    /// Its group.
-    pub group: GroupName,
+    /// Whether a group is its own.
+    pub owns: Arc<dyn Fn(&GroupName) -> bool + Send + Sync>,
     /// The store.
     pub store: Arc<Store>,
 }
@@ -105,7 +105,9 @@ impl Running {
 /// [`StartError`]; nothing is left running.
 pub fn start(conf: &GatewayConf, local: Option<Local>) -> Result<Running, StartError> {
     if conf.listen.tls.is_some() {
-        return Err(StartError::Unable("HTTPS is not there yet: leave tls_cert and tls_key out, or put nginx in front"));
+        return Err(StartError::Unable(
+            "HTTPS is not there yet: leave tls_cert and tls_key out, or put nginx in front",
+        ));
     }
     let gateway = Arc::new(Gateway {
         rules: rules::load(conf)?,
@@ -120,7 +122,9 @@ pub fn start(conf: &GatewayConf, local: Option<Local>) -> Result<Running, StartE
             })
         }),
         members: Members::default(),
-        only_group: (!conf.url_have_group_name).then(|| conf.groups.first().map(|group| group.name)).flatten(),
+        only_group: (!conf.url_have_group_name)
+            .then(|| conf.groups.first().map(|group| group.name))
+            .flatten(),
         mode: match conf.response_mode {
             ResponseModeConf::Proxy => ResponseMode::Proxy,
             ResponseModeConf::Redirect => ResponseMode::Redirect,

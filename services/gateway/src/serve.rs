@@ -1,6 +1,5 @@
 //! One request.
 
-use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fdfs_fileid::FileId;
@@ -66,7 +65,11 @@ pub(crate) async fn answer(
         Err(error) => return reply.words(&plain(error.status())).await,
     };
     let now = now();
-    let link_left = match rules.tokens.as_ref().map(|tokens| tokens.check(file.text, &target.parameters, &head.fields, now)) {
+    let link_left = match rules
+        .tokens
+        .as_ref()
+        .map(|tokens| tokens.check(file.text, &target.parameters, &head.fields, now))
+    {
         None => None,
         Some(Access::Granted { left }) => left,
         Some(Access::Missing) => return reply.words(&plain(Status::BAD_REQUEST)).await,

@@ -15,10 +15,7 @@ pub(crate) enum Source<'a> {
     /// In the store of this process.
     Here(StoredFile),
     /// At storages that the trackers name.
-    There {
-        cluster: &'a Client,
-        id: &'a FileId,
-    },
+    There { cluster: &'a Client, id: &'a FileId },
 }
 
 /// What is fetched before the head goes out, so that there may be another answer, bytes.
@@ -40,8 +37,11 @@ pub(crate) enum Broken {
 }
 
 /// The file if it is in the store of this process.
-pub(crate) async fn here(gateway: &Gateway, id: &FileId) -> Result<Option<(Source<'static>, FileFacts)>, Status> {
-    let Some(local) = gateway.local.as_ref().filter(|local| local.group == id.group) else { return Ok(None) };
+pub(crate) async fn here(
+    gateway: &Gateway,
+    id: &FileId,
+) -> Result<Option<(Source<'static>, FileFacts)>, Status> {
+    let Some(local) = gateway.local.as_ref().filter(|local| (local.owns)(&id.group)) else { return Ok(None) };
     match local.store.open_file(&id.name).await {
         Ok(file) => {
             // Of what never changes the time is in the name.
@@ -53,7 +53,9 @@ pub(crate) async fn here(gateway: &Gateway, id: &FileId) -> Result<Option<(Sourc
             Ok(Some((Source::Here(file), facts)))
         }
         // Another member may have it, or a good copy of it.
-        Err(StoreError::NotFound | StoreError::NotRegular | StoreError::NoSuchPath | StoreError::SetAside) => Ok(None),
+        Err(
+            StoreError::NotFound | StoreError::NotRegular | StoreError::NoSuchPath | StoreError::SetAside,
+        ) => Ok(None),
         Err(error) => Err(failed(id, &error)),
     }
 }
@@ -123,7 +125,13 @@ impl Broken {
 
 impl Source<'_> {
     /// Sends `head`, and behind it `len` bytes from `at` on.
-    pub(crate) async fn send(&mut self, conn: &mut Conn, head: &[u8], at: u64, len: u64) -> Result<(), Broken> {
+    pub(crate) async fn send(
+        &mut self,
+        conn: &mut Conn,
+        head: &[u8],
+        at: u64,
+        len: u64,
+    ) -> Result<(), Broken> {
         match self {
             Self::Here(file) => Ok(send_file::send(conn, head, file, at, len).await?),
             Self::There { cluster, id } => {

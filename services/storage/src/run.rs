@@ -11,7 +11,7 @@ use std::time::Duration;
 use daemon::log::{LogGuard, Rotation};
 use fdfs_conf::StorageConf;
 use fdfs_conf::storage::{DistributeMode, Durability, TimePrecision};
-use fdfs_fileid::StorePathIndex;
+use fdfs_fileid::{GroupName, StorePathIndex};
 use fdfs_format::{INIT_FLAG_FILE, STAT_FILE, StatFile};
 use net::{ConnCounters, ConnLimits, Listener, Stop, StopSource, Workers};
 use parking_lot::Mutex;
@@ -103,6 +103,17 @@ impl Running {
         self.thread.is_finished()
     }
 
+    /// Its store, to be read from by others in the same process. They end before [`Running::stop`].
+    pub fn store(&self) -> Arc<Store> {
+        Arc::clone(&self.server.store)
+    }
+
+    /// Tells whether a group is its own, which it may have to learn from a tracker.
+    pub fn owns(&self) -> Arc<dyn Fn(&GroupName) -> bool + Send + Sync> {
+        let server = Arc::clone(&self.server);
+        Arc::new(move |group| server.group().is_some_and(|own| own == *group))
+    }
+
     /// Whether a tracker has told this storage who it is, so that it takes uploads.
     pub fn knows_itself(&self) -> bool {
         self.server.known().is_some()
@@ -186,7 +197,7 @@ pub(crate) fn launch(
     let (tell, cluster) = watch::channel(Arc::new(ClusterView::default()));
     let server = Arc::new(Server {
         group: conf.group_name,
-        store,
+        store: Arc::new(store),
         cluster,
         stats,
         connections: Arc::new(ConnCounters::default()),

@@ -46,7 +46,7 @@ pub(crate) struct Known {
 pub(crate) struct Server {
     /// The group of the configuration; without one a tracker names it.
     pub(crate) group: Option<GroupName>,
-    pub(crate) store: Store,
+    pub(crate) store: Arc<Store>,
     pub(crate) cluster: watch::Receiver<Arc<ClusterView>>,
     pub(crate) stats: Statistics,
     pub(crate) connections: Arc<ConnCounters>,
@@ -94,7 +94,7 @@ impl Server {
         IpText::new(ip.to_string().as_bytes())
     }
 
-    fn group(&self) -> Option<GroupName> {
+    pub(crate) fn group(&self) -> Option<GroupName> {
         self.group.or_else(|| self.known().map(|known| known.group))
     }
 

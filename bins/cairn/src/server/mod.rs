@@ -1,4 +1,4 @@
-//! A tracker or a storage as a process: in the background or not, with pid file, user and log.
+//! A tracker, a storage or a gateway as a process: in the background or not, with pid file, user and log.
 
 mod folders;
 mod role;
@@ -149,6 +149,11 @@ fn start(order: &Order, pid_file: &Path, err: &mut dyn Write) -> io::Result<u8> 
 /// The command that runs this binary again as the server, under the name operators look for.
 fn child(order: &Order) -> io::Result<Command> {
     let mut command = Command::new("/proc/self/exe");
-    command.arg0(order.role.program()).arg(DETACHED).arg(std::path::absolute(&order.conf)?);
+    command.arg0(order.role.program());
+    // It has no classic name that the binary would be called by.
+    if order.role == Role::Gateway {
+        command.arg(order.role.word());
+    }
+    command.arg(DETACHED).arg(std::path::absolute(&order.conf)?);
     Ok(command)
 }

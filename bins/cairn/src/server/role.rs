@@ -1,12 +1,14 @@
-//! The two roles: what differs between them as processes.
+//! The roles: what differs between them as processes.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+use daemon::log::Rotation;
 use daemon::port;
-use fdfs_conf::service::{LogFileConf, LogLevel, RunBy};
-use fdfs_conf::{StorageConf, TrackerConf, Warning};
+use fdfs_conf::service::{LogLevel, RunBy};
+use fdfs_conf::{GatewayConf, StorageConf, TrackerConf, Warning};
 
 use crate::conf::{self, BadConf};
 
@@ -15,19 +17,29 @@ use crate::conf::{self, BadConf};
 pub(crate) enum Role {
     Tracker,
     Storage,
+    Gateway,
 }
 
 /// A role with its checked configuration.
 #[derive(Debug)]
 pub(crate) enum Loaded {
     Tracker(Box<TrackerConf>),
-    Storage(Box<StorageConf>),
+    Storage {
+        conf: Box<StorageConf>,
+        /// For serving files over HTTP as well.
+        gateway: Option<Box<GatewayConf>>,
+    },
+    Gateway {
+        conf: Box<GatewayConf>,
+        base_path: PathBuf,
+    },
 }
 
 /// A role at work.
 pub(crate) enum Running {
     Tracker(tracker::Running),
-    Storage(storage::Running),
+    Storage(storage::Running, Option<gateway::Running>),
+    Gateway(gateway::Running),
 }
 
 impl Role {
@@ -36,6 +48,7 @@ impl Role {
         match self {
             Self::Tracker => "fdfs_trackerd",
             Self::Storage => "fdfs_storaged",
+            Self::Gateway => "cairn_gateway",
         }
     }
 
@@ -44,6 +57,7 @@ impl Role {
         match self {
             Self::Tracker => "tracker",
             Self::Storage => "storage",
+            Self::Gateway => "gateway",
         }
     }
 
@@ -52,6 +66,7 @@ impl Role {
         match self {
             Self::Tracker => "trackerd.log",
             Self::Storage => "storaged.log",
+            Self::Gateway => "gateway.log",
         }
     }
 
@@ -69,8 +84,19 @@ impl Role {
                 (Loaded::Tracker(Box::new(conf)), warnings)
             }
             Self::Storage => {
-                let (conf, warnings) = conf::storage(file)?;
-                (Loaded::Storage(Box::new(conf)), warnings)
+                let (conf, mut warnings) = conf::storage(file)?;
+                let mut gateway = None;
+                if let Some(file) = &conf.gateway_conf {
+                    let (conf, more) = conf::gateway(file)?;
+                    gateway = Some(Box::new(conf));
+                    warnings.extend(more);
+                }
+                (Loaded::Storage { conf: Box::new(conf), gateway }, warnings)
+            }
+            Self::Gateway => {
+                let base_path = conf::base_path(file)?;
+                let (conf, warnings) = conf::gateway(file)?;
+                (Loaded::Gateway { conf: Box::new(conf), base_path }, warnings)
             }
         })
     }
@@ -80,14 +106,16 @@ impl Loaded {
     pub(crate) fn role(&self) -> Role {
         match self {
             Self::Tracker(_) => Role::Tracker,
-            Self::Storage(_) => Role::Storage,
+            Self::Storage { .. } => Role::Storage,
+            Self::Gateway { .. } => Role::Gateway,
         }
     }
 
     pub(crate) fn base_path(&self) -> &Path {
         match self {
             Self::Tracker(conf) => &conf.base_path,
-            Self::Storage(conf) => &conf.base_path,
+            Self::Storage { conf, .. } => &conf.base_path,
+            Self::Gateway { base_path, .. } => base_path,
         }
     }
 
@@ -95,7 +123,8 @@ impl Loaded {
     pub(crate) fn paths(&self) -> Vec<&Path> {
         match self {
             Self::Tracker(conf) => vec![&conf.base_path],
-            Self::Storage(conf) => {
+            Self::Gateway { base_path, .. } => vec![base_path],
+            Self::Storage { conf, .. } => {
                 let stores = conf.store_paths.iter().map(|store| store.path.as_path());
                 std::iter::once(conf.base_path.as_path()).chain(stores).collect()
             }
@@ -105,21 +134,26 @@ impl Loaded {
     pub(crate) fn run_by(&self) -> &RunBy {
         match self {
             Self::Tracker(conf) => &conf.run_by,
-            Self::Storage(conf) => &conf.run_by,
+            Self::Storage { conf, .. } => &conf.run_by,
+            Self::Gateway { .. } => &RunBy { group: None, user: None },
         }
     }
 
     pub(crate) fn log_level(&self) -> LogLevel {
         match self {
             Self::Tracker(conf) => conf.log_level,
-            Self::Storage(conf) => conf.log_level,
+            Self::Storage { conf, .. } => conf.log_level,
+            Self::Gateway { conf, .. } => conf.log_level,
         }
     }
 
-    pub(crate) fn log_file(&self) -> &LogFileConf {
+    /// The log's path, and when it begins a new file.
+    pub(crate) fn log_file(&self) -> (PathBuf, Rotation) {
+        let usual = self.base_path().join("logs").join(self.role().log_name());
         match self {
-            Self::Tracker(conf) => &conf.log_file,
-            Self::Storage(conf) => &conf.log_file,
+            Self::Tracker(conf) => (usual, Rotation::from(&conf.log_file)),
+            Self::Storage { conf, .. } => (usual, Rotation::from(&conf.log_file)),
+            Self::Gateway { conf, .. } => (conf.log_filename.clone().unwrap_or(usual), Rotation::default()),
         }
     }
 
@@ -130,12 +164,30 @@ impl Loaded {
                 tracker::StartError::Listen { address, error } => not_listening(address, &error),
                 other => other.into(),
             })?),
-            Self::Storage(conf) => Running::Storage(storage::start(conf).map_err(|error| match error {
-                storage::StartError::Listen { address, error } => not_listening(address, &error),
-                other => other.into(),
-            })?),
+            Self::Storage { conf, gateway } => {
+                let storage = storage::start(conf).map_err(|error| match error {
+                    storage::StartError::Listen { address, error } => not_listening(address, &error),
+                    other => other.into(),
+                })?;
+                let own = gateway::Local { owns: storage.owns(), store: storage.store() };
+                match gateway.as_ref().map(|conf| start_gateway(conf, Some(own))).transpose() {
+                    Ok(gateway) => Running::Storage(storage, gateway),
+                    Err(error) => {
+                        storage.stop().context("stop the storage")?;
+                        return Err(error);
+                    }
+                }
+            }
+            Self::Gateway { conf, .. } => Running::Gateway(start_gateway(conf, None)?),
         })
     }
+}
+
+fn start_gateway(conf: &GatewayConf, own: Option<gateway::Local>) -> anyhow::Result<gateway::Running> {
+    gateway::start(conf, own).map_err(|error| match error {
+        gateway::StartError::Listen { address, error } => not_listening(address, &error),
+        other => other.into(),
+    })
 }
 
 /// Name and number of the process that listens on an address, when we may see it.
@@ -159,7 +211,8 @@ impl Running {
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
         match self {
             Self::Tracker(running) => running.addresses(),
-            Self::Storage(running) => running.addresses(),
+            Self::Storage(running, _) => running.addresses(),
+            Self::Gateway(running) => running.addresses(),
         }
     }
 
@@ -167,7 +220,10 @@ impl Running {
     pub(crate) fn has_ended(&self) -> bool {
         match self {
             Self::Tracker(running) => running.has_ended(),
-            Self::Storage(running) => running.has_ended(),
+            Self::Storage(storage, gateway) => {
+                storage.has_ended() || gateway.as_ref().is_some_and(gateway::Running::has_ended)
+            }
+            Self::Gateway(running) => running.has_ended(),
         }
     }
 
@@ -175,7 +231,14 @@ impl Running {
     pub(crate) fn stop(self) -> anyhow::Result<()> {
         match self {
             Self::Tracker(running) => running.stop()?,
-            Self::Storage(running) => running.stop()?,
+            Self::Storage(storage, gateway) => {
+                // It reads from the other's store.
+                if let Some(gateway) = gateway {
+                    gateway.stop();
+                }
+                storage.stop()?;
+            }
+            Self::Gateway(running) => running.stop(),
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use daemon::detach::Detached;
 use daemon::limits;
-use daemon::log::{LogGuard, LogSetup, Rotation, rotate_all};
+use daemon::log::{LogGuard, LogSetup, rotate_all};
 use daemon::pid_file::PidFile;
 use daemon::run_as::Identity;
 use daemon::signals::Signals;
@@ -129,10 +129,10 @@ fn stop(running: Running) -> anyhow::Result<()> {
 }
 
 fn open_log(loaded: &Loaded, on_terminal: bool) -> anyhow::Result<LogGuard> {
-    let path = loaded.base_path().join("logs").join(loaded.role().log_name());
+    let (path, rotation) = loaded.log_file();
     let level = level(loaded.log_level());
     let stderr = if on_terminal { level } else { LevelFilter::OFF };
-    let setup = LogSetup { file: Some((path.clone(), Rotation::from(loaded.log_file()))), stderr, level };
+    let setup = LogSetup { file: Some((path.clone(), rotation)), stderr, level };
     daemon::log::init(setup).with_context(|| format!("open the log {}", path.display()))
 }
 

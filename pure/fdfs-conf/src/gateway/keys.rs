@@ -13,13 +13,13 @@ use crate::addr::parse_bind;
 use crate::client::AntiStealConf;
 use crate::error::{ConfError, Oddity, Reason, Warning};
 use crate::files::{GATEWAY_CONF, OTHERS_OF_GATEWAY};
-use crate::ini::{Ini, Loader, ThisHost, beside};
+use crate::ini::{Ini, Loader, ThisHost};
 use crate::registry::Fit::{DefaultBelow, Strict};
 use crate::registry::{
     Given, Key, Many, Maybe, Numbered, One, Reader, SectionSpec, check_names, conf_keys, flag, ignored,
     number, seconds, size, text,
 };
-use crate::service::{LogLevel, filled, folder};
+use crate::service::{LogLevel, filled, folder, path_of};
 use crate::storage::{STORE_PATHS_MAX, tracker_servers};
 use crate::storage_ids::load_storage_ids;
 use crate::value::{FromConf, Size};
@@ -412,12 +412,6 @@ fn needed(ini: &Ini, given: Option<&Given<String>>, key: &str, other: &'static s
         key: key.to_owned(),
         reason: Box::new(Reason::NeededBy { other }),
     }
-}
-
-/// A path that may be relative to the folder of the first file, as FastDFS has it; none when empty.
-fn path_of(ini: &Ini, given: Option<&Given<String>>) -> Option<PathBuf> {
-    let given = given.filter(|given| !given.value.is_empty())?;
-    Some(PathBuf::from(beside(ini.file(), &given.value)))
 }
 
 fn group_name(ini: &Ini, given: &Given<String>) -> Result<GroupName, ConfError> {

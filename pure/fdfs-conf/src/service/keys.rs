@@ -7,6 +7,7 @@ use super::{AddressFamily, ListenConf, LogFileConf, NetworkConf, PoolConf, RunBy
 use crate::addr::parse_bind;
 use crate::allow_hosts::AllowHosts;
 use crate::error::{Bytes, ConfError, Oddity, Reason};
+use crate::ini::{Ini, beside};
 use crate::registry::Fit::{Clamp, DefaultBelow, Strict};
 use crate::registry::{
     Given, Key, Many, Maybe, One, Reader, SectionSpec, Shape, conf_keys, days, flag, ignored, number,
@@ -164,6 +165,12 @@ impl RawService {
 /// A text that is not empty.
 pub(crate) fn filled(given: Maybe<String>) -> Option<String> {
     given.map(|given| given.value).filter(|text| !text.is_empty())
+}
+
+/// A path that may be relative to the folder of the first file, as FastDFS has it; none when empty.
+pub(crate) fn path_of(ini: &Ini, given: Option<&Given<String>>) -> Option<PathBuf> {
+    let given = given.filter(|given| !given.value.is_empty())?;
+    Some(PathBuf::from(beside(ini.file(), &given.value)))
 }
 
 /// A required folder, without slashes at its end.

@@ -20,7 +20,7 @@ use crate::registry::{
 };
 use crate::service::{
     ERROR_LOG, IGNORED_LOG_KEYS, LOG_FILE_KEYS, LogLevel, RawLogFile, RawService, TimeOfDay, filled, folder,
-    hosts,
+    hosts, path_of,
 };
 use crate::storage_ids::parse_storage_id;
 use crate::value::{FromConf, Size};
@@ -116,6 +116,10 @@ conf_keys! {
             .doc("Pause between the beginnings of two rounds in which every file is read and compared with its id and the binlog; a bad or missing copy is replaced with that of another member. 0 = no rounds.");
         scrub_bytes_per_second: One<Size> = size(0, 1 << 40, Strict).default("20MB").ours()
             .doc("How fast a round reads, bytes a second, a quarter of it while requests are served; 0 = as fast as it goes.");
+    }
+    "HTTP" {
+        gateway_conf: Maybe<String> = text("file").absent("no HTTP").ours()
+            .doc("A mod_fastdfs.conf: this process also serves the files of all groups over HTTP, as it says, its own straight from its store. A relative name starts in this file's folder.");
     }
     "Disk threads" {
         disk_rw_separated: One<bool> = flag().default("true")
@@ -277,6 +281,7 @@ impl StorageConf {
                 rewrite_percent: raw.pack_rewrite_percent.value,
                 rewrite_rate: raw.pack_rewrite_rate.value.0,
             },
+            gateway_conf: path_of(&ini, raw.gateway_conf.as_ref()),
             scrub: ScrubConf { interval: raw.scrub_interval.value, rate: raw.scrub_bytes_per_second.value.0 },
             disk: raw.disk(&reader)?,
             sync: raw.sync(&mut reader),

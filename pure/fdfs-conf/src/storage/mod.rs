@@ -66,6 +66,8 @@ pub struct StorageConf {
     pub packs: PackConf,
     /// Looking for bad copies.
     pub scrub: ScrubConf,
+    /// The mod_fastdfs.conf for serving files over HTTP in the same process.
+    pub gateway_conf: Option<PathBuf>,
     /// Threads for the disks.
     pub disk: DiskConf,
     /// Replication to the other members of the group.

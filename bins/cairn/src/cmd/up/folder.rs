@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! client.conf                     for tools and clients
-//! conf/tracker.conf storage.conf storage_ids.conf
+//! conf/tracker.conf storage.conf storage_ids.conf mod_fastdfs.conf
 //! tracker/ storage/               the base paths
 //! logs/cairn.log  cairn.pid
 //! ```
@@ -20,6 +20,9 @@ use crate::server::Role;
 
 /// The clients' configuration.
 pub(super) const CLIENT_CONF: &str = "client.conf";
+
+/// The configuration of HTTP, beside the storage's.
+const GATEWAY_CONF: &str = "mod_fastdfs.conf";
 
 /// The group everything goes to.
 pub(super) const GROUP: &str = "group1";
@@ -56,8 +59,13 @@ impl Folder {
         self.0.join("conf").join(format!("{}.conf", role.word()))
     }
 
-    /// Writes the four configurations.
-    pub(super) fn write_confs(&self, tracker: SocketAddr, storage: SocketAddr) -> anyhow::Result<()> {
+    /// Writes the five configurations.
+    pub(super) fn write_confs(
+        &self,
+        tracker: SocketAddr,
+        storage: SocketAddr,
+        http: SocketAddr,
+    ) -> anyhow::Result<()> {
         let conf = self.0.join("conf");
         let tracker_base = self.base_path(Role::Tracker);
         let storage_base = self.base_path(Role::Storage);
@@ -87,11 +95,24 @@ impl Folder {
                  base_path = {}\n\
                  store_path_count = 1\n\
                  store_path0 = {}\n\
-                 tracker_server = {tracker}\n",
+                 tracker_server = {tracker}\n\
+                 gateway_conf = {GATEWAY_CONF}\n",
                 storage.ip(),
                 storage.port(),
                 storage_base.display(),
                 storage_base.display(),
+            ),
+        )?;
+        write(
+            &conf.join(GATEWAY_CONF),
+            &format!(
+                "{HEAD}\
+                 bind_addr = {}\n\
+                 port = {}\n\
+                 tracker_server = {tracker}\n\
+                 url_have_group_name = true\n",
+                http.ip(),
+                http.port(),
             ),
         )?;
         write(
@@ -138,7 +159,8 @@ mod tests {
         ] {
             let data = tempfile::tempdir().unwrap();
             let folder = Folder::create(data.path()).unwrap();
-            folder.write_confs(tracker.parse().unwrap(), storage.parse().unwrap()).unwrap();
+            let http = SocketAddr::new(storage.parse::<SocketAddr>().unwrap().ip(), 8888);
+            folder.write_confs(tracker.parse().unwrap(), storage.parse().unwrap(), http).unwrap();
             let (tracker_conf, warnings) = conf::tracker(&folder.conf(Role::Tracker)).unwrap();
             assert_eq!(warnings, []);
             let ids = tracker_conf.identity.storage_ids.unwrap();
@@ -147,6 +169,9 @@ mod tests {
             let (storage_conf, warnings) = conf::storage(&folder.conf(Role::Storage)).unwrap();
             assert_eq!(warnings, []);
             assert_eq!(storage_conf.store_paths.len(), 1);
+            let (gateway_conf, warnings) = conf::gateway(&storage_conf.gateway_conf.unwrap()).unwrap();
+            assert_eq!(warnings, []);
+            assert_eq!((gateway_conf.listen.bind, gateway_conf.listen.port), (vec![http.ip()], 8888));
             assert!(storage_conf.base_path.starts_with(folder.path()));
             let client = conf::client(&folder.path().join(CLIENT_CONF)).unwrap();
             assert_eq!(client.tracker_servers.as_slice().len(), 1);

@@ -1,6 +1,6 @@
-//! `cairn up`: a tracker and a storage in one process, all data in one folder.
+//! `cairn up`: a tracker, a storage and a gateway in one process, all data in one folder.
 //!
-//! Between the two there is only the wire protocol, as between machines: the small installation exercises
+//! Between tracker and storage there is only the wire protocol, as between machines: the small installation exercises
 //! what a large one runs.
 
 mod folder;
@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// The storage's port
     #[arg(long, value_name = "PORT", default_value_t = 23000)]
     storage_port: u16,
+    /// The port for HTTP
+    #[arg(long, value_name = "PORT", default_value_t = 8888)]
+    http_port: u16,
 }
 
 /// How long tracker and storage may take to find each other.
@@ -64,7 +67,9 @@ pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
     let storage_at = SocketAddr::new(args.listen, args.storage_port);
     check_port(tracker_at, "--tracker-port", language)?;
     check_port(storage_at, "--storage-port", language)?;
-    folder.write_confs(tracker_at, storage_at)?;
+    let http_at = SocketAddr::new(args.listen, args.http_port);
+    check_port(http_at, "--http-port", language)?;
+    folder.write_confs(tracker_at, storage_at, http_at)?;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.block_on(async { Signals::install() }).context("catch signals")?;
@@ -81,7 +86,7 @@ pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
         return Err(error.context(format!("see {}", folder.path().join(LOG).display())));
     }
     tracing::info!(%tracker_at, %storage_at, data = %folder.path().display(), "up");
-    greet(args, &folder, program, tracker_at, storage_at, language)?;
+    greet(args, &folder, program, [tracker_at, storage_at, http_at], language)?;
     runtime.block_on(server::until_stopped(signals, &[&tracker, &storage]));
     writeln!(io::stdout(), "{}", Say::UpStopping.in_language(language))?;
     stop(storage, tracker)?;
@@ -163,13 +168,13 @@ fn greet(
     args: &Args,
     folder: &Folder,
     program: &str,
-    tracker: SocketAddr,
-    storage: SocketAddr,
+    [tracker, storage, http]: [SocketAddr; 3],
     language: Language,
 ) -> io::Result<()> {
     let client_conf = args.data.join(folder::CLIENT_CONF);
     let texts = [
-        Say::UpReady { data: folder.path(), tracker, storage, group: folder::GROUP }.in_language(language),
+        Say::UpReady { data: folder.path(), tracker, storage, group: folder::GROUP, http }
+            .in_language(language),
         Say::UpTry { program, client_conf: &client_conf }.in_language(language),
         Say::UpStop.in_language(language),
     ];
