@@ -17,6 +17,8 @@ use crate::wait;
 pub const TRACKER_PORT: u16 = 22122;
 /// The port a storage listens on.
 pub const STORAGE_PORT: u16 = 23000;
+/// The port for HTTP.
+pub const HTTP_PORT: u16 = 8888;
 
 /// Listening here claims the address.
 const GUARD_PORT: u16 = 22119;

@@ -1,12 +1,12 @@
 //! A cluster of real processes on loopback addresses, from a few words.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::address::{Loopback, STORAGE_PORT, TRACKER_PORT};
+use crate::address::{HTTP_PORT, Loopback, STORAGE_PORT, TRACKER_PORT};
 use crate::conf::Conf;
 use crate::process::Server;
 use crate::{binary, logs, probe, wait};
@@ -19,6 +19,7 @@ pub struct Plan {
     store_paths: usize,
     tracker_keys: Vec<(String, String)>,
     storage_keys: Vec<(String, String)>,
+    http_keys: Option<Vec<(String, String)>>,
     folder: Option<PathBuf>,
     binary: Option<PathBuf>,
 }
@@ -33,6 +34,7 @@ impl Default for Plan {
             tracker_keys: Vec::new(),
             // 256 × 256 directories per path take longer to make than most tests take to run.
             storage_keys: vec![("subdir_count_per_path".to_owned(), "4".to_owned())],
+            http_keys: None,
             folder: None,
             binary: None,
         }
@@ -78,6 +80,14 @@ impl Plan {
     #[must_use]
     pub fn storage_key(mut self, key: &str, value: impl ToString) -> Plan {
         self.storage_keys.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Every storage serves HTTP as well, with these keys of `mod_fastdfs.conf` besides the necessary ones.
+    #[must_use]
+    pub fn http(mut self, keys: &[(&str, &str)]) -> Plan {
+        let owned = keys.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        self.http_keys = Some(owned.collect());
         self
     }
 
@@ -167,9 +177,24 @@ impl Plan {
         for tracker in trackers {
             conf = conf.add("tracker_server", tracker);
         }
+        if let Some(keys) = &self.http_keys {
+            let file = node.conf.with_extension("http.conf");
+            http_conf(&node, trackers).set_all(keys).write(&file)?;
+            conf = conf.set("gateway_conf", file.display());
+        }
         conf.set_all(&self.storage_keys).write(&node.conf)?;
         Ok(node)
     }
+}
+
+/// What a `mod_fastdfs.conf` must say at least.
+fn http_conf(node: &Node, trackers: &[SocketAddr]) -> Conf {
+    let conf = Conf::new()
+        .set("bind_addr", node.loopback.ip())
+        .set("port", HTTP_PORT)
+        .set("base_path", node.base_path.display())
+        .set("url_have_group_name", true);
+    trackers.iter().fold(conf, |conf, tracker| conf.add("tracker_server", tracker))
 }
 
 /// Running trackers and storages, stopped and removed when dropped.
@@ -238,6 +263,21 @@ impl Cluster {
             storage.start(binary)?;
         }
         self.wait_ready()
+    }
+
+    /// Starts a gateway by itself, with these keys of `mod_fastdfs.conf` besides the necessary ones.
+    ///
+    /// # Errors
+    /// When it cannot be started, or does not listen within [`wait::READY`].
+    pub fn gateway(&self, keys: &[(&str, &str)]) -> Result<Node> {
+        let mut node = Node::new("gateway", "gateway", HTTP_PORT, self.folder.path())?;
+        let trackers: Vec<SocketAddr> = self.trackers.iter().map(Node::address).collect();
+        let conf = http_conf(&node, &trackers);
+        keys.iter().fold(conf, |conf, (key, value)| conf.set(key, value)).write(&node.conf)?;
+        node.start(&self.binary)?;
+        let address = node.address();
+        wait::until("the gateway listens", wait::READY, || TcpStream::connect(address).ok())?;
+        Ok(node)
     }
 
     /// Starts a stopped or killed storage again and waits until it answers and the cluster serves.
@@ -338,6 +378,12 @@ impl Node {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.loopback.port(self.port)
+    }
+
+    /// Where it serves HTTP, if it does.
+    #[must_use]
+    pub fn http(&self) -> SocketAddr {
+        self.loopback.port(HTTP_PORT)
     }
 
     /// Gives the server, which does not run, another address; the one that it had.

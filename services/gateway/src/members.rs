@@ -13,7 +13,10 @@ use tokio::time::sleep;
 use crate::run::Gateway;
 
 /// How often the trackers are asked.
-const EACH: Duration = Duration::from_secs(30);
+const EACH: Duration = Duration::from_secs(10);
+
+/// How often while they name nobody: at a start all may begin at once.
+const FIRST_EACH: Duration = Duration::from_secs(1);
 
 /// The addresses known now.
 #[derive(Debug, Default)]
@@ -34,7 +37,8 @@ pub(crate) async fn follow(gateway: Arc<Gateway>, mut stop: Stop) {
                 Ok(ips) => gateway.members.0.store(Arc::new(ips)),
                 Err(error) => tracing::debug!(%error, "the trackers do not say who the storages are"),
             }
-            sleep(EACH).await;
+            let nobody = gateway.members.0.load().is_empty();
+            sleep(if nobody { FIRST_EACH } else { EACH }).await;
         }
     };
     tokio::select! {

@@ -75,12 +75,17 @@ pub(crate) async fn there<'a>(
         Ok(info) => {
             Ok(Some((Source::There { cluster, id }, FileFacts { size: info.size, modified: info.mtime })))
         }
-        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) if is_nowhere(&error) => Ok(None),
         Err(error) => {
             tracing::warn!(%id, %error, "a file can't be had from its group");
             Err(status(&error))
         }
     }
+}
+
+/// Whether nobody has such a file: it is not there, or its group has no such store path.
+fn is_nowhere(error: &fdfs_client::Error) -> bool {
+    error.is_not_found() || error.status() == Some(fdfs_client::Status::EINVAL)
 }
 
 /// What a client is told about a failure of others.
@@ -115,7 +120,7 @@ impl Broken {
     /// The status to answer with, when nothing has gone out.
     pub(crate) fn unsent(&self) -> Option<Status> {
         match self {
-            Self::Unfetched(error) if error.is_not_found() => Some(Status::NOT_FOUND),
+            Self::Unfetched(error) if is_nowhere(error) => Some(Status::NOT_FOUND),
             Self::Unfetched(error) => Some(status(error)),
             Self::Send(SendError::Unread(_)) => Some(Status::INTERNAL_ERROR),
             _ => None,

@@ -1,0 +1,342 @@
+//! Files over HTTP, from real clusters.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use e2e::http::{Answer, Http, ask};
+use fdfs_client::{Client, ClientConfig, ExtName, FileId, GroupName, Metadata, ServerAddr, UploadOptions};
+use testkit::cluster::{Cluster, Plan};
+use testkit::wait;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+fn client(cluster: &Cluster) -> Client {
+    let trackers =
+        cluster.trackers.iter().map(|node| ServerAddr::new(node.address().ip(), node.address().port()));
+    Client::new(ClientConfig::new(trackers))
+}
+
+fn upload_as(cluster: &Cluster, group: &str, content: &[u8], ext: &str, appender: bool) -> FileId {
+    let options = UploadOptions {
+        group: Some(GroupName::parse(group.as_bytes()).unwrap()),
+        ext: Some(ExtName::parse(ext.as_bytes()).unwrap()),
+        appender,
+        ..UploadOptions::default()
+    };
+    run(client(cluster).upload(content.into(), &options)).unwrap().id
+}
+
+fn upload(cluster: &Cluster, group: &str, content: &[u8], ext: &str) -> FileId {
+    upload_as(cluster, group, content, ext, false)
+}
+
+/// Bytes that compress badly, and differ at every place.
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+fn get(address: SocketAddr, target: &str) -> Answer {
+    ask(address, "GET", target, &[]).unwrap()
+}
+
+/// One tracker, one storage.
+fn one(keys: &[(&str, &str)]) -> Cluster {
+    Plan::new().http(keys).start().unwrap()
+}
+
+#[test]
+fn every_storage_and_a_gateway_by_itself_serve_the_files_of_every_group() {
+    let mut cluster = Plan::new().groups(&[("group1", 2), ("group2", 2)]).http(&[]).start().unwrap();
+    let small = "今天天气很好\n".repeat(10).into_bytes();
+    let large = noise(3_000_000);
+    let mut files = Vec::new();
+    for group in ["group1", "group2"] {
+        for (content, ext) in [(&small, "txt"), (&large, "mp4"), (&Vec::new(), "bin")] {
+            files.push((upload(&cluster, group, content, ext), content.clone()));
+        }
+        files.push((upload_as(&cluster, group, &small, "log", true), small.clone()));
+    }
+    let mut gateway = cluster.gateway(&[]).unwrap();
+    let doors: Vec<SocketAddr> =
+        cluster.storages.iter().map(|node| node.http()).chain([gateway.address()]).collect();
+    for door in &doors {
+        let mut http = Http::connect(*door).unwrap();
+        for (id, content) in &files {
+            let target = format!("/{id}");
+            let answer = http.ask("GET", &target, &[]).unwrap();
+            assert_eq!((answer.status, answer.content == *content), (200, true), "{door} {id}");
+            let head = http.ask("HEAD", &target, &[]).unwrap();
+            assert_eq!(head.fields, answer.fields, "{door} {id}");
+            if content.len() > 200_000 {
+                let part = http.ask("GET", &target, &["Range: bytes=100000-2000000"]).unwrap();
+                assert_eq!((part.status, part.content == content[100_000..=2_000_000]), (206, true));
+            }
+        }
+    }
+    // The same tag from each: whichever a client asks, what it has is still right.
+    let tags = doors.iter().map(|door| get(*door, &format!("/{}", files[0].0)).field("etag").to_owned());
+    assert_eq!(tags.collect::<std::collections::BTreeSet<_>>().len(), 1);
+
+    // One storage of the other group goes: the doors go on.
+    cluster.storages[3].kill().unwrap();
+    let (id, content) = &files[5];
+    assert_eq!(id.group.as_str(), "group2");
+    for door in [doors[0], doors[4]] {
+        assert!(get(door, &format!("/{id}")).content == *content, "{door}");
+    }
+    assert!(gateway.stop().is_ok());
+}
+
+#[test]
+fn what_is_asked_for_is_answered_as_the_rfcs_say() {
+    let cluster = one(&[]);
+    let door = cluster.storages[0].http();
+    let content = noise(1000);
+    let id = upload(&cluster, "group1", &content, "bin");
+    let target = format!("/{id}");
+    let whole = get(door, &target);
+    let (tag, time) = (whole.field("etag").to_owned(), whole.field("last-modified").to_owned());
+    assert_eq!(whole.field("accept-ranges"), "bytes");
+    assert_eq!(whole.field("cache-control"), "public, max-age=31536000, immutable");
+    let (tag_is, time_is) = (format!("If-None-Match: {tag}"), format!("If-Modified-Since: {time}"));
+    let if_range = format!("If-Range: {tag}");
+    // Method, fields, status, content or its place in the file, Content-Range.
+    type Row<'a> = (&'a str, &'a [&'a str], u16, Option<std::ops::Range<usize>>, &'a str);
+    let table: &[Row<'_>] = &[
+        ("GET", &["Range: bytes=0-0"], 206, Some(0..1), "bytes 0-0/1000"),
+        ("GET", &["Range: bytes=990-"], 206, Some(990..1000), "bytes 990-999/1000"),
+        ("GET", &["Range: bytes=-10"], 206, Some(990..1000), "bytes 990-999/1000"),
+        ("GET", &["Range: bytes=-5000"], 206, Some(0..1000), "bytes 0-999/1000"),
+        ("GET", &["Range: bytes=10-5000"], 206, Some(10..1000), "bytes 10-999/1000"),
+        ("GET", &["Range: bytes=1000-"], 416, None, "bytes */1000"),
+        ("GET", &["Range: bytes=5-1"], 416, None, "bytes */1000"),
+        ("GET", &["Range: lines=0-1"], 200, Some(0..1000), ""),
+        ("GET", &["Range: bytes=0-9", &if_range], 206, Some(0..10), "bytes 0-9/1000"),
+        ("GET", &["Range: bytes=0-9", "If-Range: \"other\""], 200, Some(0..1000), ""),
+        ("GET", &[&tag_is], 304, None, ""),
+        ("HEAD", &[&tag_is], 304, None, ""),
+        ("GET", &["If-None-Match: \"other\""], 200, Some(0..1000), ""),
+        ("GET", &[&time_is], 304, None, ""),
+        ("GET", &[&time_is, "If-None-Match: \"other\""], 200, Some(0..1000), ""),
+        ("GET", &["If-Match: \"other\""], 412, None, ""),
+        ("HEAD", &["Range: bytes=0-0"], 200, None, ""),
+        ("OPTIONS", &[], 204, None, ""),
+        ("DELETE", &[], 405, None, ""),
+    ];
+    let mut http = Http::connect(door).unwrap();
+    for (method, fields, status, part, range) in table {
+        let answer = http.ask(method, &target, fields).unwrap();
+        assert_eq!((answer.status, answer.field("content-range")), (*status, *range), "{method} {fields:?}");
+        if let Some(part) = part {
+            assert!(answer.content == content[part.clone()], "{fields:?}");
+        }
+    }
+    let several = http.ask("GET", &target, &["Range: bytes=0-1,500-501"]).unwrap();
+    assert!(several.field("content-type").starts_with("multipart/byteranges; boundary="));
+    let parts = [&content[0..2], &content[500..502]];
+    assert!(parts.iter().all(|part| several.content.windows(2).any(|window| window == *part)));
+}
+
+#[test]
+fn nothing_but_files_is_ever_given_out() {
+    let cluster = one(&[]);
+    let door = cluster.storages[0].http();
+    let id = upload(&cluster, "group1", b"content", "txt");
+    let mut metadata = Metadata::new();
+    metadata.insert("secret", "value");
+    run(client(&cluster).set_metadata(&id, &metadata, fdfs_client::MetaFlag::Overwrite)).unwrap();
+    let (text, name) = (id.to_string(), id.name.to_string());
+    let table = [
+        (format!("/{text}"), 200),
+        (format!("/{text}-m"), 404),
+        (format!("/group9/{name}"), 404),
+        (format!("/{name}"), 404),
+        (format!("//{text}"), 400),
+        (format!("/{}", text.replace("M00/", "M00/../M00/")), 400),
+        (format!("/{}", text.replace("M00/", "M00/%2e%2e/M00/")), 400),
+        (format!("/{}", text.replace("M00/", "M00%2F..%2F")), 400),
+        (format!("/{}", text.replace("M00/", "M99/")), 404),
+        ("/group1/M00/00/00/000001".to_owned(), 400),
+        ("/group1/M00/00/00/../../../../storage0.conf".to_owned(), 400),
+        ("/../../../etc/passwd".to_owned(), 400),
+        ("/group1/M00/.cairn/packs/1.pack".to_owned(), 400),
+        ("/".to_owned(), 400),
+        ("*".to_owned(), 400),
+        (format!("/{text}%0d%0aX: y"), 400),
+        (format!("/{text}%zz"), 400),
+        (format!("/{}", "a".repeat(5000)), 414),
+        (format!("/{text}?filename=a%0d%0aSet-Cookie:%20x"), 200),
+    ];
+    for (target, status) in table {
+        let answer = get(door, &target.replace(' ', "%20"));
+        assert_eq!(answer.status, status, "{target}");
+        assert!(!answer.fields.contains_key("set-cookie"), "{answer:?}");
+    }
+    let named = get(door, &format!("/{text}?attname=%E4%BD%A0%E5%A5%BD%22.txt"));
+    let expected = "attachment; filename=\"___.txt\"; filename*=UTF-8''%E4%BD%A0%E5%A5%BD%22.txt";
+    assert_eq!(named.field("content-disposition").replace("\\\"", "_"), expected);
+    run(client(&cluster).delete(&id)).unwrap();
+    // 404 also for whom the file would be "not modified": a deleted file must not live on in caches.
+    assert_eq!(ask(door, "GET", &format!("/{text}"), &["If-None-Match: *"]).unwrap().status, 404);
+}
+
+#[test]
+fn a_head_that_is_none_is_refused_and_the_connection_ends() {
+    let cluster = one(&[("max_head_size", "1KB"), ("head_timeout", "1")]);
+    let door = cluster.storages[0].http();
+    let long = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(2000));
+    let table: [(&[u8], u16); 7] = [
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET /\r\n\r\n", 400),
+        (b"\0\x01\x02\x03\r\n\r\n", 400),
+        (b"GET / HTTP/3.0\r\nHost: a\r\n\r\n", 505),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (long.as_bytes(), 431),
+    ];
+    for (bytes, status) in table {
+        let mut http = Http::connect(door).unwrap();
+        http.send(bytes).unwrap();
+        let answer = http.receive(false).unwrap();
+        assert_eq!(answer.status, status, "{:?}", String::from_utf8_lossy(bytes));
+        assert_eq!(answer.field("connection"), "close");
+        assert!(http.ends());
+    }
+    // One that never comes.
+    let mut http = Http::connect(door).unwrap();
+    http.send(b"GET / HT").unwrap();
+    assert!(http.ends());
+    // With content, which nobody reads: answered, and the end.
+    let mut http = Http::connect(door).unwrap();
+    http.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello").unwrap();
+    let answer = http.receive(false).unwrap();
+    assert_eq!((answer.status, answer.field("allow")), (405, "GET, HEAD, OPTIONS"));
+    assert!(http.ends());
+}
+
+#[test]
+fn requests_on_one_connection_are_answered_in_order_however_they_come() {
+    let cluster = one(&[]);
+    let door = cluster.storages[0].http();
+    let contents = [noise(10), noise(70_000), noise(200_000)];
+    let targets = contents.clone().map(|content| format!("/{}", upload(&cluster, "group1", &content, "bin")));
+    let mut http = Http::connect(door).unwrap();
+    let mut all = String::new();
+    for _ in 0..20 {
+        for target in &targets {
+            all.push_str(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        }
+    }
+    all.push_str(&format!("GET {} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", targets[0]));
+    // Half of it, then byte by byte.
+    let (first, rest) = all.as_bytes().split_at(all.len() / 2);
+    http.send(first).unwrap();
+    let (slow, fast) = rest.split_at(100);
+    for byte in slow {
+        http.send(&[*byte]).unwrap();
+    }
+    http.send(fast).unwrap();
+    for _ in 0..20 {
+        for content in &contents {
+            assert!(http.receive(false).unwrap().content == *content);
+        }
+    }
+    assert!(http.receive(false).unwrap().content == contents[0]);
+    assert!(http.ends());
+    // HTTP/1.0, and as FastDFS's module asks when it passes a request on.
+    for line in ["HTTP/1.0", " HTTP/1.0"] {
+        let mut http = Http::connect(door).unwrap();
+        http.send(format!("GET {} {line}\r\n\r\n", targets[0]).as_bytes()).unwrap();
+        assert!(http.receive(false).unwrap().content == contents[0], "{line:?}");
+        assert!(http.ends());
+    }
+}
+
+#[test]
+fn text_is_compressed_for_those_who_take_it() {
+    let cluster = one(&[]);
+    let door = cluster.storages[0].http();
+    let content = "床前明月光，疑是地上霜。\n".repeat(40_000).into_bytes();
+    let target = format!("/{}", upload(&cluster, "group1", &content, "txt"));
+    let answer = ask(door, "GET", &target, &["Accept-Encoding: gzip, br"]).unwrap();
+    assert_eq!((answer.status, answer.field("content-encoding")), (200, "gzip"));
+    assert_eq!(answer.field("vary"), "Accept-Encoding");
+    assert!(answer.field("etag").starts_with("W/"));
+    assert!(answer.content.len() < content.len() / 10);
+    let mut plain = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&answer.content[..]), &mut plain).unwrap();
+    assert!(plain == content);
+    assert!(get(door, &target).content == content);
+    let picture = format!("/{}", upload(&cluster, "group1", &content, "png"));
+    assert_eq!(ask(door, "GET", &picture, &["Accept-Encoding: gzip"]).unwrap().field("content-encoding"), "");
+}
+
+#[test]
+fn s12_without_a_token_that_is_right_and_new_nobody_gets_a_file() {
+    let keys = [
+        ("http.anti_steal.check_token", "true"),
+        ("http.anti_steal.secret_key", "FastDFS1234567890"),
+        ("http.anti_steal.token_ttl", "100"),
+    ];
+    let cluster = one(&keys);
+    let door = cluster.storages[0].http();
+    let id = upload(&cluster, "group1", b"content", "txt");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
+    let status = |query: &str| get(door, &format!("/{id}{query}")).status;
+    let link = |ts: i64| {
+        let token = fdfs_fileid::token::make(id.name.as_str(), "FastDFS1234567890", ts);
+        format!("?token={token}&ts={ts}")
+    };
+    assert_eq!(status(&link(now)), 200);
+    let answer = get(door, &format!("/{id}{}", link(now)));
+    assert!(answer.field("cache-control").starts_with("private, max-age="), "{answer:?}");
+    for query in ["", "?ts=1", "?token=00000000000000000000000000000000"] {
+        assert_eq!(status(query), 400, "{query}");
+    }
+    for query in [
+        link(now - 200),
+        link(now + 200),
+        link(0),
+        link(now).replace("ts=", "ts=x"),
+        format!("?token={}&ts={now}", "0".repeat(32)),
+    ] {
+        assert_eq!(status(&query), 403, "{query}");
+    }
+}
+
+#[test]
+fn in_redirect_mode_a_client_is_sent_to_the_storage_that_has_the_file() {
+    let cluster = Plan::new()
+        .groups(&[("group1", 1), ("group2", 1)])
+        .http(&[("response_mode", "redirect")])
+        .start()
+        .unwrap();
+    let id = upload(&cluster, "group2", b"content", "txt");
+    let (first, second) = (cluster.storages[0].http(), cluster.storages[1].http());
+    let answer = get(first, &format!("/{id}?attname=a.txt"));
+    let location = format!("http://{second}/{id}?attname=a.txt&redirect=1");
+    assert_eq!((answer.status, answer.field("location")), (302, location.as_str()));
+    let target = location.split_once(&second.to_string()).unwrap().1;
+    assert_eq!(get(second, target).content, b"content");
+    // Nobody is ever sent in circles by a member.
+    let elsewhere = format!("/{}?redirect=1", upload(&cluster, "group1", b"content", "txt"));
+    let from_member = || {
+        let mut http = Http::connect_from(first.ip(), second).unwrap();
+        http.ask("GET", &elsewhere, &[]).unwrap().status
+    };
+    wait::until("members are known", PATIENCE, || (from_member() == 404).then_some(())).unwrap();
+    assert_eq!(get(second, &elsewhere).status, 302);
+}
