@@ -52,6 +52,24 @@ fn get(address: SocketAddr, target: &str) -> Answer {
     ask(address, "GET", target, &[]).unwrap()
 }
 
+/// Waits until every group takes files, and each of its storages knows of so many members: from then on a file is on all of
+/// them before its upload is answered.
+fn serving(cluster: &Cluster, members: u64) {
+    for storage in &cluster.storages {
+        let address = ServerAddr::new(storage.address().ip(), storage.address().port());
+        wait::until("all members serve", PATIENCE, || {
+            let figures = run(client(cluster).storage(address.clone()).figures()).unwrap_or_default();
+            figures.contains(&("copies_possible".to_owned(), members)).then_some(())
+        })
+        .unwrap();
+    }
+    for group in ["group1", "group2"] {
+        let group = GroupName::parse(group.as_bytes()).unwrap();
+        let offered = || run(client(cluster).query_store(Some(group))).is_ok().then_some(());
+        wait::until("a group takes files", PATIENCE, offered).unwrap();
+    }
+}
+
 /// One tracker, one storage.
 fn one(keys: &[(&str, &str)]) -> Cluster {
     Plan::new().http(keys).start().unwrap()
@@ -59,7 +77,9 @@ fn one(keys: &[(&str, &str)]) -> Cluster {
 
 #[test]
 fn every_storage_and_a_gateway_by_itself_serve_the_files_of_every_group() {
-    let mut cluster = Plan::new().groups(&[("group1", 2), ("group2", 2)]).http(&[]).start().unwrap();
+    let plan = Plan::new().groups(&[("group1", 2), ("group2", 2)]).storage_key("heart_beat_interval", 1);
+    let mut cluster = plan.http(&[]).start().unwrap();
+    serving(&cluster, 2);
     let small = "今天天气很好\n".repeat(10).into_bytes();
     let large = noise(3_000_000);
     let mut files = Vec::new();
@@ -91,11 +111,12 @@ fn every_storage_and_a_gateway_by_itself_serve_the_files_of_every_group() {
     assert_eq!(tags.collect::<std::collections::BTreeSet<_>>().len(), 1);
 
     // One storage of the other group goes: the doors go on.
-    cluster.storages[3].kill().unwrap();
     let (id, content) = &files[5];
     assert_eq!(id.group.as_str(), "group2");
+    cluster.storages[3].kill().unwrap();
     for door in [doors[0], doors[4]] {
-        assert!(get(door, &format!("/{id}")).content == *content, "{door}");
+        let answer = get(door, &format!("/{id}"));
+        assert_eq!((answer.status, answer.content == *content), (200, true), "{door}");
     }
     assert!(gateway.stop().is_ok());
 }
@@ -324,6 +345,7 @@ fn in_redirect_mode_a_client_is_sent_to_the_storage_that_has_the_file() {
         .http(&[("response_mode", "redirect")])
         .start()
         .unwrap();
+    serving(&cluster, 1);
     let id = upload(&cluster, "group2", b"content", "txt");
     let (first, second) = (cluster.storages[0].http(), cluster.storages[1].http());
     let answer = get(first, &format!("/{id}?attname=a.txt"));
