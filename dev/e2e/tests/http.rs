@@ -8,6 +8,7 @@ use std::time::Duration;
 use e2e::http::{Answer, Http, ask};
 use fdfs_client::{Client, ClientConfig, ExtName, FileId, GroupName, Metadata, ServerAddr, UploadOptions};
 use testkit::cluster::{Cluster, Plan};
+use testkit::nginx::Nginx;
 use testkit::wait;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -361,4 +362,53 @@ fn in_redirect_mode_a_client_is_sent_to_the_storage_that_has_the_file() {
     };
     wait::until("members are known", PATIENCE, || (from_member() == 404).then_some(())).unwrap();
     assert_eq!(get(second, &elsewhere).status, 302);
+}
+
+#[test]
+fn the_nginx_configuration_that_is_shipped_serves_two_groups_and_goes_on_without_a_storage_of_each() {
+    let plan = Plan::new().groups(&[("group1", 2), ("group2", 2)]).storage_key("heart_beat_interval", 1);
+    let mut cluster = plan.http(&[]).start().unwrap();
+    serving(&cluster, 2);
+    let mut conf = include_str!("../../../deploy/nginx/cairn.conf").to_owned();
+    let places = ["192.0.2.11:8888", "192.0.2.12:8888", "192.0.2.21:8888", "192.0.2.22:8888"];
+    for (place, storage) in places.iter().zip(&cluster.storages) {
+        conf = conf.replace(place, &storage.http().to_string());
+    }
+    let nginx = Nginx::start(&conf).unwrap();
+    let door = nginx.address();
+    let text = "床前明月光，疑是地上霜。".repeat(20).into_bytes();
+    let video = noise(2_000_000);
+    let mut files = Vec::new();
+    for group in ["group1", "group2"] {
+        files.push((upload(&cluster, group, &text, "txt"), text.clone(), "text/plain; charset=utf-8"));
+        files.push((upload(&cluster, group, &video, "mp4"), video.clone(), "video/mp4"));
+        files.push((
+            upload_as(&cluster, group, &text, "log", true),
+            text.clone(),
+            "text/plain; charset=utf-8",
+        ));
+    }
+    let check = |which: &str| {
+        for (id, content, media) in &files {
+            let target = format!("/{id}");
+            let answer = get(door, &target);
+            assert_eq!((answer.status, answer.content == *content), (200, true), "{which} {id}");
+            assert_eq!(answer.field("content-type"), *media, "{which} {id}");
+            let part = ask(door, "GET", &target, &["Range: bytes=100-199"]).unwrap();
+            assert_eq!((part.status, part.content == content[100..200]), (206, true), "{which} {id}");
+        }
+    };
+    check("all there");
+    let (id, _, _) = &files[0];
+    assert_eq!(get(door, &format!("/{id}")).field("x-cache"), "HIT");
+    // One that changes is never kept.
+    assert_eq!(get(door, &format!("/{}", files[2].0)).field("x-cache"), "MISS");
+    assert_eq!(get(door, "/group1/M00/00/00/nothing").status, 400);
+    assert_eq!(get(door, "/other").status, 404);
+    cluster.storages[0].kill().unwrap();
+    cluster.storages[3].kill().unwrap();
+    check("one of each gone");
+    let fresh = format!("/{}?attname=a.txt", files[1].0);
+    assert!(get(door, &fresh).content == video);
+    assert!(!nginx.output().contains("[emerg]"), "{}", nginx.output());
 }

@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod conf;
 pub mod fixtures;
 pub mod logs;
+pub mod nginx;
 pub mod probe;
 pub mod process;
 pub mod python;

@@ -9,11 +9,12 @@ use crate::steps::say;
 use crate::workspace::{Workspace, run};
 
 /// Debian packages: a command that works when the package is there, and its name.
-const SYSTEM: [(&[&str], &str); 4] = [
+const SYSTEM: [(&[&str], &str); 5] = [
     (&["git", "--version"], "git"),
     (&["tar", "--version"], "tar"),
     (&["python3", "--version"], "python3"),
     (&["python3", "-c", "import ensurepip, venv"], "python3-venv"),
+    (&["nginx", "-v"], "nginx-light"),
 ];
 /// Pinned, because a new release may refuse what it accepted before.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
