@@ -2,10 +2,11 @@
 //!
 //! `store` loads one storage server with uploads, downloads and deletes, and compares servers by alternating
 //! between them round by round. `scale` fills one with millions of files and compares it with an empty one. `replication`
-//! loads one of two members and watches how far the other is behind. It will never know what is inside the server it loads.
+//! loads one of two members and watches how far the other is behind. `http` has `wrk` ask a gateway and nginx in turn. It will never know what is inside the server it loads.
 
 #[cfg(test)]
 mod fake_storage;
+mod http;
 mod load;
 mod machine;
 mod region;
@@ -25,6 +26,8 @@ enum Command {
     Store(store::Arguments),
     /// A store with millions of small files: how fast it starts, what memory a file takes, whether it got slower
     Scale(scale::Arguments),
+    /// Files over HTTP, beside nginx with the same bytes as static files; needs nginx and wrk
+    Http(http::Arguments),
     /// Two members of a group: how far one is behind under load, and how fast a new one is filled
     Replication(replication::Arguments),
 }
@@ -33,6 +36,7 @@ fn main() -> anyhow::Result<()> {
     match Command::parse() {
         Command::Store(arguments) => store::run(&arguments),
         Command::Scale(arguments) => scale::run(&arguments),
+        Command::Http(arguments) => http::run(&arguments),
         Command::Replication(arguments) => replication::run(&arguments),
     }
 }

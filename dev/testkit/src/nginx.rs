@@ -38,8 +38,8 @@ impl Nginx {
             .map(|what| format!("{what}_temp_path {place}/{what};\n"))
             .concat();
         let main = format!(
-            "daemon off;\nuser root;\nworker_processes 1;\npid {place}/nginx.pid;\nerror_log stderr warn;\n\
-             events {{ worker_connections 1024; }}\n\
+            "daemon off;\nuser root;\nworker_processes auto;\npid {place}/nginx.pid;\nerror_log stderr warn;\n\
+             events {{ worker_connections 4096; }}\n\
              http {{\naccess_log off;\n{temporary}{conf}\n}}\n"
         );
         let file = folder.path().join("nginx.conf");

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::workspace::{Workspace, run};
 
-/// `cargo xtask bench store …`, `scale …` or `replication …`: see `dev/bench`.
+/// `cargo xtask bench store …`, `scale …`, `http …` or `replication …`: see `dev/bench`.
 pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     run(&mut workspace.cargo(["build", "--release", "--package", "bench"]))?;
     let mut command = Command::new(workspace.built("release", "bench"));
@@ -24,7 +24,8 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
 }
 
 fn starts_own_server(arguments: &[OsString]) -> bool {
-    arguments.first().is_some_and(|word| word == "store" || word == "scale" || word == "replication")
+    const WITH_SERVER: [&str; 4] = ["store", "scale", "http", "replication"];
+    arguments.first().is_some_and(|word| WITH_SERVER.iter().any(|known| word == known))
         && !["--tracker", "--binary", "--help", "-h"].into_iter().any(|flag| given(arguments, flag))
 }
 
@@ -42,6 +43,7 @@ mod tests {
         assert!(starts_own_server(&words("store --sizes 1K --against 127.0.0.1:22122")));
         assert!(starts_own_server(&words("scale --files 1000")));
         assert!(starts_own_server(&words("replication --seconds 5")));
+        assert!(starts_own_server(&words("http")));
         assert!(!starts_own_server(&words("store --tracker=127.0.0.1:22122")));
         assert!(!starts_own_server(&words("store --help")));
         assert!(!starts_own_server(&[]));
