@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::net::SocketAddr;
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use e2e::http::{Answer, Http, ask};
@@ -55,7 +56,7 @@ fn get(address: SocketAddr, target: &str) -> Answer {
 
 /// Waits until every group takes files, and each of its storages knows of so many members: from then on a file is on all of
 /// them before its upload is answered.
-fn serving(cluster: &Cluster, members: u64) {
+fn serving(cluster: &Cluster, groups: &[&str], members: u64) {
     for storage in &cluster.storages {
         let address = ServerAddr::new(storage.address().ip(), storage.address().port());
         wait::until("all members serve", PATIENCE, || {
@@ -64,7 +65,7 @@ fn serving(cluster: &Cluster, members: u64) {
         })
         .unwrap();
     }
-    for group in ["group1", "group2"] {
+    for group in groups {
         let group = GroupName::parse(group.as_bytes()).unwrap();
         let offered = || run(client(cluster).query_store(Some(group))).is_ok().then_some(());
         wait::until("a group takes files", PATIENCE, offered).unwrap();
@@ -80,7 +81,7 @@ fn one(keys: &[(&str, &str)]) -> Cluster {
 fn every_storage_and_a_gateway_by_itself_serve_the_files_of_every_group() {
     let plan = Plan::new().groups(&[("group1", 2), ("group2", 2)]).storage_key("heart_beat_interval", 1);
     let mut cluster = plan.http(&[]).start().unwrap();
-    serving(&cluster, 2);
+    serving(&cluster, &["group1", "group2"], 2);
     let small = "今天天气很好\n".repeat(10).into_bytes();
     let large = noise(3_000_000);
     let mut files = Vec::new();
@@ -346,7 +347,7 @@ fn in_redirect_mode_a_client_is_sent_to_the_storage_that_has_the_file() {
         .http(&[("response_mode", "redirect")])
         .start()
         .unwrap();
-    serving(&cluster, 1);
+    serving(&cluster, &["group1", "group2"], 1);
     let id = upload(&cluster, "group2", b"content", "txt");
     let (first, second) = (cluster.storages[0].http(), cluster.storages[1].http());
     let answer = get(first, &format!("/{id}?attname=a.txt"));
@@ -368,7 +369,7 @@ fn in_redirect_mode_a_client_is_sent_to_the_storage_that_has_the_file() {
 fn the_nginx_configuration_that_is_shipped_serves_two_groups_and_goes_on_without_a_storage_of_each() {
     let plan = Plan::new().groups(&[("group1", 2), ("group2", 2)]).storage_key("heart_beat_interval", 1);
     let mut cluster = plan.http(&[]).start().unwrap();
-    serving(&cluster, 2);
+    serving(&cluster, &["group1", "group2"], 2);
     let mut conf = include_str!("../../../deploy/nginx/cairn.conf").to_owned();
     let places = ["192.0.2.11:8888", "192.0.2.12:8888", "192.0.2.21:8888", "192.0.2.22:8888"];
     for (place, storage) in places.iter().zip(&cluster.storages) {
@@ -411,4 +412,35 @@ fn the_nginx_configuration_that_is_shipped_serves_two_groups_and_goes_on_without
     let fresh = format!("/{}?attname=a.txt", files[1].0);
     assert!(get(door, &fresh).content == video);
     assert!(!nginx.output().contains("[emerg]"), "{}", nginx.output());
+}
+
+#[test]
+fn d21_a_copy_that_is_damaged_here_is_answered_from_another_member_and_mended() {
+    let plan = Plan::new().groups(&[("group1", 2)]).storage_key("heart_beat_interval", 1);
+    let cluster = plan.http(&[]).start().unwrap();
+    serving(&cluster, &["group1"], 2);
+    let content = noise(5_000);
+    let id = upload(&cluster, "group1", &content, "bin");
+    // The header of its record, which is looked at before anything is given out.
+    let packs = cluster.storages[0].store_paths[0].join("data/.cairn/packs");
+    let damaged = std::fs::read_dir(&packs).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let Some(place) = bytes.windows(content.len()).position(|part| part == content) else { return false };
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.write_all_at(&[!bytes[place - 20]], place as u64 - 20).unwrap();
+        true
+    });
+    assert!(damaged);
+    for storage in &cluster.storages {
+        let answer = get(storage.http(), &format!("/{id}"));
+        assert_eq!((answer.status, answer.content == content), (200, true));
+    }
+    let mended = || {
+        let address = cluster.storages[0].address();
+        let storage = client(&cluster).storage(ServerAddr::new(address.ip(), address.port()));
+        let figures = run(storage.figures()).unwrap_or_default();
+        figures.contains(&("scrub_mended_total".to_owned(), 1)).then_some(())
+    };
+    wait::until("the copy is mended", PATIENCE, mended).unwrap();
 }

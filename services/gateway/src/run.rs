@@ -10,7 +10,7 @@ use std::time::Duration;
 use fdfs_client::{Client, ClientConfig};
 use fdfs_conf::GatewayConf;
 use fdfs_conf::gateway::ResponseModeConf;
-use fdfs_fileid::GroupName;
+use fdfs_fileid::{FileName, GroupName};
 use http_core::elsewhere::ResponseMode;
 use net::{ConnCounters, ConnLimits, Listener, StopSource, Workers};
 use store::Store;
@@ -56,6 +56,8 @@ pub struct Local {
     pub owns: Arc<dyn Fn(&GroupName) -> bool + Send + Sync>,
     /// The store.
     pub store: Arc<Store>,
+    /// Is told of files that can't be read.
+    pub suspect: Arc<dyn Fn(&FileName) + Send + Sync>,
 }
 
 /// What all requests share.

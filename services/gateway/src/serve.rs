@@ -96,18 +96,31 @@ pub(crate) async fn answer(
         Err(status) => return reply.words(&plain(status)).await,
     };
     let answer = answer_file(&request, found.as_ref().map(|(_, facts)| facts), &rules.files);
-    match found {
-        None => reply.words(&answer).await,
-        Some((mut source, facts)) => match reply.file(&answer, &mut source, facts).await {
-            Ok(after) => Ok(after),
-            Err(broken) => match broken.unsent() {
-                Some(status) => {
-                    tracing::warn!(%id, error = %broken, "a file could not be sent");
-                    reply.words(&plain(status)).await
-                }
-                None => Err(reply.broken_off(&id, broken)),
-            },
-        },
+    let Some((mut source, facts)) = found else { return reply.words(&answer).await };
+    let mut broken = match reply.file(&answer, &mut source, facts).await {
+        Ok(after) => return Ok(after),
+        Err(broken) => broken,
+    };
+    if broken.is_unread_here() {
+        gateway.local.iter().for_each(|local| (local.suspect)(&id.name));
+        // Another member has the same file, if nothing of this one has gone out.
+        if let (Some(_), Some(cluster)) = (broken.unsent(), &gateway.cluster)
+            && let Ok(Some((mut other, its))) = source::there(cluster, &id).await
+            && its.size == facts.size
+        {
+            tracing::warn!(%id, error = %broken, "a file can't be read here, another member sends it");
+            match reply.file(&answer, &mut other, facts).await {
+                Ok(after) => return Ok(after),
+                Err(again) => broken = again,
+            }
+        }
+    }
+    match broken.unsent() {
+        Some(status) => {
+            tracing::warn!(%id, error = %broken, "a file could not be sent");
+            reply.words(&plain(status)).await
+        }
+        None => Err(reply.broken_off(&id, broken)),
     }
 }
 
@@ -125,23 +138,26 @@ async fn find<'a>(
     target: &Target<'_>,
     id: &'a FileId,
 ) -> Result<Found<'a>, Status> {
-    if let Some((source, facts)) = source::here(gateway, id).await? {
-        return Ok(Found::File(source, facts));
-    }
-    let Some(cluster) = &gateway.cluster else { return Ok(Found::Nowhere) };
+    let unread = match source::here(gateway, id).await {
+        Ok(Some((source, facts))) => return Ok(Found::File(source, facts)),
+        Ok(None) => None,
+        Err(status) => Some(status),
+    };
+    let nowhere = || unread.map_or(Ok(Found::Nowhere), Err);
+    let Some(cluster) = &gateway.cluster else { return nowhere() };
     let from_member = gateway.members.contains(conn.peer_ip());
     match not_here(&target.parameters, from_member, gateway.mode) {
-        NotHere::NotFound => Ok(Found::Nowhere),
-        NotHere::PassOn => Ok(match source::there(cluster, id).await? {
-            Some((source, facts)) => Found::File(source, facts),
-            None => Found::Nowhere,
-        }),
+        NotHere::NotFound => nowhere(),
+        NotHere::PassOn => match source::there(cluster, id).await? {
+            Some((source, facts)) => Ok(Found::File(source, facts)),
+            None => nowhere(),
+        },
         NotHere::Redirect => match cluster.query_fetch(id).await {
             Ok(storage) => {
                 let ip = storage.ips().next().ok_or(Status::BAD_GATEWAY)?;
                 Ok(Found::At(location(SocketAddr::new(ip, gateway.port), target.raw)))
             }
-            Err(error) if error.is_not_found() => Ok(Found::Nowhere),
+            Err(error) if error.is_not_found() => nowhere(),
             Err(error) => {
                 tracing::warn!(%id, %error, "the trackers do not say where a file is");
                 Err(source::status(&error))

@@ -44,7 +44,7 @@ pub(crate) enum Broken {
     Write(#[from] std::io::Error),
 }
 
-/// The file if it is in the store of this process.
+/// The file if it is in the store of this process; another member may have it when it can't be read.
 pub(crate) async fn here(
     gateway: &Gateway,
     id: &FileId,
@@ -69,7 +69,7 @@ pub(crate) async fn here(
 }
 
 fn failed(id: &FileId, error: &StoreError) -> Status {
-    tracing::error!(%id, %error, "a file can't be read");
+    tracing::error!(%id, %error, "a file can't be read here");
     Status::INTERNAL_ERROR
 }
 
@@ -159,6 +159,11 @@ impl Broken {
             Self::Send(SendError::BrokenOff(error)) => Self::Send(SendError::Unread(error)),
             other => other,
         }
+    }
+
+    /// Whether the own copy can't be read.
+    pub(crate) fn is_unread_here(&self) -> bool {
+        matches!(self, Self::Send(SendError::Unread(_) | SendError::BrokenOff(_)))
     }
 
     /// What failed behind what has gone out.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use daemon::log::{LogGuard, Rotation};
 use fdfs_conf::StorageConf;
 use fdfs_conf::storage::{DistributeMode, Durability, TimePrecision};
-use fdfs_fileid::{GroupName, StorePathIndex};
+use fdfs_fileid::{FileName, GroupName, StorePathIndex};
 use fdfs_format::{INIT_FLAG_FILE, STAT_FILE, StatFile};
 use net::{ConnCounters, ConnLimits, Listener, Stop, StopSource, Workers};
 use parking_lot::Mutex;
@@ -106,6 +106,12 @@ impl Running {
     /// Its store, to be read from by others in the same process. They end before [`Running::stop`].
     pub fn store(&self) -> Arc<Store> {
         Arc::clone(&self.server.store)
+    }
+
+    /// Takes note of files that can't be read: they are looked at, and mended from other members.
+    pub fn suspect(&self) -> Arc<dyn Fn(&FileName) + Send + Sync> {
+        let server = Arc::clone(&self.server);
+        Arc::new(move |name| server.scrub.suspect(name))
     }
 
     /// Tells whether a group is its own, which it may have to learn from a tracker.

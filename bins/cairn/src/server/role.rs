@@ -169,7 +169,11 @@ impl Loaded {
                     storage::StartError::Listen { address, error } => not_listening(address, &error),
                     other => other.into(),
                 })?;
-                let own = gateway::Local { owns: storage.owns(), store: storage.store() };
+                let own = gateway::Local {
+                    owns: storage.owns(),
+                    store: storage.store(),
+                    suspect: storage.suspect(),
+                };
                 match gateway.as_ref().map(|conf| start_gateway(conf, Some(own))).transpose() {
                     Ok(gateway) => Running::Storage(storage, gateway),
                     Err(error) => {
