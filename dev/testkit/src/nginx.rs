@@ -64,9 +64,16 @@ impl Nginx {
         self.loopback.port(PORT)
     }
 
-    /// What it has printed.
+    /// What it has printed, over all its processes.
     #[must_use]
     pub fn output(&self) -> String {
         self.server.output()
+    }
+}
+
+impl Drop for Nginx {
+    /// In order: whoever kills its first process leaves the others.
+    fn drop(&mut self) {
+        let _ = self.server.terminate();
     }
 }
