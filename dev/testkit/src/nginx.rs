@@ -10,8 +10,8 @@ use crate::address::Loopback;
 use crate::process::Server;
 use crate::wait;
 
-/// The port it listens on.
-const PORT: u16 = 80;
+/// The port it listens on: not 80, where the machine may have an nginx of its own on all addresses.
+const PORT: u16 = 8880;
 
 /// A running nginx, ended and removed when dropped.
 #[derive(Debug)]
