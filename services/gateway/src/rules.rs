@@ -13,8 +13,8 @@ use http_core::{FileRules, RequestFields, Status};
 
 use crate::StartError;
 
-/// Largest picture for a refused token, bytes: it is held in memory.
-const PICTURE_LEN_MAX: u64 = 4 << 20;
+/// Largest file that a configuration may name, bytes: it is held in memory.
+const NAMED_FILE_LEN_MAX: u64 = 4 << 20;
 
 /// What requests are decided by.
 pub(crate) struct Rules {
@@ -94,8 +94,8 @@ pub(crate) fn load(conf: &GatewayConf) -> Result<Rules, StartError> {
 
 fn read(path: &Path) -> Result<Vec<u8>, StartError> {
     let len = std::fs::metadata(path).map_err(|error| bad(path, &error))?.len();
-    if len > PICTURE_LEN_MAX {
-        return Err(bad(path, &format_args!("it is longer than {PICTURE_LEN_MAX} bytes")));
+    if len > NAMED_FILE_LEN_MAX {
+        return Err(bad(path, &format_args!("it is longer than {NAMED_FILE_LEN_MAX} bytes")));
     }
     std::fs::read(path).map_err(|error| bad(path, &error))
 }

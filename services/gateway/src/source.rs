@@ -89,7 +89,15 @@ pub(crate) async fn there<'a>(
         Err(error) if is_nowhere(&error) => None,
         Err(error) => Some(error),
     };
-    for storage in members(cluster, id).await {
+    let members = match members(cluster, id).await {
+        Ok(members) => members,
+        // Then nobody knows that it is nowhere.
+        Err(error) => {
+            failed = failed.or(Some(error));
+            Vec::new()
+        }
+    };
+    for storage in members {
         match storage.file_info(id, INFO).await {
             Ok(info) => return Ok(Some(found(From::Member(storage), info))),
             Err(error) if is_nowhere(&error) => {}
@@ -106,13 +114,16 @@ pub(crate) async fn there<'a>(
 }
 
 /// The storages that serve the group of a file.
-async fn members(cluster: &Client, id: &FileId) -> Vec<Storage> {
-    // Without an answer the one before stands.
-    let listed = cluster.list_storages(id.group, None).await.unwrap_or_default();
+async fn members(cluster: &Client, id: &FileId) -> fdfs_client::Result<Vec<Storage>> {
+    let listed = match cluster.list_storages(id.group, None).await {
+        // No such group.
+        Err(error) if is_nowhere(&error) => Vec::new(),
+        listed => listed?,
+    };
     let serving = listed.iter().filter(|member| member.who.status == StorageStatus::Active);
     let addresses =
         serving.filter_map(|member| Some(ServerAddr::new(member.ip.ip()?, member.figures.storage_port)));
-    addresses.map(|address| cluster.storage(address)).collect()
+    Ok(addresses.map(|address| cluster.storage(address)).collect())
 }
 
 impl From<'_> {

@@ -14,7 +14,7 @@ use fdfs_proto::{GroupField, Status};
 use storage_core::recovery::{self, LastChange, OwnLog, Version, Wanted};
 use storage_core::replication::LogPosition;
 use store::binlog::{LogReader, Read};
-use store::{StoreError, WhichCopy};
+use store::{StoreError, StoredFile, WhichCopy};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::Sources;
@@ -227,8 +227,8 @@ impl Rebuild<'_> {
     async fn older(&self, own: &OwnLog) -> Result<Vec<(FileName, LastChange)>, String> {
         let mut older = Vec::new();
         for (name, last) in own.changed() {
-            let here = version_here(self.server, name).await.map_err(words)?;
-            if here.is_some_and(|here| last.is_missing_in(here)) {
+            let Some(here) = open_here(self.server, name).await.map_err(words)? else { continue };
+            if last.is_missing_in(version(&here).await.map_err(words)?) {
                 if older.len() < NAMED_MAX {
                     tracing::error!(%name, "the last change of a file was on a lost store path, and no peer that serves has it");
                 }
@@ -259,7 +259,7 @@ struct Lost(BTreeSet<FileName>);
 
 impl Lost {
     async fn look(&mut self, server: &Server, name: &FileName) -> Result<(), String> {
-        let missing = !is_here(server, name).await.map_err(words)?;
+        let missing = open_here(server, name).await.map_err(words)?.is_none();
         if missing && self.0.insert(name.clone()) && self.0.len() <= NAMED_MAX {
             tracing::error!(%name, "a file was on a lost store path, and no peer that serves has it whole");
         }
@@ -267,20 +267,17 @@ impl Lost {
     }
 }
 
-async fn is_here(server: &Server, name: &FileName) -> Result<bool, StoreError> {
+/// The file, if a good copy may be here: one that is set aside is not.
+async fn open_here(server: &Server, name: &FileName) -> Result<Option<StoredFile>, StoreError> {
     match server.store.open_file(name).await {
-        Ok(_) => Ok(true),
-        Err(StoreError::NotFound | StoreError::NotRegular | StoreError::SetAside) => Ok(false),
+        Ok(stored) => Ok(Some(stored)),
+        Err(StoreError::NotFound | StoreError::NotRegular | StoreError::SetAside) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-async fn version_here(server: &Server, name: &FileName) -> Result<Option<Version>, StoreError> {
-    match server.store.open_file(name).await {
-        Ok(stored) => Ok(Some(Version { mtime: stored.mtime().await?, size: stored.len })),
-        Err(StoreError::NotFound | StoreError::NotRegular) => Ok(None),
-        Err(error) => Err(error),
-    }
+async fn version(stored: &StoredFile) -> Result<Version, StoreError> {
+    Ok(Version { mtime: stored.mtime().await?, size: stored.len })
 }
 
 /// What came of a part of a list.
@@ -310,9 +307,13 @@ impl Stream {
         if server.relay.gone.came_too_late(name) {
             return Ok(());
         }
-        let here = version_here(&server, name).await?;
+        let here = open_here(&server, name).await?;
         let mut time = time;
         if self.purpose == Purpose::Restore && recovery::can_differ(name) {
+            let here = match &here {
+                Some(stored) => Some(version(stored).await?),
+                None => None,
+            };
             match self.peer.version(wanted.there).await {
                 Ok(Some(there)) if recovery::is_better(here, there) => time = there.mtime,
                 Ok(_) => return Ok(()),

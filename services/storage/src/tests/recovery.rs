@@ -278,9 +278,15 @@ fn d8_a_new_member_fetches_what_it_was_not_sent_from_whoever_has_it() {
     // On its way to the source while that filled the new member, and never sent by anybody.
     let missed = other.connect().upload(b"missed", "txt").name();
     let deleted = other.connect().upload(b"deleted", "txt").name();
+    // A bad copy of it is in the quarantine: it is not here.
+    let aside = other.connect().upload(b"set aside", "txt").name();
     let lister = Lister::start();
     let mut storage = TestStorage::prepare(&format!("tracker_server={}", lister.address));
     storage.conf.server_id = Some(100_001);
+    let quarantine = storage.dir.path().join("p0/data/.cairn/quarantine");
+    std::fs::create_dir_all(&quarantine).unwrap();
+    let copy = format!("{}.1.lost", aside.true_name().replacen('/', "-", 2));
+    std::fs::write(quarantine.join(copy), b"SET ASIDE").unwrap();
     let sign = storage.dir.path().join("base/data/.cairn-compare");
     lister.list(&[
         ("100001", StorageStatus::Active, 23_000),
@@ -310,6 +316,7 @@ fn d8_a_new_member_fetches_what_it_was_not_sent_from_whoever_has_it() {
     outside.unwrap().send_replace(Arc::new(active));
     until("it has compared", || !sign.exists());
     assert_eq!(client.download(&missed, 0, 0).body, b"missed");
+    assert_eq!(client.download(&aside, 0, 0).body, b"set aside");
     assert_eq!(client.download(&deleted, 0, 0).status, Status::ENOENT);
     storage.running.take().unwrap().stop().unwrap();
     let log = std::fs::read_to_string(storage.dir.path().join("base/data/sync/binlog.000")).unwrap();
