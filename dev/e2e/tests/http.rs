@@ -445,3 +445,20 @@ fn d21_a_copy_that_is_damaged_here_is_answered_from_another_member_and_mended() 
     };
     wait::until("the copy is mended", PATIENCE, mended).unwrap();
 }
+
+/// That the other member has it is told with its next beat; until then the trackers let it stand in.
+#[test]
+fn a_file_whose_maker_dies_at_once_is_found_on_the_other_member() {
+    let mut cluster =
+        Plan::new().groups(&[("group1", 2)]).storage_key("heart_beat_interval", 1).http(&[]).start().unwrap();
+    serving(&cluster, &["group1"], 2);
+    let mut gateway = cluster.gateway(&[]).unwrap();
+    let maker = cluster.storages[1].address();
+    let storage = client(&cluster).storage(ServerAddr::new(maker.ip(), maker.port()));
+    let content: &[u8] = b"made in the last second";
+    let id = run(storage.upload(content.into(), None, &UploadOptions::default())).unwrap().id;
+    cluster.storages[1].kill().unwrap();
+    let answer = get(gateway.address(), &format!("/{id}"));
+    assert_eq!((answer.status, answer.content.as_slice()), (200, content));
+    gateway.stop().unwrap();
+}

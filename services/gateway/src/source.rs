@@ -1,9 +1,9 @@
 //! Where a file is, and its bytes.
 
-use fdfs_client::{Client, DownloadOptions, InfoFlags, Kind, ServerAddr, Side, Storage, StorageStatus};
+use fdfs_client::{Client, DownloadOptions, InfoFlags, Kind, Side};
 use fdfs_fileid::FileId;
 use http_core::{FileFacts, Status};
-use net::{Conn, ConnWriter};
+use net::Conn;
 use send_file::SendError;
 use store::{StoreError, StoredFile};
 use tokio::io::AsyncWriteExt;
@@ -15,15 +15,7 @@ pub(crate) enum Source<'a> {
     /// In the store of this process.
     Here(StoredFile),
     /// At storages that the trackers name.
-    There { from: From<'a>, id: &'a FileId },
-}
-
-/// Who gives it.
-pub(crate) enum From<'a> {
-    /// Whichever storages the trackers name.
-    Cluster(&'a Client),
-    /// This one.
-    Member(Storage),
+    There { cluster: &'a Client, id: &'a FileId },
 }
 
 /// What is fetched before the head goes out, so that there may be another answer, bytes.
@@ -73,76 +65,20 @@ fn failed(id: &FileId, error: &StoreError) -> Status {
     Status::INTERNAL_ERROR
 }
 
-const INFO: InfoFlags = InfoFlags { no_crc: true, silent: true };
-
-/// The file if a storage has it that the trackers name, or one that serves its group: of a file that has just been made the
-/// trackers only know who made it, and nobody when that one is gone.
+/// The file if a storage has it that the trackers name.
 pub(crate) async fn there<'a>(
     cluster: &'a Client,
     id: &'a FileId,
 ) -> Result<Option<(Source<'a>, FileFacts)>, Status> {
-    let found = |from, info: fdfs_client::FileInfo| {
-        (Source::There { from, id }, FileFacts { size: info.size, modified: info.mtime })
-    };
-    let mut failed = match cluster.file_info(id, INFO).await {
-        Ok(info) => return Ok(Some(found(From::Cluster(cluster), info))),
-        Err(error) if is_nowhere(&error) => None,
-        Err(error) => Some(error),
-    };
-    let members = match members(cluster, id).await {
-        Ok(members) => members,
-        // Then nobody knows that it is nowhere.
+    let flags = InfoFlags { no_crc: true, silent: true };
+    match cluster.file_info(id, flags).await {
+        Ok(info) => {
+            Ok(Some((Source::There { cluster, id }, FileFacts { size: info.size, modified: info.mtime })))
+        }
+        Err(error) if is_nowhere(&error) => Ok(None),
         Err(error) => {
-            failed = failed.or(Some(error));
-            Vec::new()
-        }
-    };
-    for storage in members {
-        match storage.file_info(id, INFO).await {
-            Ok(info) => return Ok(Some(found(From::Member(storage), info))),
-            Err(error) if is_nowhere(&error) => {}
-            Err(error) => failed = failed.or(Some(error)),
-        }
-    }
-    match failed {
-        None => Ok(None),
-        Some(error) => {
             tracing::warn!(%id, %error, "a file can't be had from its group");
             Err(status(&error))
-        }
-    }
-}
-
-/// The storages that serve the group of a file.
-async fn members(cluster: &Client, id: &FileId) -> fdfs_client::Result<Vec<Storage>> {
-    let listed = match cluster.list_storages(id.group, None).await {
-        // No such group.
-        Err(error) if is_nowhere(&error) => Vec::new(),
-        listed => listed?,
-    };
-    let serving = listed.iter().filter(|member| member.who.status == StorageStatus::Active);
-    let addresses =
-        serving.filter_map(|member| Some(ServerAddr::new(member.ip.ip()?, member.figures.storage_port)));
-    Ok(addresses.map(|address| cluster.storage(address)).collect())
-}
-
-impl From<'_> {
-    async fn read(&self, id: &FileId, options: &DownloadOptions) -> fdfs_client::Result<Vec<u8>> {
-        match self {
-            Self::Cluster(client) => client.download(id, options).await,
-            Self::Member(storage) => storage.download(id, options).await,
-        }
-    }
-
-    async fn pass_on(
-        &self,
-        id: &FileId,
-        options: &DownloadOptions,
-        writer: &mut ConnWriter<'_>,
-    ) -> fdfs_client::Result<()> {
-        match self {
-            Self::Cluster(client) => client.download_to_writer(id, options, writer).await.map(drop),
-            Self::Member(storage) => storage.download_to_writer(id, options, writer).await.map(drop),
         }
     }
 }
@@ -208,16 +144,16 @@ impl Source<'_> {
     ) -> Result<(), Broken> {
         match self {
             Self::Here(file) => Ok(send_file::send(conn, head, file, at, len).await?),
-            Self::There { from, id } => {
+            Self::There { cluster, id } => {
                 let first = len.min(FIRST_LEN);
                 let options = DownloadOptions { offset: at, length: Some(first), verify: false };
-                let content = from.read(id, &options).await.map_err(Broken::Unfetched)?;
+                let content = cluster.download(id, &options).await.map_err(Broken::Unfetched)?;
                 conn.write_pair(head, &content).await?;
                 let (at, len) = (at + first, len - first);
                 if len > 0 {
                     let options = DownloadOptions { offset: at, length: Some(len), verify: false };
                     let mut writer = conn.writer();
-                    from.pass_on(id, &options, &mut writer).await?;
+                    cluster.download_to_writer(id, &options, &mut writer).await?;
                     writer.flush().await?;
                 }
                 Ok(())
@@ -229,9 +165,9 @@ impl Source<'_> {
     pub(crate) async fn read(&mut self, at: u64, len: usize) -> Result<Vec<u8>, Broken> {
         match self {
             Self::Here(file) => Ok(file.read(at, len).await.map_err(SendError::BrokenOff)?),
-            Self::There { from, id } => {
+            Self::There { cluster, id } => {
                 let options = DownloadOptions { offset: at, length: Some(len as u64), verify: false };
-                Ok(from.read(id, &options).await?)
+                Ok(cluster.download(id, &options).await?)
             }
         }
     }
