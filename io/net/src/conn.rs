@@ -16,7 +16,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::{ConnError, ConnWriter, Stop};
+use crate::{ConnError, ConnStream, ConnWriter, Stop};
 
 /// Size of the scratch buffer of a thread.
 pub const SCRATCH_LEN: usize = 256 * 1024;
@@ -63,6 +63,8 @@ pub struct Conn {
     due: Option<Instant>,
     /// A first request has been served, from now on idling is allowed.
     served: bool,
+    /// Bytes that went out.
+    sent: u64,
 }
 
 impl Conn {
@@ -71,7 +73,18 @@ impl Conn {
         let _ = stream.set_nodelay(true);
         let _ = socket2::SockRef::from(&stream).set_keepalive(true);
         let local = stream.local_addr().unwrap_or(peer);
-        Self { stream, peer, local, timeout, stop, input: Vec::new(), start: 0, due: None, served: false }
+        Self {
+            stream,
+            peer,
+            local,
+            timeout,
+            stop,
+            input: Vec::new(),
+            start: 0,
+            due: None,
+            served: false,
+            sent: 0,
+        }
     }
 
     /// The address of the peer.
@@ -300,7 +313,23 @@ impl Conn {
 
     /// For whoever writes through [`tokio::io::AsyncWrite`].
     pub fn writer(&mut self) -> ConnWriter<'_> {
-        ConnWriter::new(&mut self.stream, self.timeout)
+        ConnWriter::new(&mut self.stream, &mut self.sent, self.timeout)
+    }
+
+    /// Gives the connection to a library that speaks with the peer itself; `before` is what had been taken of it and is
+    /// not consumed.
+    pub fn into_stream(self, before: Vec<u8>) -> ConnStream {
+        ConnStream::new(self.stream, before, self.timeout)
+    }
+
+    /// Where to learn that the server stops.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// How many bytes went out so far.
+    pub fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// Whether the server stops: answers are the last ones then.
@@ -367,7 +396,10 @@ impl Conn {
                 IoSlice::new(body.get(done.saturating_sub(head.len())..).unwrap_or_default()),
             ];
             match self.stream.try_write_vectored(&parts) {
-                Ok(n) => done += n,
+                Ok(n) => {
+                    done += n;
+                    self.sent += n as u64;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.writable().await?,
                 Err(error) => return Err(error.into()),
             }
@@ -381,7 +413,10 @@ impl Conn {
     /// [`ConnError::Io`]; the connection is to be closed.
     pub fn try_write(&mut self, bytes: &[u8]) -> Result<usize, ConnError> {
         match self.stream.try_write(bytes) {
-            Ok(n) => Ok(n),
+            Ok(n) => {
+                self.sent += n as u64;
+                Ok(n)
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             Err(error) => Err(error.into()),
         }
@@ -404,7 +439,10 @@ impl Conn {
             rustix::net::send(&self.stream, head, rustix::net::SendFlags::MORE).map_err(io::Error::from)
         });
         match sent {
-            Ok(n) => self.write(head.get(n..).unwrap_or_default()).await,
+            Ok(n) => {
+                self.sent += n as u64;
+                self.write(head.get(n..).unwrap_or_default()).await
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.write(head).await,
             Err(error) => Err(error.into()),
         }
@@ -424,7 +462,10 @@ impl Conn {
         });
         match sent {
             Ok(0) => Err(ConnError::Truncated),
-            Ok(n) => Ok(n as u64),
+            Ok(n) => {
+                self.sent += n as u64;
+                Ok(n as u64)
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             Err(error) => Err(error.into()),
         }

@@ -1,17 +1,18 @@
 //! Accepting connections within limits, and letting them finish when the server stops.
 
 use std::future::Future;
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{Conn, Listener, Workers};
+use crate::{Conn, ConnStream, Listener, LocalListener, Workers};
 
 /// How long open connections may take to finish their request once the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -26,7 +27,8 @@ pub struct ConnLimits {
     pub max_connections: usize,
     /// Longest wait for progress on a request or an answer.
     pub network_timeout: Duration,
-    /// Who may connect; others are closed without an answer (wire protocol: connection life cycle).
+    /// Who may connect; others are closed without an answer (wire protocol: connection life cycle). To a local socket
+    /// whoever the permissions of its file let.
     pub allow: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
 }
 
@@ -92,6 +94,62 @@ impl Stop {
     }
 }
 
+/// Where connections come from.
+trait Door: Send + Sync + 'static {
+    /// As accepted, of no runtime.
+    type Accepted: Send + 'static;
+    /// As served.
+    type Conn: Send;
+
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Accepted, Option<SocketAddr>)>> + Send;
+
+    /// Puts it into the current runtime.
+    fn open(
+        accepted: Self::Accepted,
+        peer: Option<SocketAddr>,
+        timeout: Duration,
+        stop: Stop,
+    ) -> io::Result<Self::Conn>;
+}
+
+impl Door for Listener {
+    type Accepted = std::net::TcpStream;
+    type Conn = Conn;
+
+    async fn accept(&self) -> io::Result<(Self::Accepted, Option<SocketAddr>)> {
+        let (stream, peer) = Listener::accept(self).await?;
+        Ok((stream.into_std()?, Some(peer)))
+    }
+
+    fn open(
+        accepted: Self::Accepted,
+        peer: Option<SocketAddr>,
+        timeout: Duration,
+        stop: Stop,
+    ) -> io::Result<Conn> {
+        let peer = peer.map_or_else(|| accepted.peer_addr(), Ok)?;
+        Ok(Conn::new(TcpStream::from_std(accepted)?, peer, timeout, stop))
+    }
+}
+
+impl Door for LocalListener {
+    type Accepted = std::os::unix::net::UnixStream;
+    type Conn = (ConnStream<UnixStream>, Stop);
+
+    async fn accept(&self) -> io::Result<(Self::Accepted, Option<SocketAddr>)> {
+        Ok((LocalListener::accept(self).await?.into_std()?, None))
+    }
+
+    fn open(
+        accepted: Self::Accepted,
+        _peer: Option<SocketAddr>,
+        timeout: Duration,
+        stop: Stop,
+    ) -> io::Result<Self::Conn> {
+        Ok((ConnStream::new(UnixStream::from_std(accepted)?, Vec::new(), timeout), stop))
+    }
+}
+
 /// Accepts connections from all `listeners` until `stop`, running `handler` for each on one of the `workers`,
 /// then waits (bounded) until the open ones have finished.
 pub async fn serve<H, F>(
@@ -119,15 +177,31 @@ pub async fn serve<H, F>(
     while loops.join_next().await.is_some() {}
 }
 
-async fn accept_loop<H, F>(
+/// [`serve`] for a local socket. A connection has no address, and nothing but its stream.
+pub async fn serve_local<H, F>(
     workers: Arc<Workers>,
-    listener: Listener,
+    listener: LocalListener,
+    limits: ConnLimits,
+    counters: Arc<ConnCounters>,
+    stop: Stop,
+    handler: H,
+) where
+    H: Fn((ConnStream<UnixStream>, Stop)) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    accept_loop(workers, listener, limits, counters, stop, handler).await;
+}
+
+async fn accept_loop<D, H, F>(
+    workers: Arc<Workers>,
+    listener: D,
     limits: ConnLimits,
     counters: Arc<ConnCounters>,
     mut stop: Stop,
     handler: H,
 ) where
-    H: Fn(Conn) -> F + Clone + Send + 'static,
+    D: Door,
+    H: Fn(D::Conn) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
     let mut open = JoinSet::new();
@@ -137,7 +211,7 @@ async fn accept_loop<H, F>(
             () = stop.wait() => break,
             accepted = listener.accept() => accepted,
         };
-        let (stream, peer) = match accepted {
+        let (accepted, peer) = match accepted {
             Ok(pair) => pair,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -145,12 +219,13 @@ async fn accept_loop<H, F>(
                 continue;
             }
         };
-        if !(limits.allow)(peer.ip().to_canonical()) {
-            tracing::warn!(%peer, "connection refused by allow_hosts");
+        if peer.is_some_and(|peer| !(limits.allow)(peer.ip().to_canonical())) {
+            tracing::warn!(peer = %shown(peer), "connection refused by allow_hosts");
             continue;
         }
         if counters.current() as usize >= limits.max_connections {
-            tracing::warn!(%peer, max_connections = limits.max_connections, "connection refused, too many are open");
+            let max_connections = limits.max_connections;
+            tracing::warn!(peer = %shown(peer), max_connections, "connection refused, too many are open");
             continue;
         }
         let counted = Open::new(Arc::clone(&counters));
@@ -158,9 +233,9 @@ async fn accept_loop<H, F>(
         let (handler, timeout, stop) = (handler.clone(), limits.network_timeout, stop.clone());
         let work = async move {
             // The runtime that accepted a connection is not the one that waits for it.
-            match stream.into_std().and_then(TcpStream::from_std) {
-                Ok(stream) => handler(Conn::new(stream, peer, timeout, stop)).await,
-                Err(error) => tracing::warn!(%peer, %error, "cannot serve a connection"),
+            match D::open(accepted, peer, timeout, stop) {
+                Ok(conn) => handler(conn).await,
+                Err(error) => tracing::warn!(peer = %shown(peer), %error, "cannot serve a connection"),
             }
             drop((counted, place));
         };
@@ -169,6 +244,10 @@ async fn accept_loop<H, F>(
     drop(listener);
     let deadline = Instant::now() + DRAIN;
     while let Ok(Some(_)) = timeout_at(deadline, open.join_next()).await {}
+}
+
+fn shown(peer: Option<SocketAddr>) -> String {
+    peer.map_or_else(|| "local".to_owned(), |peer| peer.to_string())
 }
 
 struct Open(Arc<ConnCounters>);

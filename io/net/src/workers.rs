@@ -16,6 +16,9 @@ use tokio::sync::watch;
 /// Stack of a thread; handlers keep their buffers elsewhere.
 const STACK_LEN: usize = 512 * 1024;
 
+/// Stack of a thread whose handlers go through many layers of other people's code. Only what is used is memory.
+pub const DEEP_STACK_LEN: usize = 8 * 1024 * 1024;
+
 /// How long the tasks of a thread may take to end once its connections are closed.
 const STOP_WAIT: Duration = Duration::from_secs(10);
 
@@ -42,6 +45,14 @@ impl Workers {
     /// # Errors
     /// When threads or what they wait with can't be made.
     pub fn start(name: &str) -> io::Result<Self> {
+        Self::start_with(name, STACK_LEN)
+    }
+
+    /// As [`Workers::start`], with so many bytes of stack for each thread.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn start_with(name: &str, stack_len: usize) -> io::Result<Self> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let (end, ending) = watch::channel(());
         let mut this = Self { workers: Vec::new(), end: Some(end), threads: Vec::new() };
@@ -54,7 +65,7 @@ impl Workers {
                 let _ = runtime.block_on(ending.changed());
                 runtime.shutdown_timeout(STOP_WAIT);
             };
-            let builder = std::thread::Builder::new().name(name.to_owned()).stack_size(STACK_LEN);
+            let builder = std::thread::Builder::new().name(name.to_owned()).stack_size(stack_len);
             this.threads.push(builder.spawn(run)?);
         }
         Ok(this)

@@ -4,6 +4,7 @@
 //! scrub, recovery and HTTP. How a file is kept is nobody else's business: a reader gets a [`StoredFile`]
 //! (an open descriptor, an offset and a length), a writer hands over content and gets a name. There are three layouts:
 //! the original's plain files (`plain.rs`), packs for small ones (`pack/`), and the original's trunk files (`trunk/`).
+//! A [`Shelf`] reads the store paths of a storage that is another process, and has no part in keeping them.
 //!
 //! Will never know: sockets, commands, trackers, groups.
 //!
@@ -19,6 +20,7 @@ pub mod binlog;
 mod error;
 pub mod fsck;
 mod journal;
+mod look;
 pub mod marks;
 mod mutation;
 mod pack;
@@ -30,6 +32,7 @@ mod receive;
 mod recover;
 mod relog;
 mod scrub;
+mod shelf;
 mod space;
 mod staged;
 mod store;
@@ -45,6 +48,7 @@ pub use quarantine::QuarantineUsage;
 pub use receive::{Received, WhichCopy, named_content};
 pub use relog::{NewLog, log_is_lost};
 pub use scrub::{BadCopy, Mended, Verdict, mark_damaged};
+pub use shelf::Shelf;
 pub use space::Usage;
 pub use staged::Staged;
 pub use store::{Durability, OpenReport, Packing, Store, StoreSettings};

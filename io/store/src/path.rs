@@ -65,7 +65,7 @@ impl Files {
 
     /// The files in the original's layout.
     pub(crate) fn plain(&self) -> Plain<'_> {
-        Plain { data: self.data_fd.as_fd(), temp_dir: &self.temp_dir }
+        Plain { data: self.data_fd.as_fd(), temp_dir: &self.temp_dir, follows: true }
     }
 }
 

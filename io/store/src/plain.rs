@@ -21,6 +21,8 @@ use crate::trunk::{self, SlotContent};
 pub(crate) struct Plain<'a> {
     pub(crate) data: BorrowedFd<'a>,
     pub(crate) temp_dir: &'a Path,
+    /// Whether a symbolic link may stand for one of the folders of a name when a file is opened for reading.
+    pub(crate) follows: bool,
 }
 
 /// Whether a change is done for the first time or once more after a crash.
@@ -53,11 +55,33 @@ impl Plain<'_> {
     /// Opens a regular file for reading; `Ok(None)` when it is a symbolic link.
     pub(crate) fn open(&self, name: &str) -> io::Result<Option<File>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        match rustix::fs::openat(self.data, name, flags, Mode::empty()) {
+        let opened = if self.follows {
+            rustix::fs::openat(self.data, name, flags, Mode::empty())
+        } else {
+            self.open_stepwise(name, flags)
+        };
+        match opened {
             Ok(fd) => Ok(Some(fd.into())),
             Err(Errno::LOOP) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Opens folder by folder, for kernels without `openat2`; what is no folder has nothing in it.
+    fn open_stepwise(&self, name: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+        let mut steps = name.split('/');
+        let base = steps.next_back().ok_or(Errno::NOENT)?;
+        let folder = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut at: Option<OwnedFd> = None;
+        for step in steps {
+            let within = at.as_ref().map_or(self.data, AsFd::as_fd);
+            match rustix::fs::openat(within, step, folder, Mode::empty()) {
+                Ok(fd) => at = Some(fd),
+                Err(Errno::LOOP | Errno::NOTDIR) => return Err(Errno::NOENT),
+                Err(error) => return Err(error),
+            }
+        }
+        rustix::fs::openat(at.as_ref().map_or(self.data, AsFd::as_fd), base, flags, Mode::empty())
     }
 
     /// Where a symbolic link points to.

@@ -1,8 +1,6 @@
 //! The store: one door for everything that reads or changes files.
 
-use std::fs::File;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,13 +10,14 @@ use parking_lot::Mutex;
 
 use crate::binlog::Binlog;
 use crate::journal::{Journal, JournalSettings};
+use crate::look::{Found, look};
 use crate::mutation::{At, Content, MetadataUpdate, Mutation, NewName, Origin, Outcome};
 use crate::pack::{self, CompactSettings, Compactor, PackSettings, PackUsage, Packs};
 use crate::path::{Files, StorePath};
 use crate::recover::recover;
 use crate::relog::write_log;
 use crate::space::Usage;
-use crate::trunk::{self, FreedSlots, Opened};
+use crate::trunk::{self, FreedSlots};
 use crate::unpack::take_back;
 use crate::writer::{Writer, WriterParts, WriterThread};
 use crate::{Staged, StoreError, StoredFile};
@@ -104,19 +103,6 @@ enum Purpose {
     /// The same, and the log is written anew.
     Relog,
     Unpack,
-}
-
-/// What a name leads to.
-enum Found {
-    File(StoredFile),
-    /// Another name.
-    Link(FileName),
-}
-
-/// How what a name leads to is kept, if not in a pack.
-enum Kept {
-    File(File),
-    Slot(Opened),
 }
 
 /// A store path and the way to its writer.
@@ -499,26 +485,15 @@ impl Store {
     async fn open_name(&self, name: &FileName) -> Result<Found, StoreError> {
         let path = self.path_of(name)?;
         if let Some((pack, location)) = path.packs.find(name.true_name()) {
-            return Ok(Found::File(StoredFile::packed(pack, location, path)));
+            return Ok(Found::File(StoredFile::packed(pack, location, &path.pool)));
         }
         if let Some(file) = path.files.plain().open_cached(name.true_name()) {
-            return StoredFile::new(file, path).map(Found::File);
+            return StoredFile::new(file, &path.pool).map(Found::File);
         }
         let (files, wanted) = (Arc::clone(&path.files), name.clone());
-        let roots: Vec<_> = self.homes.iter().map(|home| Arc::clone(&home.path.files)).collect();
-        let open = move || match files.plain().open(wanted.true_name()) {
-            Ok(Some(file)) => Ok(Kept::File(file)),
-            Ok(None) => open_linked(&roots, &files.plain().link_target(wanted.true_name())?).map(Kept::File),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && wanted.kind() == Kind::Trunk => {
-                trunk::open(&files, &wanted).map(Kept::Slot)
-            }
-            Err(error) => Err(error.into()),
-        };
-        Ok(match path.pool.run(open).await? {
-            Kept::File(file) => Found::File(StoredFile::new(file, path)?),
-            Kept::Slot(Opened::Slot(slot)) => Found::File(StoredFile::in_slot(slot, path)),
-            Kept::Slot(Opened::Link(target)) => Found::Link(target),
-        })
+        let open = move || look(&files.plain(), Some(&files.trunk.verified), &wanted);
+        let kept = path.pool.run(open).await?;
+        kept.found(self.homes.iter().map(|home| &*home.path.files.data), &path.pool)
     }
 
     /// Has new files whose names speak of a slot of a trunk file kept there, as far as the slot is free; trunk files that
@@ -630,17 +605,4 @@ impl Drop for Store {
             tracing::error!(%error, "a writer ended with an error");
         }
     }
-}
-
-/// Opens what a symbolic link of the original points to, if that is a file of this store.
-fn open_linked(roots: &[Arc<Files>], target: &Path) -> Result<File, StoreError> {
-    for files in roots {
-        let Ok(rest) = target.strip_prefix(&files.data) else { continue };
-        let name = rest.to_str().and_then(|rest| FileName::parse(rest.as_bytes()).ok());
-        if let Some(name) = name {
-            return files.plain().open(name.true_name())?.ok_or(StoreError::NotRegular);
-        }
-    }
-    tracing::warn!(target = %target.display(), "link points out of the store, not followed");
-    Err(StoreError::NotFound)
 }

@@ -12,9 +12,8 @@ use rustix::io::{ReadWriteFlags, preadv2};
 use crate::StoreError;
 use crate::mutation::{Found, Seen};
 use crate::pack::{Location, Pack, damaged};
-use crate::path::StorePath;
 use crate::plain::{is_regular, seen};
-use crate::pool::Closing;
+use crate::pool::{Closing, Pool};
 use crate::trunk::Slot;
 
 /// How far apart the bytes are that are looked at to see whether a part is in the page cache.
@@ -32,7 +31,7 @@ pub struct StoredFile {
     /// Length of the content, bytes.
     pub len: u64,
     kept: Kept,
-    home: Arc<StorePath>,
+    pool: Pool,
     /// Goes behind `file`. Packs are let go of by whoever rewrites them.
     _closing: Option<Closing>,
 }
@@ -50,42 +49,42 @@ enum Kept {
 }
 
 impl StoredFile {
-    pub(crate) fn new(file: File, home: &Arc<StorePath>) -> Result<Self, StoreError> {
+    pub(crate) fn new(file: File, pool: &Pool) -> Result<Self, StoreError> {
         let stat = rustix::fs::fstat(&file)?;
         if !is_regular(&stat) {
             return Err(StoreError::NotRegular);
         }
         let file = Arc::new(file);
         Ok(Self {
-            _closing: Some(Closing::new(&file, &home.pool)),
+            _closing: Some(Closing::new(&file, pool)),
             file,
             offset: 0,
             len: stat.st_size.unsigned_abs(),
             kept: Kept::Plain { seen: seen(&stat), mtime: stat.st_mtime },
-            home: Arc::clone(home),
+            pool: pool.clone(),
         })
     }
 
-    pub(crate) fn packed(pack: Arc<Pack>, location: Location, home: &Arc<StorePath>) -> Self {
+    pub(crate) fn packed(pack: Arc<Pack>, location: Location, pool: &Pool) -> Self {
         Self {
             file: Arc::clone(&pack.file),
             offset: location.offset() + RECORD_HEADER_LEN as u64,
             len: location.content_len().into(),
             kept: Kept::Packed { pack, location },
-            home: Arc::clone(home),
+            pool: pool.clone(),
             _closing: None,
         }
     }
 
-    pub(crate) fn in_slot(slot: Slot, home: &Arc<StorePath>) -> Self {
+    pub(crate) fn in_slot(slot: Slot, pool: &Pool) -> Self {
         let file = Arc::new(slot.file);
         Self {
-            _closing: Some(Closing::new(&file, &home.pool)),
+            _closing: Some(Closing::new(&file, pool)),
             file,
             offset: slot.place.content(),
             len: slot.header.file_size.into(),
             kept: Kept::Slot { at: slot.place.start(), header: slot.header },
-            home: Arc::clone(home),
+            pool: pool.clone(),
         }
     }
 
@@ -105,7 +104,7 @@ impl StoredFile {
             Kept::Slot { header, .. } => Ok(header.mtime.into()),
             Kept::Packed { pack, location } => {
                 let (pack, location) = (Arc::clone(pack), *location);
-                let header = self.home.pool.run(move || Ok(read_header(&pack, &location)?)).await?;
+                let header = self.pool.run(move || Ok(read_header(&pack, &location)?)).await?;
                 Ok(header.mtime.into())
             }
         }
@@ -182,7 +181,7 @@ impl StoredFile {
             check.after()?;
             Ok(buffer)
         };
-        self.home.pool.run(read).await
+        self.pool.run(read).await
     }
 
     /// Sees to it that a part is in the page cache, so that sending it does not wait for the disk.
@@ -217,7 +216,7 @@ impl StoredFile {
             }
             check.after()
         };
-        self.home.pool.run(read).await
+        self.pool.run(read).await
     }
 
     /// CRC-32 of the content, read whole.
@@ -238,7 +237,7 @@ impl StoredFile {
                 crc.update(&buffer);
                 Ok(crc)
             };
-            crc = self.home.pool.run(step).await?;
+            crc = self.pool.run(step).await?;
             at += len as u64;
         }
         Ok(crc.finalize())

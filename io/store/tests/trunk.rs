@@ -205,6 +205,7 @@ async fn a_link_in_a_slot_leads_to_its_file_and_no_further() {
     let store = open(root);
     let source = name_at(0, 256, b"hello", 1);
     put(&store, &source, b"hello").await;
+    store.set_metadata(source.clone(), NOW, Box::new(|_| Some(b"k\x02v".to_vec()))).await.unwrap();
     let mut at = 256;
     let mut link_to = |target: &FileName| {
         let text = target.as_str().as_bytes();
@@ -218,6 +219,12 @@ async fn a_link_in_a_slot_leads_to_its_file_and_no_further() {
     let second = link_to(&link);
     assert_eq!(read(&store, &link).await.unwrap(), b"hello");
     assert_eq!(read(&store, &second).await, None);
+    // Such a slot may be what somebody uploaded, under a name that he made up.
+    for hidden in ["M00/00/01/000001".parse().unwrap(), source.metadata_name()] {
+        let link = link_to(&hidden);
+        assert!(root.join("data").join(hidden.true_name()).exists(), "{hidden}");
+        assert_eq!(read(&store, &link).await, None, "{hidden}");
+    }
     store.delete(link.clone(), NOW).await.unwrap();
     assert_eq!(read(&store, &link).await, None);
     assert_eq!(read(&store, &source).await.unwrap(), b"hello");

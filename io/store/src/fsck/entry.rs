@@ -108,7 +108,7 @@ impl Looked {
 impl Home {
     pub(super) fn plain(&self) -> Plain<'_> {
         // Nothing is written, so no temporary file is made.
-        Plain { data: self.data_fd.as_fd(), temp_dir: Path::new("") }
+        Plain { data: self.data_fd.as_fd(), temp_dir: Path::new(""), follows: true }
     }
 }
 

@@ -30,7 +30,7 @@ use fdfs_format::SLOT_HEADER_LEN;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use freed::Freed;
-use verified::Verified;
+pub(crate) use verified::Verified;
 
 /// What the slots of one store path need in memory.
 pub(crate) struct Trunk {

@@ -12,6 +12,7 @@ use crate::StoreError;
 use crate::fsck::starts_a_slot;
 use crate::path::Files;
 use crate::plain::Plain;
+use crate::trunk::Verified;
 
 /// What is read of a slot at a time.
 const STEP: usize = 256 * 1024;
@@ -59,24 +60,30 @@ pub(super) fn header_at(file: &File, at: u64) -> io::Result<Option<[u8; SLOT_HEA
 }
 
 /// Opens a file in a slot for reading, or tells the name that it is a link to. Blocks; reads the content when it is not
-/// known to be right.
+/// known to be right, which nothing is without `verified`.
 ///
 /// # Errors
 /// [`StoreError::NotFound`] also for content that is not what the header says: it is damaged, or the name is forged.
-pub(crate) fn open(files: &Files, name: &FileName) -> Result<Opened, StoreError> {
-    let slot = find(&files.plain(), name)?.ok_or(StoreError::NotFound)?;
+pub(crate) fn open(
+    plain: &Plain<'_>,
+    verified: Option<&Verified>,
+    name: &FileName,
+) -> Result<Opened, StoreError> {
+    let slot = find(plain, name)?.ok_or(StoreError::NotFound)?;
     if slot.header.kind == SlotKind::Link {
         return Ok(Opened::Link(slot.link()?.ok_or(StoreError::NotFound)?));
     }
-    let verified = &files.trunk.verified;
-    if !verified.knows(name.true_name()) {
-        if !slot.is_whole()? {
-            tracing::warn!(%name, "the slot of the file holds something else: damaged, or the name is made up");
-            return Err(StoreError::NotFound);
-        }
+    if verified.is_some_and(|verified| verified.knows(name.true_name())) {
+        return Ok(Opened::Slot(slot));
+    }
+    if !slot.is_whole()? {
+        tracing::warn!(%name, "the slot of the file holds something else: damaged, or the name is made up");
+        return Err(StoreError::NotFound);
+    }
+    if let Some(verified) = verified {
         verified.add(name.true_name());
         // Emptied since the header was read: the deletion may have asked to forget the name before it was added.
-        if find(&files.plain(), name)?.is_none() {
+        if find(plain, name)?.is_none() {
             verified.forget(name.true_name());
             return Err(StoreError::NotFound);
         }
