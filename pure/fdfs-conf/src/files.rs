@@ -1,7 +1,8 @@
 //! The files and what each may hold.
 
 use crate::client::{CLIENT_KEYS, IGNORED_CLIENT_KEYS};
-use crate::gateway::{GATEWAY_KEYS, GROUP_SECTION, HTTP_KEYS, IGNORED_GATEWAY_KEYS};
+use crate::drive::{CACHE_SECTION, DATABASE_SECTION, DRIVE_KEYS, QUEUE_SECTION, S3_SECTION};
+use crate::gateway::{GATEWAY_ACCESS_LOG, GATEWAY_KEYS, GROUP_SECTION, HTTP_KEYS, IGNORED_GATEWAY_KEYS};
 use crate::registry::FileSpec;
 use crate::service::{
     ERROR_LOG, IGNORED_LOG_KEYS, IGNORED_SERVICE_KEYS, LOG_FILE_KEYS, OLD_SERVICE_KEYS, SERVICE_KEYS,
@@ -57,14 +58,24 @@ pub const GATEWAY_CONF: FileSpec = FileSpec {
     name: "mod_fastdfs.conf",
     doc: "HTTP access: where files are read, and how they are answered. The http.* keys may stand here or in an http.conf that is included.",
     keys: &[GATEWAY_KEYS, HTTP_KEYS, IGNORED_GATEWAY_KEYS],
-    sections: &[GROUP_SECTION],
+    sections: &[GROUP_SECTION, GATEWAY_ACCESS_LOG],
+    shared: false,
+};
+
+/// drive.conf
+pub const DRIVE_CONF: FileSpec = FileSpec {
+    name: "drive.conf",
+    doc: "The cloud drive: who may use it, and where it keeps what. A file of Cairn's own.",
+    keys: &[DRIVE_KEYS, LOG_FILE_KEYS],
+    sections: &[DATABASE_SECTION, CACHE_SECTION, QUEUE_SECTION, S3_SECTION, ERROR_LOG],
     shared: false,
 };
 
 /// All files, in the order of the reference page.
-pub const FILES: [&FileSpec; 4] = [&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF, &GATEWAY_CONF];
+pub const FILES: [&FileSpec; 5] = [&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF, &GATEWAY_CONF, &DRIVE_CONF];
 
-pub(crate) const OTHERS_OF_TRACKER: &[&FileSpec] = &[&STORAGE_CONF, &CLIENT_CONF, &GATEWAY_CONF];
-pub(crate) const OTHERS_OF_STORAGE: &[&FileSpec] = &[&TRACKER_CONF, &CLIENT_CONF, &GATEWAY_CONF];
-pub(crate) const OTHERS_OF_CLIENT: &[&FileSpec] = &[&TRACKER_CONF, &STORAGE_CONF, &GATEWAY_CONF];
-pub(crate) const OTHERS_OF_GATEWAY: &[&FileSpec] = &[&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF];
+pub(crate) const OTHERS_OF_TRACKER: &[&FileSpec] = &[&STORAGE_CONF, &CLIENT_CONF, &GATEWAY_CONF, &DRIVE_CONF];
+pub(crate) const OTHERS_OF_STORAGE: &[&FileSpec] = &[&TRACKER_CONF, &CLIENT_CONF, &GATEWAY_CONF, &DRIVE_CONF];
+pub(crate) const OTHERS_OF_CLIENT: &[&FileSpec] = &[&TRACKER_CONF, &STORAGE_CONF, &GATEWAY_CONF, &DRIVE_CONF];
+pub(crate) const OTHERS_OF_GATEWAY: &[&FileSpec] = &[&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF, &DRIVE_CONF];
+pub(crate) const OTHERS_OF_DRIVE: &[&FileSpec] = &[&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF, &GATEWAY_CONF];

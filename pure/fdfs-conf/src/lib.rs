@@ -28,6 +28,7 @@
 pub mod addr;
 pub mod allow_hosts;
 pub mod client;
+pub mod drive;
 pub mod error;
 pub mod files;
 pub mod gateway;
@@ -44,6 +45,7 @@ mod value;
 pub use addr::{Host, IpClass, ServerAddr, TrackerServers};
 pub use allow_hosts::AllowHosts;
 pub use client::ClientConf;
+pub use drive::DriveConf;
 pub use error::{ConfError, LoadError, Oddity, Reason, Warning};
 pub use gateway::GatewayConf;
 pub use ini::{Ini, Loader, ThisHost, text_of};

@@ -3,10 +3,10 @@
 
 mod support;
 
-use fdfs_conf::files::{CLIENT_CONF, FILES, STORAGE_CONF, TRACKER_CONF};
+use fdfs_conf::files::{CLIENT_CONF, DRIVE_CONF, FILES, STORAGE_CONF, TRACKER_CONF};
 use fdfs_conf::generate::{configuration_md, default_conf, default_storage_ids};
 use fdfs_conf::registry::{Effect, FileSpec, Key, Shape};
-use fdfs_conf::{ClientConf, GatewayConf, StorageConf, StorageIds, TrackerConf};
+use fdfs_conf::{ClientConf, DriveConf, GatewayConf, StorageConf, StorageIds, TrackerConf};
 use support::{clean, files, warnings};
 
 /// Loads a text as the file a spec is for; the configuration as text, and its warnings.
@@ -17,6 +17,7 @@ fn load(spec: &FileSpec, text: &str) -> (String, Vec<String>) {
         "tracker.conf" => shown(TrackerConf::load(spec.name, &mut files)),
         "storage.conf" => shown(StorageConf::load(spec.name, &mut files)),
         "mod_fastdfs.conf" => shown(GatewayConf::load(spec.name, &mut files)),
+        "drive.conf" => shown(DriveConf::load(spec.name, &mut files)),
         _ => shown(ClientConf::load(spec.name, &mut files)),
     }
 }
@@ -33,6 +34,7 @@ fn least(spec: &FileSpec) -> &'static str {
         "tracker.conf" => "base_path=/x\n",
         "storage.conf" => "base_path=/x\ntracker_server=10.0.0.1\n",
         "mod_fastdfs.conf" => "group_name=group1\n",
+        "drive.conf" => "base_path=/x\ntracker_server=10.0.0.1\n",
         _ => "tracker_server=10.0.0.1\n",
     }
 }
@@ -50,6 +52,8 @@ fn the_default_files_load_without_a_warning() {
     assert_eq!(storage.store_paths.len(), 1);
     let client = default_conf(&CLIENT_CONF);
     clean(ClientConf::load("client.conf", &mut files(&[("client.conf", &client)])));
+    let drive = default_conf(&DRIVE_CONF);
+    clean(DriveConf::load("drive.conf", &mut files(&[("drive.conf", &drive)])));
     assert_eq!(StorageIds::parse("storage_ids.conf", &default_storage_ids()).unwrap().len(), 2);
 }
 

@@ -58,6 +58,12 @@ pub struct FileRequest<'a> {
     pub boundary: Boundary,
     /// Unix seconds.
     pub now: i64,
+    /// There is room for one more answer that is compressed on its way out. Without, the bytes go out as they are to all who
+    /// take them so.
+    pub may_compress: bool,
+    /// What goes out is made of the file, as a smaller picture is: no parts of it, nothing compressed, and a tag that does
+    /// not promise the same bytes each time. [`Answer::made`] says what came out.
+    pub derived: bool,
 }
 
 /// What goes out behind the head.
@@ -106,6 +112,7 @@ pub(crate) struct About<'a> {
     pub(crate) size: u64,
     pub(crate) parameters: &'a Parameters<'a>,
     pub(crate) boundary: Boundary,
+    pub(crate) derived: bool,
 }
 
 /// An answer, ready to be written.
@@ -186,6 +193,15 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// What was made of the file: its size in bytes and its media type.
+    #[must_use]
+    pub fn made(mut self, size: u64, media: &'a str) -> Self {
+        if let Some(about) = &mut self.about {
+            (about.size, about.media) = (size, media);
+        }
+        self
+    }
+
     /// What is to be sent behind the head.
     pub fn body(&self) -> Body {
         if self.head_only { Body::Empty } else { self.content }
@@ -223,25 +239,30 @@ pub fn answer_file<'a>(
     let outcome = evaluate(request.fields, &current);
     // HEAD has no parts (RFC 9110 §14.2).
     let range = match outcome {
-        Outcome::Go { range: true } if request.method == Method::Get => request.fields.range,
+        Outcome::Go { range: true } if request.method == Method::Get && !request.derived => {
+            request.fields.range
+        }
         _ => None,
     };
     let media = rules.types.of(request.name);
-    let offered: &[Coding] = if request.version == Version::Http10 { &[] } else { &rules.codings };
+    let as_is = request.version == Version::Http10 || request.derived;
+    let offered: &[Coding] = if as_is { &[] } else { &rules.codings };
     let worth = media.compressible && facts.size >= COMPRESS_BYTES_MIN && !offered.is_empty();
     let takes = accepted(&request.fields.accept_encoding, offered);
-    let coding = takes.coding.filter(|_| (worth || !takes.identity) && range.is_none());
+    let wanted = (worth && request.may_compress) || !takes.identity;
+    let coding = takes.coding.filter(|_| wanted && range.is_none());
 
     let mut answer = Answer {
         status: Status::OK,
         content: Body::Whole,
         about: Some(About {
-            tag: if coding.is_some() { current.tag.weakened() } else { current.tag },
+            tag: if coding.is_some() || request.derived { current.tag.weakened() } else { current.tag },
             modified: current.modified,
             media: &media.text,
             size: facts.size,
             parameters: request.parameters,
             boundary: request.boundary,
+            derived: request.derived,
         }),
         media: None,
         cache: match (request.link_left, current.never_changes) {
@@ -282,7 +303,7 @@ pub fn answer_file<'a>(
         }
     } else if let Some(coding) = coding {
         answer.content = Body::Compressed(coding);
-    } else if request.parameters.start.is_some() && is_flv(request.name, rules) {
+    } else if request.parameters.start.is_some() && !request.derived && is_flv(request.name, rules) {
         match flv_part(request.parameters, facts.size) {
             Ok(content) => answer.content = content,
             Err(()) => return plain(Status::BAD_REQUEST),

@@ -137,7 +137,7 @@ impl Answer<'_> {
         if self.status == Status::NOT_MODIFIED {
             return;
         }
-        if !matches!(self.content, Body::Compressed(_)) {
+        if !matches!(self.content, Body::Compressed(_)) && !about.derived {
             field(out, "Accept-Ranges", b"bytes");
         }
         let before = out.len();

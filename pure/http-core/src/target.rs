@@ -173,6 +173,10 @@ pub struct Parameters<'a> {
     pub fit: Option<&'a str>,
     /// The format it is wanted in.
     pub fm: Option<&'a str>,
+    /// The group that an upload is for.
+    pub group: Option<&'a str>,
+    /// The extension that an uploaded file gets.
+    pub ext: Option<&'a str>,
 }
 
 impl<'a> Parameters<'a> {
@@ -200,6 +204,8 @@ impl<'a> Parameters<'a> {
                 "h" => &mut parameters.h,
                 "fit" => &mut parameters.fit,
                 "fm" => &mut parameters.fm,
+                "group" => &mut parameters.group,
+                "ext" => &mut parameters.ext,
                 _ => continue,
             };
             slot.get_or_insert(value);

@@ -55,6 +55,16 @@ impl EntityTag {
         }
     }
 
+    /// The strong tag of a content, of 128 bits of its digest.
+    pub fn of_digest(digest: u128) -> Self {
+        let mut tag = Self { weak: false, text: [0; TAG_LEN_MAX], len: 0 };
+        tag.push(b'"');
+        tag.push_hex((digest >> 64) as u64, 16);
+        tag.push_hex(digest as u64, 16);
+        tag.push(b'"');
+        tag
+    }
+
     fn new(weak: bool, first: u64, digits: u32, second: u64) -> Self {
         let mut tag = Self { weak, text: [0; TAG_LEN_MAX], len: 0 };
         tag.push(b'"');
@@ -148,4 +158,24 @@ pub fn last_modified(name: &FileName, facts: &FileFacts, now: i64) -> i64 {
         _ => facts.modified,
     };
     time.min(now).max(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EntityTag;
+
+    #[test]
+    fn the_tag_of_a_digest_is_strong_and_has_all_of_its_digits() {
+        for (digest, text) in [
+            (0, "\"00000000000000000000000000000000\""),
+            (u128::MAX, "\"ffffffffffffffffffffffffffffffff\""),
+            (0x0123_4567_89ab_cdef_0011_2233_4455_6677, "\"0123456789abcdef0011223344556677\""),
+        ] {
+            let tag = EntityTag::of_digest(digest);
+            let mut written = Vec::new();
+            tag.push_to(&mut written);
+            assert_eq!(std::str::from_utf8(&written), Ok(text));
+            assert!(!tag.is_weak());
+        }
+    }
 }

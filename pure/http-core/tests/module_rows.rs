@@ -50,6 +50,8 @@ fn ask(method: &str, query: &str, lines: &str, there: bool) -> String {
         link_left: None,
         boundary: Boundary::new(1),
         now: NOW,
+        may_compress: true,
+        derived: false,
     };
     let rules = rules();
     let facts = FileFacts { size: 1000, modified: NOW - 50 };

@@ -6,8 +6,8 @@ use std::time::Duration;
 use fdfs_fileid::GroupName;
 
 use super::{
-    AnswersConf, CorsOrigins, GatewayConf, GatewayLimitsConf, GatewayListenConf, LocalGroup,
-    ResponseModeConf, TlsConf, TokenConf, TokenFailStatus,
+    AnswersConf, CorsOrigins, GatewayAccessLogConf, GatewayConf, GatewayLimitsConf, GatewayListenConf,
+    LocalGroup, PictureSize, PicturesConf, ResponseModeConf, TlsConf, TokenConf, TokenFailStatus, UploadConf,
 };
 use crate::addr::parse_bind;
 use crate::client::AntiStealConf;
@@ -19,7 +19,7 @@ use crate::registry::{
     Given, Key, Many, Maybe, Numbered, One, Reader, SectionSpec, check_names, conf_keys, flag, ignored,
     number, seconds, size, text,
 };
-use crate::service::{LogLevel, filled, folder, path_of};
+use crate::service::{IGNORED_LOG_KEYS, LOG_FILE_KEYS, LogLevel, RawLogFile, filled, folder, path_of};
 use crate::storage::{STORE_PATHS_MAX, tracker_servers};
 use crate::storage_ids::load_storage_ids;
 use crate::value::{FromConf, Size};
@@ -33,6 +33,14 @@ const HEAD_SIZE_MAX: u64 = 1 << 20;
 const EXTENSION_LEN_MAX: usize = 6;
 /// Origins in `cors_origins` at most.
 const ORIGINS_MAX: usize = 64;
+/// Sizes in `picture_sizes` at most.
+const PICTURE_SIZES_MAX: usize = 64;
+/// Longest side of a resized picture, pixels.
+const PICTURE_SIDE_MAX: u32 = 4096;
+/// Least `picture_cache_size`, bytes.
+const PICTURE_CACHE_MIN: u64 = 1 << 20;
+/// Shortest `upload_key`: 16 hex digits are 64 bits.
+const UPLOAD_KEY_LEN_MIN: usize = 16;
 
 conf_keys! {
     /// mod_fastdfs.conf, as typed.
@@ -50,7 +58,7 @@ conf_keys! {
         tls_port: One<u16> = number(1, 65535, Strict).default("8443").ours()
             .doc("Port to listen on for HTTPS, when there is a certificate.");
         base_path: Maybe<String> = text("folder").absent("none").sample("/var/lib/cairn/gateway")
-            .doc("Folder for logs; also store_path0, where group_name is given and store_path0 is not.");
+            .doc("Folder for logs, resized pictures and uploads on their way; also store_path0, where group_name is given and store_path0 is not.");
         log_level: One<LogLevel> = text("emerg, alert, crit, error, warn, notice, info or debug").default("info")
             .doc("Least severe message to log.");
         log_filename: Maybe<String> = text("file").absent("standard error")
@@ -112,6 +120,22 @@ conf_keys! {
         flv_extension: One<String> = text("1 to 6 letters and digits").default("flv")
             .doc("Extension of such films; its case counts.");
     }
+    "Pictures" {
+        pictures: One<bool> = flag().default("false").ours()
+            .doc("Resize pictures for URLs with w=, h=, fit= or fm=. Without, such parameters mean nothing.");
+        picture_sizes: One<PictureSizes> = text("WxH,WxH").default("").sample("100x100,320x,1200x1200").ours()
+            .doc("Sizes that anybody may ask for; 320x = 320 wide and as high as it comes out. Other sizes are for requests with the header of anti_steal_bypass_header_name.");
+        picture_cache_path: Maybe<String> = text("folder").absent("pictures in base_path").ours()
+            .doc("Folder for resized pictures; nothing else may be in it.");
+        picture_cache_size: One<Size> = size(PICTURE_CACHE_MIN, i64::MAX as u64, Strict).default("1GB").ours()
+            .doc("Most that resized pictures take on disk; those not asked for longest go first.");
+    }
+    "Uploads" {
+        upload_key: Maybe<String> = text("16 characters or more").absent("no uploads over HTTP").ours()
+            .doc("Who sends this key, as Authorization: Bearer KEY, may store files with POST /upload.");
+        upload_max_size: One<Size> = size(1, i64::MAX as u64, Strict).default("100MB").ours()
+            .doc("Largest file that is taken.");
+    }
     "Anti-steal tokens" {
         token_fail_status: One<TokenFailStatus> = text("403 or 200").default("403").ours()
             .doc("Status of the answer to a wrong or expired token; 200 is FastDFS's, and needs http.anti_steal.token_check_fail.");
@@ -167,6 +191,23 @@ conf_keys! {
             .doc("Folder of a store path, numbered from 0.");
     }
 }
+
+conf_keys! {
+    /// `[access-log]` without its rotation, as typed.
+    struct RawAccessLog, table ACCESS_LOG_KEYS;
+
+    "Access log" {
+        enabled: One<bool> = flag().default("false").ours()
+            .doc("Write one line per request, in nginx's combined form with the time it took, in seconds, at the end.");
+    }
+}
+
+/// `[access-log]`: the log of requests.
+pub(crate) const GATEWAY_ACCESS_LOG: SectionSpec = SectionSpec {
+    name: "access-log",
+    doc: "The log of requests, logs/gateway_access.log, and when it begins a new file.",
+    keys: &[ACCESS_LOG_KEYS, LOG_FILE_KEYS, IGNORED_LOG_KEYS],
+};
 
 /// `[group1]`, `[group2]`, …: the groups on this host.
 pub(crate) const GROUP_SECTION: SectionSpec = SectionSpec {
@@ -224,6 +265,10 @@ impl GatewayConf {
             if_alias_prefix: list(raw.if_alias_prefix.as_ref().map_or("", |given| &given.value)),
             log_level: raw.log_level.value,
             log_filename: path_of(&ini, raw.log_filename.as_ref()),
+            access_log: raw.access_log(&mut reader)?,
+            pictures: raw.pictures(&mut reader)?,
+            upload: raw.upload(&mut reader)?,
+            base_path: path_of(&ini, raw.base_path.as_ref()),
             answers: raw.answers(&reader, &http)?,
             tokens: raw.tokens(&mut reader, http)?,
         };
@@ -306,6 +351,50 @@ impl RawGateway {
             groups.push(group);
         }
         Ok(groups)
+    }
+
+    fn access_log(&self, reader: &mut Reader<'_>) -> Result<Option<GatewayAccessLogConf>, ConfError> {
+        let raw = reader.in_section(GATEWAY_ACCESS_LOG.name, false, RawAccessLog::read)?;
+        let file = reader.in_section(GATEWAY_ACCESS_LOG.name, false, RawLogFile::read)?.check();
+        if !raw.enabled.value {
+            return Ok(None);
+        }
+        let folder = path_of(reader.ini, self.base_path.as_ref());
+        let Some(folder) = folder else {
+            let reason = Reason::NeededBy { other: "[access-log] enabled is true" };
+            let fault = raw.enabled.fault(reader.ini, reason);
+            return Err(ConfError { key: "base_path".to_owned(), ..fault });
+        };
+        Ok(Some(GatewayAccessLogConf { path: folder.join("logs").join("gateway_access.log"), file }))
+    }
+
+    fn pictures(&self, reader: &mut Reader<'_>) -> Result<Option<PicturesConf>, ConfError> {
+        let ini = reader.ini;
+        if !self.pictures.value {
+            return Ok(None);
+        }
+        let given = path_of(ini, self.picture_cache_path.as_ref());
+        let usual = || path_of(ini, self.base_path.as_ref()).map(|folder| folder.join("pictures"));
+        let Some(cache_path) = given.or_else(usual) else {
+            let reason = Reason::NeededBy { other: "pictures is true" };
+            let fault = self.pictures.fault(ini, reason);
+            return Err(ConfError { key: "picture_cache_path".to_owned(), ..fault });
+        };
+        Ok(Some(PicturesConf {
+            sizes: self.picture_sizes.value.0.clone(),
+            cache_path,
+            cache_size: self.picture_cache_size.value.0,
+        }))
+    }
+
+    fn upload(&self, reader: &mut Reader<'_>) -> Result<Option<UploadConf>, ConfError> {
+        let Some(key) = self.upload_key.as_ref().filter(|key| !key.value.is_empty()) else { return Ok(None) };
+        let visible = key.value.bytes().all(|byte| byte.is_ascii_graphic());
+        if key.value.len() < UPLOAD_KEY_LEN_MIN || !visible {
+            let allowed = "16 or more characters in visible ASCII";
+            return Err(key.fault(reader.ini, Reason::NotAChoice { allowed, got: "another text".to_owned() }));
+        }
+        Ok(Some(UploadConf { key: key.value.clone(), max_size: self.upload_max_size.value.0 }))
     }
 
     fn answers(&self, reader: &Reader<'_>, http: &RawHttp) -> Result<AnswersConf, ConfError> {
@@ -404,7 +493,7 @@ fn warn_uncounted(reader: &mut Reader<'_>, count: u32) {
 }
 
 /// The fault that `key` is missing, at the key that asks for it.
-fn needed(ini: &Ini, given: Option<&Given<String>>, key: &str, other: &'static str) -> ConfError {
+pub(crate) fn needed(ini: &Ini, given: Option<&Given<String>>, key: &str, other: &'static str) -> ConfError {
     let line = given.and_then(|given| given.place.as_ref());
     ConfError {
         file: line.map_or(ini.file(), |place| &place.file).to_owned(),
@@ -414,7 +503,7 @@ fn needed(ini: &Ini, given: Option<&Given<String>>, key: &str, other: &'static s
     }
 }
 
-fn group_name(ini: &Ini, given: &Given<String>) -> Result<GroupName, ConfError> {
+pub(crate) fn group_name(ini: &Ini, given: &Given<String>) -> Result<GroupName, ConfError> {
     GroupName::parse(given.value.as_bytes())
         .map_err(|_| given.fault(ini, Reason::NotAGroupName { got: given.value.clone() }))
 }
@@ -446,7 +535,7 @@ fn store_paths(
 }
 
 /// Texts with commas between them, without blanks around and empty ones.
-fn list(text: &str) -> Vec<String> {
+pub(crate) fn list(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
@@ -456,6 +545,36 @@ fn is_media_type(text: &str) -> bool {
         !part.is_empty() && part.bytes().all(allowed)
     };
     text.split_once('/').is_some_and(|(kind, subkind)| token(kind) && token(subkind))
+}
+
+/// `picture_sizes`, as typed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PictureSizes(Vec<PictureSize>);
+
+impl FromConf for PictureSizes {
+    fn from_conf(_: &Key, text: &str, _: &mut Vec<Oddity>) -> Result<Self, Reason> {
+        let given = list(text);
+        if given.len() > PICTURE_SIZES_MAX {
+            return Err(Reason::TooMany { limit: PICTURE_SIZES_MAX });
+        }
+        let sizes = given.iter().map(|size| {
+            picture_size(size).ok_or_else(|| Reason::NotAChoice {
+                allowed: "sizes such as 320x240, 320x or x240, up to 4096 a side",
+                got: size.clone(),
+            })
+        });
+        Ok(PictureSizes(sizes.collect::<Result<_, _>>()?))
+    }
+}
+
+fn picture_size(text: &str) -> Option<PictureSize> {
+    let side = |digits: &str| match digits {
+        "" => Some(None),
+        digits => digits.parse().ok().filter(|side| (1..=PICTURE_SIDE_MAX).contains(side)).map(Some),
+    };
+    let (width, height) = text.split_once('x')?;
+    let size = PictureSize { width: side(width)?, height: side(height)? };
+    (size.width.is_some() || size.height.is_some()).then_some(size)
 }
 
 impl FromConf for ResponseModeConf {

@@ -10,11 +10,12 @@ use fdfs_fileid::GroupName;
 
 use crate::addr::TrackerServers;
 use crate::client::AntiStealConf;
-use crate::service::LogLevel;
+use crate::service::{LogFileConf, LogLevel};
 use crate::storage_ids::StorageIds;
 
 pub use keys::LOCAL_GROUPS_MAX;
-pub(crate) use keys::{GATEWAY_KEYS, GROUP_SECTION, HTTP_KEYS, IGNORED_GATEWAY_KEYS};
+pub(crate) use keys::{GATEWAY_ACCESS_LOG, GATEWAY_KEYS, GROUP_SECTION, HTTP_KEYS, IGNORED_GATEWAY_KEYS};
+pub(crate) use keys::{group_name, list, needed};
 
 /// A checked mod_fastdfs.conf, with its storage ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,14 @@ pub struct GatewayConf {
     pub log_level: LogLevel,
     /// A log file of its own.
     pub log_filename: Option<PathBuf>,
+    /// The log of requests; `None` = there is none.
+    pub access_log: Option<GatewayAccessLogConf>,
+    /// Pictures are resized on their way out; `None` = not.
+    pub pictures: Option<PicturesConf>,
+    /// Files are taken over HTTP; `None` = not.
+    pub upload: Option<UploadConf>,
+    /// Folder for logs and what is only passing.
+    pub base_path: Option<PathBuf>,
     /// How files are answered.
     pub answers: AnswersConf,
     /// Anti-steal tokens.
@@ -99,6 +108,51 @@ pub struct LocalGroup {
     pub storage_server_port: u16,
     /// Its store paths M00, M01, … as in storage.conf; none when files are only fetched from its members.
     pub store_paths: Vec<PathBuf>,
+}
+
+/// The log of requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayAccessLogConf {
+    /// The file.
+    pub path: PathBuf,
+    /// When it begins a new one.
+    pub file: LogFileConf,
+}
+
+/// Resizing of pictures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PicturesConf {
+    /// What anybody may ask for.
+    pub sizes: Vec<PictureSize>,
+    /// Folder of resized pictures.
+    pub cache_path: PathBuf,
+    /// Most that they take there, bytes.
+    pub cache_size: u64,
+}
+
+/// One of `picture_sizes`, pixels; at least one side is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PictureSize {
+    /// Width; `None` = as it comes out.
+    pub width: Option<u32>,
+    /// Height; `None` = as it comes out.
+    pub height: Option<u32>,
+}
+
+/// Uploads over HTTP.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UploadConf {
+    /// Who has it may upload.
+    pub key: String,
+    /// Largest file, bytes.
+    pub max_size: u64,
+}
+
+impl std::fmt::Debug for UploadConf {
+    /// Leaves the key out: configurations get logged.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UploadConf").field("max_size", &self.max_size).finish_non_exhaustive()
+    }
 }
 
 /// `response_mode`
