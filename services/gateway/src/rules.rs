@@ -21,6 +21,8 @@ pub(crate) struct Rules {
     pub(crate) files: FileRules,
     /// Who may fetch files; none when everybody may.
     pub(crate) tokens: Option<TokenRules>,
+    /// A header field, by name and value, of those who need no token and get pictures of any size.
+    pub(crate) bypass: Option<(String, String)>,
     /// What is sent for a refused token.
     pub(crate) picture: Option<Picture>,
 }
@@ -37,9 +39,9 @@ impl Rules {
         self.files.origins.decide(&RequestFields::default())
     }
 
-    /// The header field that stands for a token.
+    /// The header field of those who are trusted.
     pub(crate) fn bypass_name(&self) -> Option<&str> {
-        self.tokens.as_ref()?.bypass.as_ref().map(|(name, _)| name.as_str())
+        self.bypass.as_ref().map(|(name, _)| name.as_str())
     }
 }
 
@@ -75,7 +77,7 @@ pub(crate) fn load(conf: &GatewayConf) -> Result<Rules, StartError> {
                 CorsOrigins::All => Origins::All,
                 CorsOrigins::Listed(origins) => Origins::Listed(origins.clone()),
             },
-            codings: vec![Coding::Gzip],
+            codings: Coding::ALL.to_vec(),
             types,
             flv_extension: answers.flv_extension.clone(),
         },
@@ -88,6 +90,7 @@ pub(crate) fn load(conf: &GatewayConf) -> Result<Rules, StartError> {
                 TokenFailStatus::Ok => Status::OK,
             },
         }),
+        bypass: tokens.bypass.clone(),
         picture,
     })
 }

@@ -7,18 +7,26 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use daemon::log::{LogGuard, LogSink, Rotation};
 use fdfs_client::{Client, ClientConfig};
 use fdfs_conf::GatewayConf;
-use fdfs_conf::gateway::ResponseModeConf;
+use fdfs_conf::gateway::{GatewayAccessLogConf, ResponseModeConf};
 use fdfs_fileid::{FileName, GroupName};
 use http_core::elsewhere::ResponseMode;
-use net::{ConnCounters, ConnLimits, Listener, StopSource, Workers};
-use store::Store;
+use net::{Conn, ConnCounters, ConnLimits, Listener, StopSource, Workers};
+use store::{Shelf, Store};
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
+use crate::compress::COMPRESSIONS_MAX;
 use crate::connection::{self, Limits};
+use crate::framed;
 use crate::members::{self, Members};
+use crate::pictures::Pictures;
 use crate::rules::{self, Rules};
+use crate::tls::{self, Certificate};
+use crate::upload::Uploads;
 
 /// How long tasks may take to end once all connections are closed.
 const STOP_WAIT: Duration = Duration::from_secs(10);
@@ -45,6 +53,12 @@ pub enum StartError {
     /// The configuration asks for something that there is not.
     #[error("{0}")]
     Unable(&'static str),
+    /// TLS can't be set up.
+    #[error("cannot set up TLS: {0}")]
+    Tls(rustls::Error),
+    /// There is no folder for uploads on their way.
+    #[error("cannot use the folder for uploads on their way: {0}")]
+    Uploads(io::Error),
     /// Threads can't be started.
     #[error("cannot start threads: {0}")]
     Threads(io::Error),
@@ -64,6 +78,8 @@ pub struct Local {
 pub(crate) struct Gateway {
     pub(crate) rules: Rules,
     pub(crate) local: Option<Local>,
+    /// What other processes of this host keep, by group.
+    pub(crate) shelves: Vec<(GroupName, Shelf)>,
     pub(crate) cluster: Option<Client>,
     pub(crate) members: Members,
     /// URLs begin with the group; without, all files are of this one.
@@ -72,6 +88,22 @@ pub(crate) struct Gateway {
     /// The port that the gateways of other hosts listen on, too, as far as clients are sent there.
     pub(crate) port: u16,
     pub(crate) limits: Limits,
+    /// Answers that may be compressed at the same time.
+    pub(crate) compressions: Arc<Semaphore>,
+    pub(crate) access_log: Option<LogSink>,
+    pub(crate) uploads: Option<Uploads>,
+    pub(crate) pictures: Option<Pictures>,
+}
+
+impl Gateway {
+    /// The store of this process, if the group is its own.
+    pub(crate) fn local(&self, group: &GroupName) -> Option<&Local> {
+        self.local.as_ref().filter(|local| (local.owns)(group))
+    }
+
+    pub(crate) fn shelf(&self, group: &GroupName) -> Option<&Shelf> {
+        self.shelves.iter().find(|(of, _)| of == group).map(|(_, shelf)| shelf)
+    }
 }
 
 /// A gateway that runs on its own threads.
@@ -106,14 +138,24 @@ impl Running {
 /// # Errors
 /// [`StartError`]; nothing is left running.
 pub fn start(conf: &GatewayConf, local: Option<Local>) -> Result<Running, StartError> {
-    if conf.listen.tls.is_some() {
-        return Err(StartError::Unable(
-            "HTTPS is not there yet: leave tls_cert and tls_key out, or put nginx in front",
-        ));
-    }
+    let (access_log, access_guard) = match &conf.access_log {
+        None => (None, None),
+        Some(log) => {
+            let guard = open_access_log(log)?;
+            (Some(guard.sink()), Some(guard))
+        }
+    };
+    let certificate = conf.listen.tls.as_ref().map(Certificate::load).transpose()?;
+    let acceptor = certificate.as_ref().map(Certificate::acceptor).transpose().map_err(StartError::Tls)?;
+    let secure = certificate.zip(acceptor);
+    let base_path = conf.base_path.as_deref();
+    let uploads =
+        |upload| Uploads::new(upload, base_path, conf.limits.send_timeout).map_err(StartError::Uploads);
+    let shelves = shelves(conf, local.as_ref()).map_err(StartError::Threads)?;
     let gateway = Arc::new(Gateway {
         rules: rules::load(conf)?,
         local,
+        shelves,
         cluster: conf.tracker_servers.as_ref().map(|trackers| {
             Client::new(ClientConfig {
                 connect_timeout: conf.connect_timeout,
@@ -137,13 +179,23 @@ pub fn start(conf: &GatewayConf, local: Option<Local>) -> Result<Running, StartE
             head_timeout: conf.limits.head_timeout,
             keepalive_timeout: conf.limits.keepalive_timeout,
         },
+        compressions: Arc::new(Semaphore::new(COMPRESSIONS_MAX)),
+        access_log,
+        uploads: conf.upload.as_ref().map(uploads).transpose()?,
+        pictures: conf.pictures.as_ref().map(Pictures::new).transpose()?,
     });
     let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Threads)?;
-    let listeners = {
+    let doors = {
         let _inside = runtime.enter();
-        listen(conf)?
+        let secure_port = conf.listen.tls.as_ref().map(|tls| tls.port);
+        Doors {
+            plain: listen(conf, conf.listen.port)?,
+            secure_at: secure_port.map(|port| listen(conf, port)).transpose()?.unwrap_or_default(),
+            secure,
+            access_guard,
+        }
     };
-    let addresses: Vec<_> = listeners.iter().map(Listener::addr).collect();
+    let addresses: Vec<_> = doors.plain.iter().chain(&doors.secure_at).map(Listener::addr).collect();
     let (stop, stopping) = StopSource::new();
     let limits = ConnLimits {
         max_connections: conf.limits.max_connections as usize,
@@ -152,39 +204,86 @@ pub fn start(conf: &GatewayConf, local: Option<Local>) -> Result<Running, StartE
     };
     let workers = Arc::new(Workers::start("gateway-net").map_err(StartError::Threads)?);
     tracing::info!(?addresses, own_files = gateway.local.is_some(), "gateway started");
-    let work = move || run(runtime, gateway, workers, listeners, limits, stopping);
+    let work = move || run(runtime, gateway, workers, doors, limits, stopping);
     let thread = thread::Builder::new().name("gateway".into()).spawn(work).map_err(StartError::Threads)?;
     Ok(Running { addresses, stop, thread })
+}
+
+/// The store paths that the configuration names, but for those that are in the store of this process.
+fn shelves(conf: &GatewayConf, local: Option<&Local>) -> io::Result<Vec<(GroupName, Shelf)>> {
+    let others = conf.groups.iter().filter(|group| !local.is_some_and(|local| (local.owns)(&group.name)));
+    others
+        .filter(|group| !group.store_paths.is_empty())
+        .map(|group| Ok((group.name, Shelf::open(&group.store_paths)?)))
+        .collect()
+}
+
+/// Where it is listened.
+struct Doors {
+    plain: Vec<Listener>,
+    secure_at: Vec<Listener>,
+    secure: Option<(Arc<Certificate>, TlsAcceptor)>,
+    access_guard: Option<LogGuard>,
 }
 
 fn run(
     runtime: Runtime,
     gateway: Arc<Gateway>,
     workers: Arc<Workers>,
-    listeners: Vec<Listener>,
+    doors: Doors,
     limits: ConnLimits,
     stopping: net::Stop,
 ) {
     runtime.spawn(members::follow(Arc::clone(&gateway), stopping.clone()));
-    let handler = move |conn| {
-        let gateway = Arc::clone(&gateway);
-        async move { connection::serve(&gateway, conn).await }
-    };
+    // Both kinds of connections count against one limit.
     let counters = Arc::new(ConnCounters::default());
-    runtime.block_on(net::serve(Arc::clone(&workers), listeners, limits, counters, stopping, handler));
+    let plain = {
+        let gateway = Arc::clone(&gateway);
+        let handler = move |conn| connection::serve(Arc::clone(&gateway), conn);
+        let (workers, limits, counters) = (Arc::clone(&workers), limits.clone(), Arc::clone(&counters));
+        net::serve(workers, doors.plain, limits, counters, stopping.clone(), handler)
+    };
+    match doors.secure {
+        None => runtime.block_on(plain),
+        Some((certificate, acceptor)) => {
+            runtime.spawn(certificate.follow(stopping.clone()));
+            let handler = move |conn| secure(Arc::clone(&gateway), acceptor.clone(), conn);
+            let secure =
+                net::serve(Arc::clone(&workers), doors.secure_at, limits, counters, stopping, handler);
+            runtime.block_on(async { tokio::join!(plain, secure) });
+        }
+    }
     drop(workers);
     runtime.shutdown_timeout(STOP_WAIT);
+    // The last lines are in it.
+    drop(doors.access_guard);
     tracing::info!("gateway stopped");
 }
 
-fn listen(conf: &GatewayConf) -> Result<Vec<Listener>, StartError> {
+/// A connection to the door with TLS.
+async fn secure(gateway: Arc<Gateway>, acceptor: TlsAcceptor, conn: Conn) {
+    let (peer, stop) = (conn.peer(), conn.stop());
+    match tls::accept(&acceptor, conn.into_stream(Vec::new()), gateway.limits.head_timeout).await {
+        Ok(stream) => framed::serve(gateway, stream, peer, stop, true).await,
+        Err(error) => tracing::debug!(%peer, %error, "a client did not get through TLS"),
+    }
+}
+
+fn open_access_log(conf: &GatewayAccessLogConf) -> Result<LogGuard, StartError> {
+    let opened = conf.path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    opened
+        .and_then(|()| daemon::log::open(conf.path.clone(), Rotation::from(&conf.file)))
+        .map_err(|error| StartError::File { path: conf.path.clone(), reason: error.to_string() })
+}
+
+fn listen(conf: &GatewayConf, port: u16) -> Result<Vec<Listener>, StartError> {
     let all = || {
         let four = net::host_has_ipv4().then_some(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         vec![four.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))]
     };
     let hosts = if conf.listen.bind.is_empty() { all() } else { conf.listen.bind.clone() };
     let bind = |host| {
-        let address = SocketAddr::new(host, conf.listen.port);
+        let address = SocketAddr::new(host, port);
         Listener::bind(address).map_err(|error| StartError::Listen { address, error })
     };
     hosts.into_iter().map(bind).collect()

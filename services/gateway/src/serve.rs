@@ -1,21 +1,21 @@
 //! One request.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fdfs_fileid::FileId;
+use http_core::cors::Cors;
 use http_core::date::DateText;
 use http_core::elsewhere::{NotHere, location, not_here};
-use http_core::head::RequestHead;
 use http_core::multipart::Boundary;
 use http_core::token::Access;
 use http_core::{Answer, Body, FileFacts, FileRequest, FileTarget, Method, Status, Target, answer_file};
-use net::{Conn, ConnError};
-use std::net::SocketAddr;
+use net::ConnError;
 
-use crate::compress;
-use crate::connection::After;
+use crate::door::{Asked, Door, Found};
 use crate::run::Gateway;
-use crate::source::{self, Broken, Source};
+use crate::source::{self, Source};
 
 /// Unix seconds.
 pub(crate) fn now() -> i64 {
@@ -36,126 +36,198 @@ pub(crate) fn text(answer: &Answer<'_>) -> &'static str {
     }
 }
 
-/// Answers a request. `keep` says whether the connection may go on.
+/// An answer whose content, if any, is its words.
+pub(crate) async fn words(door: &mut impl Door, answer: &Answer<'_>) -> Result<(), ConnError> {
+    door.bytes(answer, text(answer).as_bytes()).await
+}
+
+/// Answers a request.
 ///
 /// # Errors
 /// [`ConnError`]; the connection is to be closed.
 pub(crate) async fn answer(
     gateway: &Gateway,
-    conn: &mut Conn,
-    head: &RequestHead<'_>,
-    keep: bool,
-) -> Result<After, ConnError> {
+    door: &mut impl Door,
+    asked: &Asked<'_>,
+) -> Result<(), ConnError> {
     let rules = &gateway.rules;
-    let cors = rules.files.origins.decide(&head.fields);
-    let plain = |status| Answer::plain(status, head.method, cors);
-    let mut reply = Reply { conn, head, keep };
+    let cors = rules.files.origins.decide(asked.fields);
+    let plain = |status| Answer::plain(status, asked.method, cors);
     // Before anything is looked for: a question about what is possible names no file that has to be there.
-    match head.method {
+    match asked.method {
         Method::Get | Method::Head => {}
-        Method::Options => return reply.words(&Answer::options(&head.fields, cors)).await,
-        Method::Other(_) => return reply.words(&plain(Status::METHOD_NOT_ALLOWED)).await,
+        Method::Options => return words(door, &Answer::options(asked.fields, cors)).await,
+        Method::Other(_) => return words(door, &plain(Status::METHOD_NOT_ALLOWED)).await,
     }
-    let target = match Target::parse(head.target) {
+    let target = match Target::parse(asked.target) {
         Ok(target) => target,
-        Err(error) => return reply.words(&plain(error.status())).await,
+        Err(error) => return words(door, &plain(error.status())).await,
     };
     let file = match FileTarget::parse(&target.path, gateway.only_group.is_none()) {
         Ok(file) => file,
-        Err(error) => return reply.words(&plain(error.status())).await,
+        Err(error) => return words(door, &plain(error.status())).await,
     };
     let now = now();
     let link_left = match rules
         .tokens
         .as_ref()
-        .map(|tokens| tokens.check(file.text, &target.parameters, &head.fields, now))
+        .map(|tokens| tokens.check(file.text, &target.parameters, asked.fields, now))
     {
         None => None,
         Some(Access::Granted { left }) => left,
-        Some(Access::Missing) => return reply.words(&plain(Status::BAD_REQUEST)).await,
-        Some(Access::Refused) => return refused(gateway, &mut reply, cors).await,
+        Some(Access::Missing) => return words(door, &plain(Status::BAD_REQUEST)).await,
+        Some(Access::Refused) => return refused(gateway, door, asked, cors).await,
     };
     let Some(group) = file.group.or(gateway.only_group) else {
-        return reply.words(&plain(Status::NOT_FOUND)).await;
+        return words(door, &plain(Status::NOT_FOUND)).await;
     };
     let id = FileId { group, name: file.name };
-    let request = FileRequest {
-        method: head.method,
-        version: head.version,
-        fields: &head.fields,
+    let (source, facts) = match find(gateway, asked, &target, &id).await {
+        Ok(Place::File(source, facts)) => (Some(source), Some(facts)),
+        Ok(Place::Nowhere) => (None, None),
+        Ok(Place::At(place)) => return words(door, &Answer::redirect(place, asked.method, cors)).await,
+        Err(status) => return words(door, &plain(status)).await,
+    };
+    let picture = match (&gateway.pictures, &source) {
+        (Some(pictures), Some(_)) => match pictures.wanted(&target.parameters, asked.fields, rules) {
+            Ok(wanted) => wanted.map(|wanted| (pictures, wanted)),
+            Err(status) => return words(door, &plain(status)).await,
+        },
+        _ => None,
+    };
+    let mut request = FileRequest {
+        method: asked.method,
+        version: asked.version,
+        fields: asked.fields,
         parameters: &target.parameters,
         name: &id.name,
         link_left,
         boundary: Boundary::new(rand::random()),
         now,
+        may_compress: false,
+        derived: false,
     };
-    let found = match find(gateway, reply.conn, &target, &id).await {
-        Ok(Found::File(source, facts)) => Some((source, facts)),
-        Ok(Found::Nowhere) => None,
-        Ok(Found::At(place)) => return reply.words(&Answer::redirect(place, head.method, cors)).await,
-        Err(status) => return reply.words(&plain(status)).await,
+    let (Some(mut source), Some(facts)) = (source, facts) else {
+        return words(door, &answer_file(&request, None, &rules.files)).await;
     };
-    let answer = answer_file(&request, found.as_ref().map(|(_, facts)| facts), &rules.files);
-    let Some((mut source, facts)) = found else { return reply.words(&answer).await };
-    let mut broken = match reply.file(&answer, &mut source, facts).await {
-        Ok(after) => return Ok(after),
+    if let Some((pictures, wanted)) = picture {
+        request.derived = true;
+        let answer = answer_file(&request, Some(&facts), &rules.files);
+        if answer.status != Status::OK {
+            return words(door, &answer).await;
+        }
+        match pictures.resized(&id, &mut source, facts, &wanted).await {
+            Ok(Some(made)) => {
+                let answer = answer.made(made.bytes.len() as u64, made.media);
+                let content = if answer.body() == Body::Whole { &made.bytes[..] } else { &[] };
+                return door.bytes(&answer, content).await;
+            }
+            // It is not what can be resized: it goes out as it is.
+            Ok(None) => request.derived = false,
+            Err(failed) => {
+                if failed.is_unread_here() {
+                    gateway.local(&id.group).into_iter().for_each(|local| (local.suspect)(&id.name));
+                }
+                let status = failed.status();
+                if status >= Status::INTERNAL_ERROR {
+                    tracing::warn!(%id, error = %failed, "a picture can't be resized");
+                } else {
+                    tracing::debug!(%id, error = %failed, "this can't be resized");
+                }
+                return words(door, &plain(status)).await;
+            }
+        }
+    }
+    let place = match asked.fields.accept_encoding.is_absent() {
+        true => None,
+        false => Arc::clone(&gateway.compressions).try_acquire_owned().ok(),
+    };
+    request.may_compress = place.is_some();
+    let answer = answer_file(&request, Some(&facts), &rules.files);
+    let place = match (answer.body(), place) {
+        // Who takes nothing else has to come again.
+        (Body::Compressed(_), None) => {
+            return words(door, &plain(Status::SERVICE_UNAVAILABLE)).await;
+        }
+        (Body::Compressed(_), place) => place,
+        _ => None,
+    };
+    send(gateway, door, &id, &answer, Found { source, facts, place }, plain).await
+}
+
+/// Sends a file, from another member if the own copy turns out to be unreadable. `plain` is for saying that it can't be sent.
+async fn send<'a>(
+    gateway: &Gateway,
+    door: &mut impl Door,
+    id: &FileId,
+    answer: &Answer<'_>,
+    found: Found,
+    plain: impl Fn(Status) -> Answer<'a>,
+) -> Result<(), ConnError> {
+    let facts = found.facts;
+    let mut broken = match door.file(answer, found).await {
+        Ok(()) => return Ok(()),
         Err(broken) => broken,
     };
     if broken.is_unread_here() {
-        gateway.local.iter().for_each(|local| (local.suspect)(&id.name));
+        gateway.local(&id.group).into_iter().for_each(|local| (local.suspect)(&id.name));
         // Another member has the same file, if nothing of this one has gone out.
         if let (Some(_), Some(cluster)) = (broken.unsent(), &gateway.cluster)
-            && let Ok(Some((mut other, its))) = source::there(cluster, &id).await
+            && let Ok(Some((source, its))) = source::there(cluster, id, false).await
             && its.size == facts.size
         {
             tracing::warn!(%id, error = %broken, "a file can't be read here, another member sends it");
-            match reply.file(&answer, &mut other, facts).await {
-                Ok(after) => return Ok(after),
+            match door.file(answer, Found { source, facts, place: None }).await {
+                Ok(()) => return Ok(()),
                 Err(again) => broken = again,
             }
         }
     }
     match broken.unsent() {
         Some(status) => {
-            tracing::warn!(%id, error = %broken, "a file could not be sent");
-            reply.words(&plain(status)).await
+            if status != Status::NOT_FOUND {
+                tracing::warn!(%id, error = %broken, "a file could not be sent");
+            }
+            words(door, &plain(status)).await
         }
-        None => Err(reply.broken_off(&id, broken)),
+        None => Err(broken.into_conn(id)),
     }
 }
 
 /// Where a file is.
-enum Found<'a> {
-    File(Source<'a>, FileFacts),
+enum Place {
+    File(Source, FileFacts),
     /// The client is to ask there.
     At(String),
     Nowhere,
 }
 
-async fn find<'a>(
-    gateway: &'a Gateway,
-    conn: &Conn,
+async fn find(
+    gateway: &Gateway,
+    asked: &Asked<'_>,
     target: &Target<'_>,
-    id: &'a FileId,
-) -> Result<Found<'a>, Status> {
+    id: &FileId,
+) -> Result<Place, Status> {
     let unread = match source::here(gateway, id).await {
-        Ok(Some((source, facts))) => return Ok(Found::File(source, facts)),
+        Ok(Some((source, facts))) => return Ok(Place::File(source, facts)),
         Ok(None) => None,
         Err(status) => Some(status),
     };
-    let nowhere = || unread.map_or(Ok(Found::Nowhere), Err);
+    let nowhere = || unread.map_or(Ok(Place::Nowhere), Err);
     let Some(cluster) = &gateway.cluster else { return nowhere() };
-    let from_member = gateway.members.contains(conn.peer_ip());
+    let from_member = gateway.members.contains(asked.peer);
     match not_here(&target.parameters, from_member, gateway.mode) {
         NotHere::NotFound => nowhere(),
-        NotHere::PassOn => match source::there(cluster, id).await? {
-            Some((source, facts)) => Ok(Found::File(source, facts)),
-            None => nowhere(),
-        },
+        NotHere::PassOn => {
+            match source::there(cluster, id, unread.is_none() && is_simple(asked, target)).await? {
+                Some((source, facts)) => Ok(Place::File(source, facts)),
+                None => nowhere(),
+            }
+        }
         NotHere::Redirect => match cluster.query_fetch(id).await {
             Ok(storage) => {
                 let ip = storage.ips().next().ok_or(Status::BAD_GATEWAY)?;
-                Ok(Found::At(location(SocketAddr::new(ip, gateway.port), target.raw)))
+                Ok(Place::At(location(SocketAddr::new(ip, gateway.port), target.raw)))
             }
             Err(error) if error.is_not_found() => nowhere(),
             Err(error) => {
@@ -166,93 +238,33 @@ async fn find<'a>(
     }
 }
 
+/// Whether the whole file is the answer, if it is there at all.
+fn is_simple(asked: &Asked<'_>, target: &Target<'_>) -> bool {
+    let (fields, parameters) = (asked.fields, &target.parameters);
+    let conditions = [fields.range, fields.if_modified_since, fields.if_unmodified_since];
+    // What a picture was made of may be gone since.
+    let other = [parameters.start, parameters.w, parameters.h, parameters.fm];
+    asked.method == Method::Get
+        && conditions.iter().all(Option::is_none)
+        && other.iter().all(Option::is_none)
+        && fields.if_match.is_absent()
+        && fields.if_none_match.is_absent()
+}
+
 /// A token that is wrong or old.
 async fn refused(
     gateway: &Gateway,
-    reply: &mut Reply<'_, '_>,
-    cors: http_core::cors::Cors<'_>,
-) -> Result<After, ConnError> {
+    door: &mut impl Door,
+    asked: &Asked<'_>,
+    cors: Cors<'_>,
+) -> Result<(), ConnError> {
     let rules = &gateway.rules;
     let status = rules.tokens.as_ref().map_or(Status::FORBIDDEN, |tokens| tokens.fail_status);
     let picture = rules.picture.as_ref();
     let shown = picture.map(|picture| (picture.content.len() as u64, &picture.media));
-    let answer = Answer::token_refused(status, shown, reply.head.method, cors);
+    let answer = Answer::token_refused(status, shown, asked.method, cors);
     match (answer.body(), picture) {
-        (Body::Whole, Some(picture)) => reply.bytes(&answer, &picture.content).await,
-        _ => reply.words(&answer).await,
-    }
-}
-
-/// Answering one request.
-struct Reply<'c, 'h> {
-    conn: &'c mut Conn,
-    head: &'h RequestHead<'h>,
-    keep: bool,
-}
-
-impl Reply<'_, '_> {
-    fn head_of(&self, answer: &Answer<'_>) -> Vec<u8> {
-        let mut out = Vec::with_capacity(512);
-        answer.write_http1(&mut out, &date(), self.head.version, self.keep);
-        out
-    }
-
-    fn after(&self) -> After {
-        if self.keep { After::Next } else { After::Close }
-    }
-
-    /// An answer whose content, if any, is its words.
-    async fn words(&mut self, answer: &Answer<'_>) -> Result<After, ConnError> {
-        self.bytes(answer, text(answer).as_bytes()).await
-    }
-
-    async fn bytes(&mut self, answer: &Answer<'_>, content: &[u8]) -> Result<After, ConnError> {
-        let head = self.head_of(answer);
-        self.conn.write_pair(&head, content).await?;
-        Ok(self.after())
-    }
-
-    /// An answer about a file that is there.
-    async fn file(
-        &mut self,
-        answer: &Answer<'_>,
-        source: &mut Source<'_>,
-        facts: FileFacts,
-    ) -> Result<After, Broken> {
-        let mut head = self.head_of(answer);
-        match answer.body() {
-            Body::Empty => self.conn.write(&head).await?,
-            Body::Text(text) => self.conn.write_pair(&head, text.as_bytes()).await?,
-            Body::Whole => source.send(self.conn, &head, 0, facts.size).await?,
-            Body::Part { prefix, range } => {
-                head.extend_from_slice(prefix);
-                source.send(self.conn, &head, range.first, range.len()).await?;
-            }
-            Body::Several(ranges) => {
-                let Some(multipart) = answer.multipart() else { return Ok(After::Close) };
-                for range in ranges.as_slice() {
-                    multipart.push_part_head(*range, &mut head);
-                    source.send(self.conn, &head, range.first, range.len()).await.map_err(Broken::late)?;
-                    head.clear();
-                }
-                multipart.push_end(&mut head);
-                self.conn.write(&head).await?;
-            }
-            Body::Compressed(coding) => compress::send(self.conn, head, source, facts.size, coding).await?,
-        }
-        Ok(self.after())
-    }
-
-    /// The length was promised: only closing tells the client.
-    fn broken_off(&self, id: &FileId, broken: Broken) -> ConnError {
-        let peer = self.conn.peer();
-        match broken {
-            Broken::Conn(error) => error,
-            Broken::Send(send_file::SendError::Conn(error)) => error,
-            error => {
-                tracing::warn!(%id, %peer, %error, "an answer broke off");
-                ConnError::Truncated
-            }
-        }
+        (Body::Whole, Some(picture)) => door.bytes(&answer, &picture.content).await,
+        _ => words(door, &answer).await,
     }
 }

@@ -2,6 +2,7 @@
 
 use fdfs_client::{Client, DownloadOptions, InfoFlags, Kind, Side};
 use fdfs_fileid::FileId;
+use http_core::validator::never_changes;
 use http_core::{FileFacts, Status};
 use net::Conn;
 use send_file::SendError;
@@ -11,11 +12,11 @@ use tokio::io::AsyncWriteExt;
 use crate::run::Gateway;
 
 /// A file that is there.
-pub(crate) enum Source<'a> {
-    /// In the store of this process.
+pub(crate) enum Source {
+    /// In the store of this process, or on a store path of this host.
     Here(StoredFile),
     /// At storages that the trackers name.
-    There { cluster: &'a Client, id: &'a FileId },
+    There { cluster: Client, id: FileId },
 }
 
 /// What is fetched before the head goes out, so that there may be another answer, bytes.
@@ -36,16 +37,19 @@ pub(crate) enum Broken {
     Write(#[from] std::io::Error),
 }
 
-/// The file if it is in the store of this process; another member may have it when it can't be read.
-pub(crate) async fn here(
-    gateway: &Gateway,
-    id: &FileId,
-) -> Result<Option<(Source<'static>, FileFacts)>, Status> {
-    let Some(local) = gateway.local.as_ref().filter(|local| (local.owns)(&id.group)) else { return Ok(None) };
-    match local.store.open_file(&id.name).await {
+/// The file if it is in the store of this process, or on a store path that the configuration names; another member may have
+/// it when it can't be read.
+pub(crate) async fn here(gateway: &Gateway, id: &FileId) -> Result<Option<(Source, FileFacts)>, Status> {
+    let opened = match (gateway.local(&id.group), gateway.shelf(&id.group)) {
+        // An open store knows more than its folders tell.
+        (Some(local), _) => local.store.open_file(&id.name).await,
+        (None, Some(shelf)) => shelf.open_file(&id.name).await,
+        (None, None) => return Ok(None),
+    };
+    match opened {
         Ok(file) => {
             // Of what never changes the time is in the name.
-            let modified = match http_core::validator::never_changes(&id.name) {
+            let modified = match never_changes(&id.name) {
                 true => 0,
                 false => file.mtime().await.map_err(|error| failed(id, &error))?,
             };
@@ -65,15 +69,23 @@ fn failed(id: &FileId, error: &StoreError) -> Status {
     Status::INTERNAL_ERROR
 }
 
-/// The file if a storage has it that the trackers name.
-pub(crate) async fn there<'a>(
-    cluster: &'a Client,
-    id: &'a FileId,
-) -> Result<Option<(Source<'a>, FileFacts)>, Status> {
+/// The file if a storage has it that the trackers name. One that is `to_be_read` at once needs no question before: what its
+/// name says of it is enough, and reading tells that it is not there ([`Broken::unsent`]).
+pub(crate) async fn there(
+    cluster: &Client,
+    id: &FileId,
+    to_be_read: bool,
+) -> Result<Option<(Source, FileFacts)>, Status> {
+    let named = id.name.stamp().filter(|_| never_changes(&id.name)).and_then(|stamp| stamp.size.size());
+    if let Some(size) = named.filter(|size| to_be_read && *size > 0) {
+        let source = Source::There { cluster: cluster.clone(), id: id.clone() };
+        return Ok(Some((source, FileFacts { size, modified: 0 })));
+    }
     let flags = InfoFlags { no_crc: true, silent: true };
     match cluster.file_info(id, flags).await {
         Ok(info) => {
-            Ok(Some((Source::There { cluster, id }, FileFacts { size: info.size, modified: info.mtime })))
+            let source = Source::There { cluster: cluster.clone(), id: id.clone() };
+            Ok(Some((source, FileFacts { size: info.size, modified: info.mtime })))
         }
         Err(error) if is_nowhere(&error) => Ok(None),
         Err(error) => {
@@ -122,6 +134,17 @@ impl Broken {
         }
     }
 
+    /// The length was promised: only closing the connection tells the client.
+    pub(crate) fn into_conn(self, id: &FileId) -> net::ConnError {
+        match self {
+            Self::Conn(error) | Self::Send(SendError::Conn(error)) => error,
+            error => {
+                tracing::warn!(%id, %error, "an answer broke off");
+                net::ConnError::Truncated
+            }
+        }
+    }
+
     /// The status to answer with, when nothing has gone out.
     pub(crate) fn unsent(&self) -> Option<Status> {
         match self {
@@ -133,7 +156,7 @@ impl Broken {
     }
 }
 
-impl Source<'_> {
+impl Source {
     /// Sends `head`, and behind it `len` bytes from `at` on.
     pub(crate) async fn send(
         &mut self,
