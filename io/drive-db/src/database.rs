@@ -1,0 +1,434 @@
+//! A database that is open, and how steps run on it.
+
+use std::time::{Duration, Instant};
+
+use drive_core::{Part, Problem};
+use sqlx::ConnectOptions as _;
+use sqlx::mysql::MySqlConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+
+use crate::engine::{Columns, Connections, DirectOptions, Engine, Grouped, Held, Pool, Row, Sql, Value};
+use crate::error::{Fault, OpenError};
+use crate::ids::Ids;
+use crate::schema;
+use crate::settings::{CONNECTIONS_MAX, Deadlines, Place, Policy, Settings, URLS_MAX};
+
+/// Statements that a connection keeps prepared at most.
+const PREPARED_MAX: usize = 256;
+
+/// How the connection to SQLite is set up that writes: what is committed is on the disk. So many bytes of the log are
+/// kept after a checkpoint; what undoes a step is in memory, and 32 MiB of pages.
+const WRITES: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+     PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768;";
+/// How those are set up that read on the thread of whoever asks.
+const READS: &str = "PRAGMA query_only = ON;";
+/// Such connections that read. A step holds one while others of its thread have their turn, so there are more than
+/// threads.
+const DIRECT_READERS: usize = 16;
+
+/// How often a step is done again because another was in its way.
+const TRIES: u32 = 30;
+/// How often because its connection broke.
+const RECONNECTS: u32 = 4;
+/// The longest pause before a step is done again; the first is a part of it.
+const PAUSE_MAX: Duration = Duration::from_millis(50);
+/// A step that takes longer is in the log.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// The drive's database. Its methods are in the modules of what they are about; each is one transaction.
+///
+/// A dropped future leaves nothing half done: its transaction is undone, unless it was already committing.
+pub struct Database {
+    connections: Connections,
+    ids: Ids,
+    deadlines: Deadlines,
+    policy: Policy,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("engine", &self.engine()).finish_non_exhaustive()
+    }
+}
+
+/// What runs within a step.
+pub(crate) struct Tx<'d> {
+    held: Held<'d>,
+    ids: &'d Ids,
+    /// Ids that this try has asked for.
+    wanted: usize,
+    policy: &'d Policy,
+}
+
+/// A step on its way.
+pub(crate) type Running<'t, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, Fault>> + Send + 't>>;
+
+impl Database {
+    /// Opens a database, and brings its schema to this version.
+    ///
+    /// # Errors
+    /// When the settings make no sense, nothing answers by the deadlines, or a later version has been here.
+    pub async fn open(settings: Settings) -> Result<Self, OpenError> {
+        let Settings { place, deadlines, policy } = settings;
+        let connections = match &place {
+            Place::Sqlite { file, readers } => {
+                check_size(*readers)?;
+                let options = SqliteConnectOptions::new()
+                    .filename(file)
+                    .busy_timeout(deadlines.lock)
+                    .pragma("query_only", "ON")
+                    .statement_cache_capacity(PREPARED_MAX)
+                    .disable_statement_logging();
+                let long_readers = Pool::sqlite(options, *readers, &deadlines);
+                let direct = |first: &str, create| {
+                    let (file, first) = (file.clone(), first.to_owned());
+                    DirectOptions { file, first, prepared: PREPARED_MAX, create }
+                };
+                let readers = Pool::direct(direct(READS, false), DIRECT_READERS, &deadlines);
+                let writer = Grouped::new(direct(WRITES, true), deadlines.lock);
+                let writer = writer.map_err(|error| OpenError::Away(error.to_string()))?;
+                Connections::Sqlite { writer, readers, long_readers }
+            }
+            Place::MySql { urls, connections } => {
+                check_size(*connections)?;
+                if !(1..=URLS_MAX).contains(&urls.len()) {
+                    return Err(OpenError::Settings(format!("1 to {URLS_MAX} servers")));
+                }
+                let servers = urls.iter().map(|url| server(url)).collect::<Result<_, _>>()?;
+                Connections::MySql(Pool::mysql(servers, *connections, &deadlines))
+            }
+        };
+        let database = Self { connections, ids: Ids::default(), deadlines, policy };
+        database.migrate().await?;
+        Ok(database)
+    }
+
+    async fn migrate(&self) -> Result<(), OpenError> {
+        let run = schema::migrate(&self.connections, self.deadlines.migrate);
+        let late = || OpenError::Away("the schema was not there in time".to_owned());
+        tokio::time::timeout(self.deadlines.migrate, run).await.map_err(|_| late())?
+    }
+
+    /// Which engine it is.
+    pub const fn engine(&self) -> Engine {
+        self.connections.engine()
+    }
+
+    /// What the administrator allows.
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Does it answer, and may it be written to?
+    pub async fn ping(&self) -> Result<(), Problem> {
+        self.write("ping", |tx| {
+            Box::pin(async {
+                tx.one("SELECT next_id FROM id_blocks WHERE name = 'all'", &[]).await.map(drop)
+            })
+        })
+        .await
+    }
+
+    /// Runs a step that writes: in one transaction, from its first statement again when another was in its way or the
+    /// connection broke before the end. All of it, or nothing.
+    pub(crate) async fn write<'d, T>(
+        &'d self,
+        what: &'static str,
+        mut step: impl for<'t> FnMut(&'t mut Tx<'d>) -> Running<'t, T>,
+    ) -> Result<T, Problem> {
+        let tries = async {
+            let (mut tries, mut reconnects) = (0, 0);
+            loop {
+                let fault = match self.write_once(&mut step).await {
+                    Ok(done) => return Ok(done),
+                    Err(fault) => fault,
+                };
+                match fault {
+                    Fault::Ids(count) => self.refill(count).await?,
+                    Fault::Again(_) if tries < TRIES => {
+                        tries += 1;
+                        pause(tries).await;
+                    }
+                    Fault::Away(_) if reconnects < RECONNECTS => reconnects += 1,
+                    fault => return Err(problem(what, fault)),
+                }
+            }
+        };
+        self.by_deadline(what, || self.connections.suspect_present(), tries).await
+    }
+
+    /// Runs a step that reads what an index finds: of SQLite on the thread of whoever asks.
+    pub(crate) async fn read<'d, T>(
+        &'d self,
+        what: &'static str,
+        mut step: impl for<'t> FnMut(&'t mut Tx<'d>) -> Running<'t, T>,
+    ) -> Result<T, Problem> {
+        let Some(readers) = self.connections.readers() else { return self.read_long(what, step).await };
+        match self
+            .by_deadline(what, || readers.suspect_present(), async {
+                Ok(self.read_once(readers, &mut step).await)
+            })
+            .await?
+        {
+            Ok(done) => Ok(done),
+            // Waits, and tries again, elsewhere.
+            Err(Fault::Away(_) | Fault::Again(_)) => self.read_long(what, step).await,
+            Err(fault) => Err(problem(what, fault)),
+        }
+    }
+
+    /// Runs a step that reads and may take long.
+    pub(crate) async fn read_long<'d, T>(
+        &'d self,
+        what: &'static str,
+        mut step: impl for<'t> FnMut(&'t mut Tx<'d>) -> Running<'t, T>,
+    ) -> Result<T, Problem> {
+        let pool = self.connections.long_readers();
+        let tries = async {
+            let mut reconnects = 0;
+            loop {
+                match self.read_once(pool, &mut step).await {
+                    Ok(done) => return Ok(done),
+                    Err(Fault::Away(_) | Fault::Again(_)) if reconnects < RECONNECTS => reconnects += 1,
+                    Err(fault) => return Err(problem(what, fault)),
+                }
+            }
+        };
+        self.by_deadline(what, || pool.suspect_present(), tries).await
+    }
+
+    /// Runs a step that reads all of a database as it is at one moment, however long that takes.
+    pub(crate) async fn snapshot<'d, T>(
+        &'d self,
+        what: &'static str,
+        mut step: impl for<'t> FnMut(&'t mut Tx<'d>) -> Running<'t, T>,
+    ) -> Result<T, Problem> {
+        let pool = self.connections.long_readers();
+        let run = async {
+            let mut tx = self.tx(Held::Pooled(pool.take().await?));
+            let begin: &[&'static str] = match self.engine() {
+                Engine::Sqlite => &["BEGIN"],
+                Engine::MySql => &[
+                    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+                    "START TRANSACTION WITH CONSISTENT SNAPSHOT",
+                ],
+            };
+            for sql in begin {
+                tx.held.connection()?.plain(Sql::Borrowed(sql)).await?;
+            }
+            let outcome = step(&mut tx).await?;
+            tx.held.connection()?.roll_back().await?;
+            tx.held.end(None);
+            Ok(outcome)
+        };
+        run.await.map_err(|fault| problem(what, fault))
+    }
+
+    async fn by_deadline<T>(
+        &self,
+        what: &'static str,
+        late: impl FnOnce(),
+        tries: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        let begun = Instant::now();
+        let outcome = tokio::time::timeout(self.deadlines.step, tries).await;
+        let took = begun.elapsed();
+        if took > SLOW {
+            tracing::warn!(what, took_ms = took.as_millis() as u64, "a slow step of the database");
+        }
+        outcome.unwrap_or_else(|_| {
+            late();
+            tracing::error!(what, "the database did not answer in time");
+            Err(Problem::Unavailable(Part::Database))
+        })
+    }
+
+    const fn tx<'d>(&'d self, held: Held<'d>) -> Tx<'d> {
+        Tx { held, ids: &self.ids, wanted: 0, policy: &self.policy }
+    }
+
+    async fn write_once<'d, T>(
+        &'d self,
+        step: &mut impl for<'t> FnMut(&'t mut Tx<'d>) -> Running<'t, T>,
+    ) -> Result<T, Fault> {
+        let mut tx = self.tx(self.connections.begin().await?);
+        match step(&mut tx).await {
+            Ok(done) => tx.held.commit().await.map(|()| done),
+            Err(fault) => {
+                tx.held.roll_back(&fault).await?;
+                Err(fault)
+            }
+        }
+    }
+
+    async fn read_once<'d, T>(
+        &'d self,
+        pool: &'d Pool,
+        step: &mut impl for<'t> FnMut(&'t mut Tx<'d>) -> Running<'t, T>,
+    ) -> Result<T, Fault> {
+        let mut tx = self.tx(Held::Pooled(pool.take().await?));
+        let outcome = step(&mut tx).await;
+        tx.held.end(outcome.as_ref().err());
+        outcome
+    }
+
+    async fn refill(&self, count: usize) -> Result<(), Problem> {
+        let _turn = self.ids.turn().await;
+        let mut reconnects = 0;
+        while !self.ids.has(count) {
+            match self.ids.refill(count, &self.connections).await {
+                Ok(()) => {}
+                Err(Fault::Away(_) | Fault::Again(_) | Fault::Unknown(_)) if reconnects < RECONNECTS => {
+                    reconnects += 1;
+                }
+                Err(fault) => return Err(problem("ids", fault)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_size(connections: usize) -> Result<(), OpenError> {
+    if (1..=CONNECTIONS_MAX).contains(&connections) {
+        return Ok(());
+    }
+    Err(OpenError::Settings(format!("1 to {CONNECTIONS_MAX} connections")))
+}
+
+fn server(url: &str) -> Result<MySqlConnectOptions, OpenError> {
+    // The error would print the URL, and so the password.
+    let wrong = || {
+        OpenError::Settings("a URL of a server is not mysql://user:password@host:port/database".to_owned())
+    };
+    if !url.starts_with("mysql://") && !url.starts_with("mariadb://") {
+        return Err(wrong());
+    }
+    let options: MySqlConnectOptions = url.parse().map_err(|_| wrong())?;
+    if options.get_database().is_none_or(str::is_empty) {
+        return Err(wrong());
+    }
+    Ok(options.statement_cache_capacity(PREPARED_MAX).disable_statement_logging())
+}
+
+/// Waits a little before the next try, each time up to twice as long, not all callers equally long.
+async fn pause(tries: u32) {
+    let longest = Duration::from_millis(1).saturating_mul(1 << tries.min(6)).min(PAUSE_MAX);
+    let part = f64::from(rand::random::<u16>()) / f64::from(u16::MAX);
+    tokio::time::sleep(longest.mul_f64(part)).await;
+}
+
+/// What a caller is told.
+fn problem(what: &'static str, fault: Fault) -> Problem {
+    match fault {
+        Fault::Problem(problem) => {
+            if let Problem::Contradiction(contradiction) = problem {
+                tracing::error!(what, contradiction, "the database contradicts itself");
+            }
+            problem
+        }
+        Fault::Again(text) | Fault::Away(text) | Fault::Unknown(text) => {
+            tracing::error!(what, error = text, "the database does not do it");
+            Problem::Unavailable(Part::Database)
+        }
+        Fault::Ids(count) => {
+            tracing::error!(what, count, "ids ran out");
+            Problem::Unavailable(Part::Database)
+        }
+        Fault::Broken(text) => {
+            tracing::error!(what, error = text, "the database refuses a statement");
+            Problem::Contradiction("the database refuses a statement")
+        }
+    }
+}
+
+impl Tx<'_> {
+    pub(crate) async fn run<'v>(
+        &mut self,
+        sql: impl Into<Sql>,
+        values: impl AsRef<[Value<'v>]>,
+    ) -> Result<u64, Fault> {
+        self.held.connection()?.run(sql.into(), values.as_ref()).await
+    }
+
+    /// Changes exactly one row.
+    pub(crate) async fn change<'v>(
+        &mut self,
+        sql: impl Into<Sql>,
+        values: impl AsRef<[Value<'v>]>,
+    ) -> Result<(), Fault> {
+        match self.run(sql, values).await? {
+            1 => Ok(()),
+            rows => Err(Fault::Broken(format!("{rows} rows changed where one should be"))),
+        }
+    }
+
+    pub(crate) async fn rows<'v>(
+        &mut self,
+        sql: impl Into<Sql>,
+        values: impl AsRef<[Value<'v>]>,
+    ) -> Result<Vec<Row>, Fault> {
+        self.held.connection()?.rows(sql.into(), values.as_ref()).await
+    }
+
+    /// The first row, if there is one.
+    pub(crate) async fn one<'v>(
+        &mut self,
+        sql: impl Into<Sql>,
+        values: impl AsRef<[Value<'v>]>,
+    ) -> Result<Option<Row>, Fault> {
+        Ok(self.rows(sql, values).await?.into_iter().next())
+    }
+
+    /// All rows, read by a function.
+    pub(crate) async fn list<'v, T>(
+        &mut self,
+        sql: impl Into<Sql>,
+        values: impl AsRef<[Value<'v>]>,
+        read: impl Fn(&mut Columns<'_>) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Fault> {
+        self.rows(sql, values).await?.iter().map(|row| read(&mut row.columns())).collect()
+    }
+
+    /// The first row, read by a function.
+    pub(crate) async fn get<'v, T>(
+        &mut self,
+        sql: impl Into<Sql>,
+        values: impl AsRef<[Value<'v>]>,
+        read: impl Fn(&mut Columns<'_>) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        self.one(sql, values).await?.map(|row| read(&mut row.columns())).transpose()
+    }
+
+    /// The number that a query has as its only answer.
+    pub(crate) async fn number<'v>(
+        &mut self,
+        sql: impl Into<Sql>,
+        values: impl AsRef<[Value<'v>]>,
+    ) -> Result<i64, Fault> {
+        let row = self.one(sql, values).await?;
+        row.ok_or_else(|| Fault::Broken("a query for a number has no row".to_owned()))?.number()
+    }
+
+    /// A new id.
+    pub(crate) fn id<T: TryFrom<i64>>(&mut self) -> Result<T, Fault> {
+        T::try_from(self.ids(1)?).map_err(|_| Fault::Broken("a counter below 1".to_owned()))
+    }
+
+    /// The first of so many new ids that follow each other.
+    pub(crate) fn ids(&mut self, count: usize) -> Result<i64, Fault> {
+        self.wanted = self.wanted.saturating_add(count);
+        // When it is done again, all of them are wanted again.
+        self.ids.take(count).ok_or(Fault::Ids(self.wanted))
+    }
+
+    pub(crate) const fn policy(&self) -> &Policy {
+        self.policy
+    }
+}
+
+impl Tx<'_> {
+    /// Runs one of the statements about savepoints.
+    pub(crate) async fn savepoint(&mut self, sql: &'static str) -> Result<(), Fault> {
+        self.held.connection()?.plain(Sql::Borrowed(sql)).await
+    }
+}

@@ -1,0 +1,103 @@
+//! Brings a database to this version, forward only.
+//!
+//! Several processes may start at once: one does it, the others wait. On SQLite everything is one transaction that
+//! holds the file. Servers commit with every statement of a schema, so there the lock is a named one of the server
+//! (`GET_LOCK`), steps are single statements that can be done again, and after each its number is written down.
+
+use std::time::Duration;
+
+use super::render::statements;
+use super::tables::STEPS;
+use super::{Index, Step};
+use crate::engine::{Connection, Connections, Engine, Sql, Value};
+use crate::error::{Fault, OpenError};
+
+/// The name of the lock on servers: of all databases of the server, so the database's name is added.
+const LOCK: &str = "CONCAT('cairn-drive-schema:', DATABASE())";
+
+/// Brings the database to this version; `wait` is for others that do the same.
+pub(crate) async fn migrate(connections: &Connections, wait: Duration) -> Result<(), OpenError> {
+    match connections {
+        Connections::Sqlite { writer, .. } => {
+            let mut turn = writer.begin().await.map_err(open_error)?;
+            // Dropped, it is undone.
+            run_steps(turn.connection().map_err(open_error)?).await?;
+            turn.commit().await.map_err(open_error)
+        }
+        Connections::MySql(pool) => {
+            let mut pooled = pool.take().await.map_err(open_error)?;
+            let connection = pooled.connection();
+            lock(connection, wait).await?;
+            let outcome = run_steps(connection).await;
+            connection
+                .rows(Sql::Owned(format!("SELECT RELEASE_LOCK({LOCK})")), &[])
+                .await
+                .map_err(open_error)?;
+            pooled.end(None);
+            outcome
+        }
+    }
+}
+
+async fn lock(connection: &mut Connection, wait: Duration) -> Result<(), OpenError> {
+    let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
+    let sql = Sql::Owned(format!("SELECT GET_LOCK({LOCK}, ?)"));
+    let rows = connection.rows(sql, &[Value::Int(seconds)]).await.map_err(open_error)?;
+    let got = rows.first().map(|row| row.columns().opt_int()).transpose().map_err(open_error)?.flatten();
+    if got == Some(1) {
+        return Ok(());
+    }
+    Err(OpenError::Away("another process has been changing the schema for too long".to_owned()))
+}
+
+async fn run_steps(connection: &mut Connection) -> Result<(), OpenError> {
+    let engine = connection.engine();
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let version = match engine {
+        Engine::Sqlite => {
+            "CREATE TABLE IF NOT EXISTS schema_steps (step INTEGER NOT NULL PRIMARY KEY) STRICT"
+        }
+        Engine::MySql => {
+            "CREATE TABLE IF NOT EXISTS schema_steps (step BIGINT NOT NULL PRIMARY KEY) ENGINE = InnoDB"
+        }
+    };
+    connection.plain(Sql::Borrowed(version)).await.map_err(schema_error)?;
+    let done = "SELECT COALESCE(MAX(step), 0) FROM schema_steps";
+    let rows = connection.rows(Sql::Borrowed(done), &[]).await.map_err(schema_error)?;
+    let done = rows.first().map(|row| row.number()).transpose().map_err(schema_error)?.unwrap_or(0);
+    if done > known {
+        return Err(OpenError::TooNew { found: done, known });
+    }
+    for (number, step) in (1_i64..).zip(STEPS).filter(|(number, _)| *number > done) {
+        let there = match step {
+            Step::Index(index) if engine == Engine::MySql => has_index(connection, index).await?,
+            _ => false,
+        };
+        for statement in statements(step, engine).into_iter().filter(|_| !there) {
+            connection.plain(Sql::Owned(statement)).await.map_err(schema_error)?;
+        }
+        let write = Sql::Borrowed("INSERT INTO schema_steps (step) VALUES (?)");
+        connection.run(write, &[Value::Int(number)]).await.map_err(schema_error)?;
+    }
+    Ok(())
+}
+
+/// Whether a server has an index: one that was made, and whose step was not written down.
+async fn has_index(connection: &mut Connection, index: &Index) -> Result<bool, OpenError> {
+    let sql = "SELECT COUNT(*) FROM information_schema.statistics \
+               WHERE table_schema = DATABASE() AND table_name = ? AND index_name = ?";
+    let values = [Value::Text(index.table), Value::Text(index.name)];
+    let rows = connection.rows(Sql::Borrowed(sql), &values).await.map_err(schema_error)?;
+    Ok(rows.first().map(|row| row.number()).transpose().map_err(schema_error)?.unwrap_or(0) > 0)
+}
+
+fn open_error(fault: Fault) -> OpenError {
+    OpenError::Away(format!("{fault:?}"))
+}
+
+fn schema_error(fault: Fault) -> OpenError {
+    match fault {
+        Fault::Again(text) | Fault::Away(text) => OpenError::Away(text),
+        fault => OpenError::Schema(format!("{fault:?}")),
+    }
+}

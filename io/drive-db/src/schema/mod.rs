@@ -1,0 +1,82 @@
+//! The schema: tables as data, one description for both engines, and the steps that lead to it.
+//!
+//! Every column that is compared is compared byte by byte. On servers texts are therefore `VARBINARY`: their
+//! binary collations for text take `a` and `a ` for the same, and SQLite does not.
+//!
+//! Ids come from [`crate::ids`], not from the engine. Whether a `NULL` may stand in a column is said by
+//! [`Column::null`].
+
+mod migrate;
+mod render;
+mod tables;
+
+pub(crate) use migrate::migrate;
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Ids, instants, sizes, counts.
+    Int,
+    /// Kinds, states, yes or no.
+    Small,
+    /// UTF-8 of so many bytes at most.
+    Text(u16),
+    /// Exactly so many bytes.
+    Digest(u16),
+    /// Up to so many bytes.
+    Bytes(u16),
+    /// Up to 64 KiB.
+    Blob,
+}
+
+/// A column.
+#[derive(Debug, Clone, Copy)]
+struct Column {
+    name: &'static str,
+    kind: Kind,
+    null: bool,
+    /// What rows have that are there before the column is.
+    default: Option<i64>,
+}
+
+/// A table.
+#[derive(Debug, Clone, Copy)]
+struct Table {
+    name: &'static str,
+    columns: &'static [Column],
+    primary: &'static str,
+    /// Name, columns.
+    unique: &'static [(&'static str, &'static str)],
+    indexes: &'static [(&'static str, &'static str)],
+    /// Column, table.
+    references: &'static [(&'static str, &'static str)],
+    /// Conditions of every row: a second line of defence behind the rules.
+    checks: &'static [&'static str],
+}
+
+/// An index that came later than its table.
+#[derive(Debug, Clone, Copy)]
+struct Index {
+    table: &'static str,
+    name: &'static str,
+    columns: &'static str,
+}
+
+/// One step of the schema: one statement on servers, where each commits by itself, so each can be done again.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    /// A table with its indexes.
+    Create(&'static Table),
+    /// Statements that are the same for both and can be done again.
+    Run(&'static str),
+    /// An index of a table that was there before.
+    Index(&'static Index),
+}
+
+const fn column(name: &'static str, kind: Kind) -> Column {
+    Column { name, kind, null: false, default: None }
+}
+
+const fn nullable(name: &'static str, kind: Kind) -> Column {
+    Column { name, kind, null: true, default: None }
+}
