@@ -1,0 +1,139 @@
+//! Starting and stopping a drive as a server.
+
+use std::error::Error;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use drive_core::Problem;
+use fastcgi::Doors;
+use net::{DEEP_STACK_LEN, Listener, Stop, StopSource, Workers};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::app::{Drive, Parts};
+use crate::router::router;
+use crate::run::{FastCgi, Limits, serve, serve_fastcgi};
+use crate::work::work;
+
+/// How long tasks may take to end once all connections are closed.
+const STOP_WAIT: Duration = Duration::from_secs(10);
+
+/// Where a drive listens.
+#[derive(Debug, Clone)]
+pub struct Listen {
+    /// For HTTP.
+    pub http: Vec<SocketAddr>,
+    /// For FastCGI.
+    pub fastcgi: Vec<SocketAddr>,
+    /// The web servers that FastCGI is for ([`FastCgi::web_servers`]).
+    pub web_servers: Vec<IpAddr>,
+    /// What bounds connections.
+    pub limits: Limits,
+}
+
+/// Why a drive did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address can't be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// One of its parts is not to be had.
+    #[error(transparent)]
+    Parts(Box<dyn Error + Send + Sync>),
+    /// It can't be put together.
+    #[error("the drive can't be set up: {0}")]
+    Drive(#[from] Problem),
+    /// Threads can't be started.
+    #[error("cannot start threads: {0}")]
+    Threads(io::Error),
+}
+
+/// A drive that runs on its own threads.
+#[derive(Debug)]
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    made_administrator: bool,
+    stop: StopSource,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Running {
+    /// What it listens on.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Whether this start has made the first administrator.
+    pub fn made_administrator(&self) -> bool {
+        self.made_administrator
+    }
+
+    /// Whether it has ended although nobody stopped it.
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Stops: no new connections, answers and background work under way are finished. Blocks.
+    pub fn stop(self) {
+        self.stop.stop();
+        if self.thread.join().is_err() {
+            tracing::error!("a thread of the drive had panicked");
+        }
+    }
+}
+
+/// Listens, puts the drive together of what `parts` makes, and serves on threads of its own until [`Running::stop`].
+/// The password of a first administrator comes from `first`, which is asked only if there is none yet.
+///
+/// # Errors
+/// [`StartError`]; nothing is left running.
+pub fn start<F>(
+    listen: &Listen,
+    first: impl FnOnce() -> Result<String, Box<dyn Error + Send + Sync>>,
+    parts: impl FnOnce() -> F,
+) -> Result<Running, StartError>
+where
+    F: Future<Output = Result<Parts, Box<dyn Error + Send + Sync>>>,
+{
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Threads)?;
+    let listeners = |addresses: &[SocketAddr]| {
+        let _inside = runtime.enter();
+        let bind = |&address| Listener::bind(address).map_err(|error| StartError::Listen { address, error });
+        addresses.iter().map(bind).collect::<Result<Vec<_>, _>>()
+    };
+    let (ports, fastcgi) = (listeners(&listen.http)?, listeners(&listen.fastcgi)?);
+    let (drive, made_administrator) = runtime.block_on(async {
+        let drive = Drive::new(parts().await.map_err(StartError::Parts)?).await?;
+        let made = drive.first_start(|| first().map_err(StartError::Parts)).await?;
+        Ok::<_, StartError>((drive, made))
+    })?;
+    let addresses: Vec<_> = ports.iter().chain(&fastcgi).map(Listener::addr).collect();
+    let (stop, stopping) = StopSource::new();
+    let workers = Arc::new(Workers::start_with("drive-net", DEEP_STACK_LEN).map_err(StartError::Threads)?);
+    // A router that can't be made is found before anything runs.
+    let (router, limits) = (router(Arc::clone(&drive))?, listen.limits);
+    let doors = Doors { ports: fastcgi, local: Vec::new() };
+    let front = FastCgi { doors, web_servers: listen.web_servers.clone() };
+    let behind = serve_fastcgi(router.clone(), Arc::clone(&workers), front, limits, stopping.clone());
+    let http = serve(router, workers, ports, limits, stopping.clone());
+    let served = async {
+        tokio::join!(http, behind);
+    };
+    tracing::info!(?addresses, queue = drive.queue.is_some(), "drive started");
+    let run = move || run(runtime, served, drive, stopping);
+    let thread = thread::Builder::new().name("drive".into()).spawn(run).map_err(StartError::Threads)?;
+    Ok(Running { addresses, made_administrator, stop, thread })
+}
+
+fn run(runtime: Runtime, served: impl Future<Output = ()>, drive: Arc<Drive>, stopping: Stop) {
+    runtime.block_on(async { tokio::join!(served, work(drive, stopping)) });
+    runtime.shutdown_timeout(STOP_WAIT);
+    tracing::info!("drive stopped");
+}

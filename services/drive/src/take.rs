@@ -1,0 +1,258 @@
+//! Contents on their way in: streamed into the store of bytes while their digests are computed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use drive_core::content::{ContentIdentity, Md5Digest, Sha256Digest};
+use drive_core::node::Node;
+use drive_core::ports::{BlobError, BlobKey, BlobStore, ByteSource, Later, PIECE_BYTES_MAX, PartialBlob};
+use drive_core::{AccountId, ByteCount, Part, Problem};
+use drive_db::{Cause, StoredFile};
+use futures_util::{Stream, StreamExt};
+use md5::{Digest, Md5};
+use sha2::Sha256;
+use tokio::runtime::Handle;
+use tokio::sync::SemaphorePermit;
+use tokio::time::timeout;
+
+use crate::app::Drive;
+use crate::fields::BODY_PATIENCE;
+use crate::give::blob_problem;
+use crate::records::Written;
+use crate::refusal::{BODY_BROKE, BODY_LATE, Refusal};
+
+/// Files that are taken at the same time. Of those whose length nobody said, each has a piece in memory.
+pub const UPLOADS_AT_ONCE: usize = 64;
+
+/// When somebody who found all places taken may come again.
+pub(crate) const COME_AGAIN: Duration = Duration::from_secs(1);
+
+/// A place, as long as it is held.
+pub(crate) fn turn(drive: &Drive) -> Result<SemaphorePermit<'_>, Problem> {
+    drive.uploads.try_acquire().map_err(|_| Problem::RateLimited { retry_after: COME_AGAIN })
+}
+
+/// What was stored.
+pub(crate) struct Taken {
+    pub(crate) blob: BlobKey,
+    pub(crate) identity: ContentIdentity,
+    pub(crate) md5: Md5Digest,
+}
+
+/// How much somebody may send.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    /// Of one file.
+    file_max: ByteCount,
+    /// Until the quota is used up.
+    left: ByteCount,
+}
+
+impl Room {
+    pub(crate) async fn of(drive: &Drive, owner: AccountId) -> Result<Self, Problem> {
+        let left = match drive.database.usage(owner).await {
+            Ok(quota) => quota.left().unwrap_or(ByteCount::MAX),
+            // What is sent now is accepted past the quota.
+            Err(Problem::Unavailable(Part::Database)) if drive.queue.is_some() => ByteCount::MAX,
+            Err(problem) => return Err(problem),
+        };
+        Ok(Self { file_max: drive.database.policy().file_max, left })
+    }
+
+    /// What may still come of something for which there is room.
+    pub(crate) const fn up_to(left: ByteCount) -> Self {
+        Self { file_max: left, left: ByteCount::MAX }
+    }
+
+    /// Is there room for so many bytes?
+    pub(crate) fn check(&self, bytes: u64) -> Result<ByteCount, Problem> {
+        match ByteCount::new(bytes) {
+            Some(bytes) if bytes <= self.file_max && bytes <= self.left => Ok(bytes),
+            Some(bytes) if bytes <= self.file_max => Err(Problem::QuotaExceeded),
+            _ => Err(Problem::FileTooLarge { limit: self.file_max }),
+        }
+    }
+}
+
+/// Bytes that arrive, counted and digested.
+struct Arriving<S> {
+    stream: S,
+    room: Room,
+    length: u64,
+    sha256: Sha256,
+    md5: Md5,
+    /// Why it broke off.
+    fault: Option<Refusal>,
+}
+
+impl<S: Stream<Item = Result<Bytes, Refusal>> + Unpin + Send> Arriving<S> {
+    async fn piece(&mut self) -> Result<Option<Bytes>, Refusal> {
+        loop {
+            let late = |_| BODY_LATE.because("the next bytes did not come in time");
+            let Some(bytes) = timeout(BODY_PATIENCE, self.stream.next()).await.map_err(late)? else {
+                return Ok(None);
+            };
+            let bytes = bytes?;
+            if !bytes.is_empty() {
+                self.length = self.room.check(self.length.saturating_add(bytes.len() as u64))?.get();
+                self.sha256.update(&bytes);
+                self.md5.update(&bytes);
+                return Ok(Some(bytes));
+            }
+        }
+    }
+
+    /// What the store's error means: mostly that the source broke, and then why.
+    fn refusal(&mut self, error: &BlobError) -> Refusal {
+        match self.fault.take() {
+            Some(fault) => fault,
+            None if *error == BlobError::SourceBroke => {
+                BODY_BROKE.because("the body ended before its length")
+            }
+            None => blob_problem(error).into(),
+        }
+    }
+
+    fn taken(self, blob: BlobKey) -> Result<Taken, Refusal> {
+        let size = ByteCount::new(self.length).ok_or(Problem::QuotaExceeded)?;
+        let sha256 = Sha256Digest(self.sha256.finalize().into());
+        Ok(Taken {
+            blob,
+            identity: ContentIdentity { sha256, size },
+            md5: Md5Digest(self.md5.finalize().into()),
+        })
+    }
+}
+
+impl<S: Stream<Item = Result<Bytes, Refusal>> + Unpin + Send> ByteSource for Arriving<S> {
+    fn next(&mut self) -> Later<'_, Result<Option<Bytes>, BlobError>> {
+        Box::pin(async {
+            self.piece().await.map_err(|fault| {
+                self.fault = Some(fault);
+                BlobError::SourceBroke
+            })
+        })
+    }
+}
+
+/// One piece.
+pub(crate) struct Once(Option<Bytes>);
+
+impl Once {
+    pub(crate) const fn nothing() -> Self {
+        Self(None)
+    }
+}
+
+impl ByteSource for Once {
+    fn next(&mut self) -> Later<'_, Result<Option<Bytes>, BlobError>> {
+        Box::pin(async { Ok(self.0.take()) })
+    }
+}
+
+/// Stores what arrives. `length` is how much that will be, if it was said.
+pub(crate) async fn take(
+    drive: &Drive,
+    stream: impl Stream<Item = Result<Bytes, Refusal>> + Unpin + Send,
+    length: Option<u64>,
+    room: Room,
+) -> Result<Taken, Refusal> {
+    let mut arriving =
+        Arriving { stream, room, length: 0, sha256: Sha256::new(), md5: Md5::new(), fault: None };
+    let stored = match length {
+        Some(length) => {
+            let length = room.check(length)?;
+            drive.blobs.put(length, &mut arriving).await
+        }
+        None => in_pieces(drive, &mut arriving).await,
+    };
+    match stored {
+        Ok(blob) => arriving.taken(blob),
+        Err(error) => Err(arriving.refusal(&error)),
+    }
+}
+
+/// A blob under construction. Given up when it is dropped before it was sealed: when the source broke, or the request
+/// was ended with its future, as FastCGI and HTTP/2 do.
+struct Unsealed {
+    blobs: Arc<dyn BlobStore>,
+    partial: Option<PartialBlob>,
+}
+
+impl Drop for Unsealed {
+    fn drop(&mut self) {
+        let (Some(partial), Ok(runtime)) = (self.partial.take(), Handle::try_current()) else { return };
+        let blobs = Arc::clone(&self.blobs);
+        runtime.spawn(async move {
+            if let Err(error) = blobs.discard(&partial).await {
+                tracing::warn!(%error, "what came of a file that broke off stays in the store");
+            }
+        });
+    }
+}
+
+/// Stores bytes of which nobody knows how many they are: what fits a piece at once, the rest piece by piece.
+async fn in_pieces(drive: &Drive, source: &mut dyn ByteSource) -> Result<BlobKey, BlobError> {
+    let mut unsealed = Unsealed { blobs: Arc::clone(&drive.blobs), partial: None };
+    let mut rest = Bytes::new();
+    loop {
+        let mut piece = BytesMut::from(rest.split_to(rest.len().min(PIECE_BYTES_MAX)));
+        let mut ended = false;
+        while piece.len() < PIECE_BYTES_MAX && !ended {
+            match source.next().await? {
+                Some(mut bytes) => {
+                    piece.extend_from_slice(&bytes.split_to(bytes.len().min(PIECE_BYTES_MAX - piece.len())));
+                    rest = bytes;
+                }
+                None => ended = true,
+            }
+        }
+        let piece = piece.freeze();
+        match (&unsealed.partial, ended) {
+            (None, true) => {
+                let length = ByteCount::new(piece.len() as u64).unwrap_or(ByteCount::ZERO);
+                let mut once = Once(Some(piece).filter(|piece| !piece.is_empty()));
+                return drive.blobs.put(length, &mut once).await;
+            }
+            _ if piece.is_empty() => {}
+            _ => unsealed.partial = Some(drive.blobs.append(unsealed.partial.as_ref(), piece).await?),
+        }
+        if let (true, Some(partial)) = (ended, &unsealed.partial) {
+            let sealed = drive.blobs.seal(partial).await?;
+            unsealed.partial = None;
+            return Ok(sealed);
+        }
+    }
+}
+
+/// Makes a file of what was stored, through the queue if there is one. In a task that goes on when the client goes away.
+pub(crate) async fn keep(drive: &Drive, file: StoredFile, cause: Cause) -> Result<Written<Node>, Problem> {
+    if drive.queue.is_none() {
+        return store(drive, file, cause).await.map(Written::Applied);
+    }
+    let owner = file.owner;
+    match drive.record_file(file).await? {
+        Written::Applied(node) => drive.database.node(owner, node).await.map(Written::Applied),
+        Written::Accepted(key) => Ok(Written::Accepted(key)),
+    }
+}
+
+/// As [`keep`], in the database at once.
+pub(crate) async fn store(drive: &Drive, file: StoredFile, cause: Cause) -> Result<Node, Problem> {
+    let outcome = drive.database.store_file(&file, &cause).await;
+    match &outcome {
+        // It may have been kept after all.
+        Ok(_) | Err(Problem::Unavailable(_)) => {}
+        Err(_) => give_up(drive, &file.blob).await,
+    }
+    outcome
+}
+
+/// A blob became nothing: it is deleted after a while, or at once when that can't be written down.
+pub(crate) async fn give_up(drive: &Drive, blob: &BlobKey) {
+    let Err(problem) = drive.database.drop_blob(blob, drive.now()).await else { return };
+    if let Err(error) = drive.blobs.delete(blob).await {
+        tracing::error!(blob = blob.as_str(), %problem, %error, "a blob that nobody needs stays in the store");
+    }
+}
