@@ -1,0 +1,371 @@
+import { mkdirSync } from "node:fs";
+import type { Page } from "@playwright/test";
+import en from "../src/i18n/en/admin.json" with { type: "json" };
+import enFrame from "../src/i18n/en/frame.json" with { type: "json" };
+import enPeople from "../src/i18n/en/people.json" with { type: "json" };
+import zh from "../src/i18n/zh-CN/admin.json" with { type: "json" };
+import zhFrame from "../src/i18n/zh-CN/frame.json" with { type: "json" };
+import zhPeople from "../src/i18n/zh-CN/people.json" with { type: "json" };
+import {
+  choose,
+  expect,
+  expectAccessible,
+  LANGUAGES,
+  type Person,
+  PHONE,
+  signIn,
+  test,
+} from "./kit";
+
+const texts = {
+  en: { ...en, frame: enFrame, signing: enPeople, save: "Save" },
+  "zh-CN": { ...zh, frame: zhFrame, signing: zhPeople, save: "保存" },
+};
+
+/** Where pictures of the screens go, if anybody wants to look at them. */
+const SHOTS = process.env.SHOTS;
+if (SHOTS) mkdirSync(SHOTS, { recursive: true });
+
+/** Opens what can be done with somebody. */
+async function act(page: Page, person: Person, words: typeof en, action: string): Promise<void> {
+  await page.getByRole("searchbox", { name: words.people.find }).fill(person.name);
+  await page
+    .getByRole("button", { name: words.people["actions-of"].replace("{name}", person.name) })
+    .click();
+  await page.getByRole("menuitem", { name: action, exact: true }).click();
+}
+
+/** Nothing of a screen is beside the window. */
+async function expectNoSideways(page: Page): Promise<void> {
+  const wide = await page.evaluate(() => {
+    const main = document.querySelector("main");
+    return main ? main.scrollWidth > main.clientWidth : true;
+  });
+  expect(wide).toBe(false);
+}
+
+const GB = 1024 ** 3;
+const member = {
+  ...{ id: "10.0.0.1", address: "10.0.0.1:23000", state: "active", version: "6.15.1" },
+  ...{ since: "2026-05-01T08:00:00Z", total_bytes: 500 * GB, free_bytes: 200 * GB },
+  ...{ uploads: 120_345, downloads: 998_001, deletes: 12, bytes_in: 1e12, bytes_out: 9e12 },
+  ...{ connections: 12, connections_max: 60, heartbeat_age_s: 3, lag_s: 0 },
+  lag_reason: "up-to-date",
+};
+const clusterSeen = {
+  kind: "fastdfs",
+  trackers: [
+    { address: "10.0.0.9:22122", answers: true, fault: null, leads: true },
+    { address: "10.0.0.8:22122", answers: false, fault: "silent", leads: false },
+  ],
+  groups: [
+    {
+      ...{ name: "group1", total_bytes: 500 * GB, free_bytes: 200 * GB, reserved_bytes: 50 * GB },
+      members: [
+        member,
+        {
+          ...member,
+          id: "10.0.0.2",
+          address: "10.0.0.2:23000",
+          state: "offline",
+          lag_s: 4000,
+          lag_reason: "away",
+          heartbeat_age_s: 5000,
+        },
+      ],
+    },
+    {
+      ...{ name: "group2", total_bytes: 500 * GB, free_bytes: 60 * GB, reserved_bytes: 50 * GB },
+      members: [
+        { ...member, id: "10.0.0.3", address: "10.0.0.3:23000" },
+        {
+          ...member,
+          id: "10.0.0.4",
+          address: "10.0.0.4:23000",
+          lag_s: 3,
+          lag_reason: "catching-up",
+        },
+      ],
+    },
+  ],
+};
+const pastSeen = {
+  every_s: 10,
+  samples: Array.from({ length: 60 }, (_, at) => ({
+    at: new Date(Date.UTC(2026, 4, 1, 10, 0, at * 10)).toISOString(),
+    groups:
+      at === 20
+        ? null
+        : ["group1", "group2"].map((name) => ({
+            name,
+            bytes_in_per_s: 2e6 + 1e6 * Math.sin(at / 5),
+            bytes_out_per_s: 5e6 + 3e6 * Math.cos(at / 7),
+            uploads_per_s: 2.5,
+            downloads_per_s: 30,
+            free_bytes: 200 * GB - at * 1e8,
+            lag_s: at % 4,
+          })),
+  })),
+};
+async function fakeCluster(page: Page, seen: unknown = clusterSeen): Promise<void> {
+  await page.route("**/api/v1/admin/cluster", (route) => route.fulfill({ json: seen }));
+  await page.route("**/api/v1/admin/cluster/history", (route) => route.fulfill({ json: pastSeen }));
+}
+
+for (const locale of LANGUAGES) {
+  const words = texts[locale];
+
+  test(`administration is for administrators (${locale})`, async ({ drive }) => {
+    await choose(drive, { locale });
+    for (const place of ["people", "cluster", "jobs", "audit"]) {
+      await drive.goto(`/admin/${place}`);
+      await expect(
+        drive.getByRole("heading", { name: words.frame["no-rights"].title }),
+      ).toBeVisible();
+    }
+  });
+
+  test(`somebody who is frozen is out at once, and in again when unfrozen (${locale})`, async ({
+    page,
+    site,
+    newPerson,
+    browser,
+  }) => {
+    await choose(page, { locale });
+    const person = await newPerson();
+    const other = await browser.newContext({ baseURL: site.url });
+    const theirs = await other.newPage();
+    await choose(theirs, { locale });
+    await signIn(theirs, person);
+    await theirs.goto("/account");
+    await expect(theirs.getByRole("heading", { level: 1 })).toBeVisible();
+
+    await signIn(page, site.admin);
+    await page.goto("/admin/people");
+    await act(page, person, words, words.people.freeze.action);
+    const dialog = page.getByRole("dialog");
+    await expect(dialog).toContainText(person.name);
+    await expectAccessible(page);
+    await dialog.getByRole("button", { name: words.people.freeze.action }).click();
+    await expect(page.getByText(words.people.state.frozen, { exact: true })).toBeVisible();
+
+    // What asked just before is known for a second.
+    await expect(async () => {
+      await theirs.goto("/account");
+      await expect(theirs).toHaveURL(/\/sign-in/, { timeout: 1_000 });
+    }).toPass();
+    await expect(theirs.getByText(words.signing.frozen)).toBeVisible();
+
+    await act(page, person, words, words.people.thaw.action);
+    await expect(page.getByText(words.people.state.active, { exact: true })).toBeVisible();
+    await other.close();
+  });
+
+  test(`space is changed where it stands, and shows (${locale})`, async ({
+    page,
+    site,
+    newPerson,
+  }) => {
+    await choose(page, { locale });
+    const person = await newPerson();
+    await signIn(page, site.admin);
+    await page.goto("/admin/people");
+    await page.getByRole("searchbox", { name: words.people.find }).fill(person.name);
+    const edit = page.getByRole("button", {
+      name: words.people.quota.edit.replace("{name}", person.name),
+    });
+    await edit.click();
+    await page.getByRole("switch", { name: words.people.quota.unlimited }).click();
+    const field = page.getByLabel(words.people.quota.label);
+    await field.fill("much");
+    await page.getByRole("button", { name: words.save, exact: true }).click();
+    await expect(field).toHaveAccessibleDescription(words.people.quota.invalid);
+    await expectAccessible(page);
+    await field.fill("2.5");
+    await field.press("Enter");
+    await expect(edit).toContainText("2.5 GB");
+    await expect(edit).toBeFocused();
+    const usage = (await (await person.api.get("/api/v1/usage")).json()) as { limit: number };
+    expect(usage.limit).toBe(2.5 * GB);
+  });
+
+  test(`a password that is set lets in, and the old one does not (${locale})`, async ({
+    page,
+    site,
+    newPerson,
+  }) => {
+    await choose(page, { locale });
+    const person = await newPerson();
+    await signIn(page, site.admin);
+    await page.goto("/admin/people");
+    await act(page, person, words, words.people.password.action);
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("button", { name: words.people.password.set }).click();
+    await expect(dialog).toContainText(words.people.password["made-text"]);
+    const password = (await dialog.locator("[data-password]").textContent()) ?? "";
+    await dialog.getByRole("button", { name: words.people.password.done }).click();
+    expect((await person.api.get("/api/v1/me")).status()).toBe(401);
+    for (const [tried, status] of [
+      [person.password, 401],
+      [password, 201],
+    ] as const) {
+      const answer = await person.api.post("/api/v1/session", {
+        data: { user_name: person.name, password: tried, hand: "token" },
+        headers: { authorization: "" },
+      });
+      expect(answer.status(), await answer.text()).toBe(status);
+    }
+  });
+
+  test(`an account that an administrator makes is in the list (${locale})`, async ({
+    page,
+    site,
+  }) => {
+    await choose(page, { locale });
+    await signIn(page, site.admin);
+    await page.goto("/admin/people");
+    await page.getByRole("button", { name: words.people.add }).click();
+    const dialog = page.getByRole("dialog");
+    const name = `made-${locale.toLowerCase()}`;
+    await dialog.getByLabel(words.people.new.name).fill(name);
+    await dialog.getByRole("button", { name: words.people.new.make }).click();
+    await expect(dialog.locator("[data-password]")).toBeVisible();
+    await dialog.getByRole("button", { name: words.people.password.done }).click();
+    await page.getByRole("searchbox", { name: words.people.find }).fill(name);
+    await expect(page.getByRole("row").filter({ hasText: name })).toHaveCount(1);
+  });
+
+  test(`the audit log tells of a sign-in and of a wrong password (${locale})`, async ({
+    page,
+    site,
+    newPerson,
+  }) => {
+    await choose(page, { locale });
+    const person = await newPerson();
+    await page.request.post("/api/v1/session", {
+      data: { user_name: person.name, password: "not the password" },
+    });
+    await signIn(page, site.admin);
+    await page.goto("/admin/audit");
+    const failed = words.audit.event["sign-in-failed"].known.replace("{account}", person.name);
+    const row = page.getByRole("row").filter({ hasText: failed });
+    await expect(row).toContainText("127.0.0.1");
+    const signedIn = words.audit.event["signed-in"]["somebody-v1"].split(/[（(]/)[0] ?? "";
+    await expect(page.getByRole("row").filter({ hasText: signedIn.trim() }).first()).toBeVisible();
+  });
+
+  test(`a queue in which nothing waits says so (${locale})`, async ({ page, site }) => {
+    await choose(page, { locale });
+    await signIn(page, site.admin);
+    await page.goto("/admin/jobs");
+    await expect(page.getByText(words.jobs.idle, { exact: true })).toBeVisible();
+    await expect(page.getByRole("region", { name: words.jobs.lane.records })).toBeVisible();
+  });
+
+  test(`what was set aside is tried again or dropped, after a question (${locale})`, async ({
+    page,
+    site,
+  }) => {
+    await choose(page, { locale });
+    await signIn(page, site.admin);
+    let rows = ["lilei", "photo.jpg"].map((name, at) => ({
+      ticket: `t${at}`,
+      ...{ name, about: at === 0 ? "account" : "file", reason: "the name is taken" },
+      at: "2026-05-01T08:00:00Z",
+    }));
+    const asked: string[] = [];
+    await page.route("**/api/v1/admin/queue", (route) =>
+      route.fulfill({ json: { lanes: [{ lane: "records", waiting: 0, set_aside: rows.length }] } }),
+    );
+    await page.route("**/api/v1/admin/queue/records?*", (route) =>
+      route.fulfill({ json: { rows } }),
+    );
+    await page.route(/queue\/records\/(retry|drop)$/, (route) => {
+      const { ticket } = route.request().postDataJSON() as { ticket: string };
+      asked.push(`${route.request().url().split("/").pop()} ${ticket}`);
+      rows = rows.filter((row) => row.ticket !== ticket);
+      return route.fulfill({ status: 204 });
+    });
+    await page.goto("/admin/jobs");
+    await expectAccessible(page);
+    await page
+      .getByRole("button", { name: words.jobs["retry-label"].replace("{name}", "lilei") })
+      .click();
+    await expect(page.getByText("lilei")).toBeHidden();
+    await page
+      .getByRole("button", { name: words.jobs["drop-label"].replace("{name}", "photo.jpg") })
+      .click();
+    const dialog = page.getByRole("dialog");
+    await expect(dialog).toContainText(words.jobs["drop-text"]);
+    await dialog.getByRole("button", { name: words.jobs.drop }).click();
+    await expect(page.getByText(words.jobs.idle, { exact: true })).toBeVisible();
+    expect(asked).toEqual(["retry t0", "drop t1"]);
+  });
+
+  test(`the cluster is a sentence first, then groups, then a chart with its numbers (${locale})`, async ({
+    page,
+    site,
+  }) => {
+    await choose(page, { locale });
+    await signIn(page, site.admin);
+    await fakeCluster(page);
+    await page.goto("/admin/cluster");
+    const some = words.cluster.sentence["some-serve"];
+    const sentence = page.locator("[data-sentence]");
+    await expect(sentence).toContainText(some.replace("{serving}", "3").replace("{count}", "4"));
+    await expect(sentence).toContainText(
+      words.cluster.sentence.is.offline
+        .replace("{address}", "10.0.0.2:23000")
+        .replace("{group}", "group1"),
+    );
+    const group = page.getByRole("region", { name: "group1" });
+    await expect(group.getByText(words.cluster.todo.offline)).toBeVisible();
+    await group
+      .getByRole("button", { name: words.cluster["traffic-of"].replace("{name}", "group1") })
+      .click();
+    const dialog = page.getByRole("dialog");
+    await expect(dialog.locator("canvas")).toBeVisible();
+    await expect(dialog.getByRole("row")).toHaveCount(61);
+    await dialog.getByRole("radio", { name: words.cluster.chart.metric.free }).click();
+    await expect(dialog.getByRole("columnheader").last()).toHaveText(
+      words.cluster.chart.free_bytes,
+    );
+    await expectAccessible(page);
+    if (SHOTS) await page.screenshot({ path: `${SHOTS}/chart-${locale}.png` });
+  });
+
+  test(`with S3 there is no cluster, and the page says so (${locale})`, async ({ page, site }) => {
+    await choose(page, { locale });
+    await signIn(page, site.admin);
+    await fakeCluster(page, { kind: "s3", trackers: [], groups: [] });
+    await page.goto("/admin/cluster");
+    await expect(page.locator("[data-sentence]")).toContainText(words.cluster.sentence.s3);
+  });
+
+  for (const theme of ["light", "dark"] as const) {
+    test(`administration fits a phone and stands in nobody's way (${locale}, ${theme})`, async ({
+      page,
+      site,
+      newPerson,
+    }) => {
+      await choose(page, { locale, theme });
+      const person = await newPerson("somebody-with-a-long");
+      await person.api.patch("/api/v1/me", { data: { nick_name: "名".repeat(32) } });
+      await signIn(page, site.admin);
+      await fakeCluster(page);
+      for (const place of ["people", "cluster", "jobs", "audit"] as const) {
+        await page.setViewportSize({ width: 1280, height: 900 });
+        await page.goto(`/admin/${place}`);
+        await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+        await expect(page.getByRole("status", { name: /Loading|正在加载/ })).toBeHidden();
+        await expectAccessible(page);
+        if (SHOTS) await page.screenshot({ path: `${SHOTS}/${place}-${locale}-${theme}.png` });
+        await page.setViewportSize(PHONE);
+        await expectNoSideways(page);
+        await expectAccessible(page);
+        if (SHOTS)
+          await page.screenshot({ path: `${SHOTS}/${place}-phone-${locale}-${theme}.png` });
+      }
+    });
+  }
+}

@@ -1,0 +1,272 @@
+/**
+ * The ground of the page's tests: a real `cairn up` for each worker, in a folder of its own on free ports; people with
+ * accounts of their own; a browser that is signed in.
+ *
+ * `CAIRN` names the binary (target/debug/cairn unless it is set). With `PAGE=vite` the page comes from Vite as it is
+ * written, and only the API from the binary: for working on the page. `PAGE=built` takes what `npm run build` made.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer as listen } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { AxeBuilder } from "@axe-core/playwright";
+import { type APIRequestContext, test as base, expect, type Page, request } from "@playwright/test";
+
+export { expect };
+
+const BINARY =
+  process.env.CAIRN ?? fileURLToPath(new URL("../../target/debug/cairn", import.meta.url));
+const READY_MS = 30_000;
+export const PASSWORD = "correct horse battery";
+
+/** A drive that runs. */
+export interface Site {
+  /** Where the page is. */
+  url: string;
+  /** Where the API is. */
+  drive: string;
+  admin: { name: string; password: string };
+  /** Ends the drive at once, and starts it again on the same data and ports. */
+  kill: () => Promise<void>;
+  restart: () => Promise<void>;
+}
+
+/** Somebody with an account. */
+export interface Person {
+  name: string;
+  password: string;
+  /** Asks the API as them. */
+  api: APIRequestContext;
+  root: string;
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof listen>>((resolve, reject) => {
+          const server = listen();
+          server.once("error", reject);
+          server.listen(0, "127.0.0.1", () => resolve(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** Starts everything, and waits until it says how to sign in and answers. */
+async function start(
+  data: string,
+  ports: number[],
+): Promise<{ child: ChildProcess; said: string }> {
+  const [tracker, storage, http, drive] = ports.map(String) as [string, string, string, string];
+  const child = spawn(
+    BINARY,
+    [
+      ...["up", "--data", data, "--listen", "127.0.0.1", "--open-registration"],
+      ...["--tracker-port", tracker, "--storage-port", storage],
+      ...["--http-port", http, "--drive-port", drive],
+    ],
+    { stdio: ["ignore", "pipe", "pipe"] },
+  );
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (bytes: Buffer) => {
+      said += bytes.toString();
+    });
+  }
+  const end = Date.now() + READY_MS;
+  while (Date.now() < end) {
+    if (child.exitCode !== null) throw new Error(`cairn up ended with ${child.exitCode}:\n${said}`);
+    try {
+      const health = await fetch(`http://127.0.0.1:${drive}/healthz`);
+      if (health.ok) return { child, said };
+    } catch {
+      // Not yet.
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  child.kill("SIGKILL");
+  throw new Error(`cairn up was not ready in ${READY_MS} ms:\n${said}`);
+}
+
+async function end(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill(signal);
+  await ended;
+}
+
+interface WorkerFixtures {
+  site: Site;
+}
+
+interface TestFixtures {
+  /** Makes an account; `name` is part of its name. */
+  newPerson: (name?: string) => Promise<Person>;
+  /** Somebody whom the page is signed in as. */
+  person: Person;
+  /** The page, signed in as {@link TestFixtures.person}. */
+  drive: Page;
+}
+
+export const test = base.extend<TestFixtures, WorkerFixtures>({
+  site: [
+    // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the parameters.
+    async ({}, use) => {
+      const data = mkdtempSync(join(tmpdir(), "cairn-page-"));
+      const ports = await freePorts(4);
+      let running = await start(data, ports).catch((error: unknown) => {
+        // What a start that failed leaves fills the disk: storages reserve space.
+        rmSync(data, { recursive: true, force: true });
+        throw error;
+      });
+      const password = /with the password (\S+)/.exec(running.said)?.[1];
+      if (!password) throw new Error(`cairn up says no password:\n${running.said}`);
+      const drive = `http://127.0.0.1:${ports[3]}`;
+      const vite = process.env.PAGE ? await viteServer(drive, process.env.PAGE) : null;
+      await use({
+        url: vite?.url ?? drive,
+        drive,
+        admin: { name: "admin", password },
+        kill: () => end(running.child, "SIGKILL"),
+        restart: async () => {
+          running = await start(data, ports);
+        },
+      });
+      await vite?.close();
+      await end(running.child, "SIGTERM");
+      rmSync(data, { recursive: true, force: true });
+    },
+    { scope: "worker", timeout: READY_MS * 2 },
+  ],
+
+  baseURL: async ({ site }, use) => use(site.url),
+
+  newPerson: async ({ site }, use) => {
+    const contexts: APIRequestContext[] = [];
+    const tokenOf = async (user_name: string, password: string): Promise<string> => {
+      const visitor = await request.newContext({ baseURL: site.drive });
+      const data = { user_name, password, hand: "token" };
+      const signed = await visitor.post("/api/v1/session", { data });
+      expect(signed.status(), await signed.text()).toBe(201);
+      const { token } = (await signed.json()) as { token: string };
+      await visitor.dispose();
+      return token;
+    };
+    const as = (token: string): Promise<APIRequestContext> =>
+      request.newContext({
+        baseURL: site.drive,
+        extraHTTPHeaders: { authorization: `Bearer ${token}` },
+      });
+    // An administrator makes the accounts: strangers make no more than twenty an hour from an address.
+    let admin: APIRequestContext | null = null;
+    await use(async (name = "person") => {
+      const user = `${name}-${randomBytes(4).toString("hex")}`;
+      if (!admin) {
+        admin = await as(await tokenOf(site.admin.name, site.admin.password));
+        contexts.push(admin);
+      }
+      const made = await admin.post("/api/v1/accounts", {
+        data: { user_name: user, password: PASSWORD },
+      });
+      expect(made.status(), await made.text()).toBe(201);
+      const api = await as(await tokenOf(user, PASSWORD));
+      contexts.push(api);
+      const me = (await (await api.get("/api/v1/me")).json()) as { root: string };
+      return { name: user, password: PASSWORD, api, root: me.root };
+    });
+    for (const context of contexts) await context.dispose();
+  },
+
+  person: async ({ newPerson }, use) => use(await newPerson()),
+
+  drive: async ({ page, person }, use) => {
+    await signIn(page, person);
+    await use(page);
+  },
+});
+
+/** Signs a browser in without the form: its cookie is the session's. */
+export async function signIn(page: Page, who: { name: string; password: string }): Promise<void> {
+  const answer = await page.request.post("/api/v1/session", {
+    data: { user_name: who.name, password: who.password },
+    headers: { "sec-fetch-site": "same-origin" },
+  });
+  expect(answer.status(), await answer.text()).toBe(201);
+}
+
+/** The languages and sizes that every screen is tried in. */
+export const LANGUAGES = ["en", "zh-CN"] as const;
+export const PHONE = { width: 360, height: 740 };
+
+/** Chooses language and theme as the page keeps them. To be called before it is opened. */
+export async function choose(
+  page: Page,
+  wanted: { locale?: string; theme?: "light" | "dark" },
+): Promise<void> {
+  await page.addInitScript((given) => {
+    localStorage.setItem("cairn.settings", JSON.stringify(given));
+  }, wanted);
+}
+
+/** Nothing on the screen stands in the way of anybody, as far as axe can see. */
+export async function expectAccessible(page: Page): Promise<void> {
+  const found = await new AxeBuilder({ page })
+    .withTags(["wcag2a", "wcag2aa", "wcag21aa"])
+    .analyze();
+  expect(
+    found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" ")}`),
+  ).toEqual([]);
+}
+
+/** Puts a file there through the API. */
+export async function putFile(
+  who: Person,
+  folder: string,
+  name: string,
+  bytes: Buffer | string,
+): Promise<{ id: string }> {
+  const answer = await who.api.put(`/api/v1/nodes/${folder}/files/${encodeURIComponent(name)}`, {
+    data: typeof bytes === "string" ? Buffer.from(bytes) : bytes,
+    headers: { "content-type": "application/octet-stream" },
+  });
+  expect(answer.status(), await answer.text()).toBe(201);
+  return (await answer.json()) as { id: string };
+}
+
+/** Makes a folder through the API. */
+export async function makeFolder(
+  who: Person,
+  parent: string,
+  name: string,
+): Promise<{ id: string }> {
+  const answer = await who.api.post(`/api/v1/nodes/${parent}/children`, { data: { name } });
+  expect(answer.status(), await answer.text()).toBe(201);
+  return (await answer.json()) as { id: string };
+}
+
+async function viteServer(
+  drive: string,
+  page: string,
+): Promise<{ url: string; close: () => Promise<void> }> {
+  process.env.CAIRN_URL = drive;
+  const { createServer, preview } = await import("vite");
+  const [port] = await freePorts(1);
+  const at = { host: "127.0.0.1", port: port ?? 0, strictPort: true };
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const url = `http://127.0.0.1:${port}`;
+  if (page === "built") {
+    const server = await preview({ root, preview: at, logLevel: "error" });
+    return { url, close: () => server.close() };
+  }
+  const server = await createServer({ root, server: at, logLevel: "error" });
+  await server.listen();
+  return { url, close: () => server.close() };
+}

@@ -1,0 +1,55 @@
+/** Links made through the API, and strangers who open them. */
+import type { Browser, Page } from "@playwright/test";
+import { choose, expect, type Person, type Site } from "./kit";
+
+export interface Link {
+  id: string;
+  token: string;
+  code: string | null;
+  path: string;
+}
+
+/** Makes a link. Without terms it asks for no code. */
+export async function makeLink(who: Person, node: string, terms: object = {}): Promise<Link> {
+  const answer = await who.api.post(`/api/v1/nodes/${node}/shares`, { data: terms });
+  expect(answer.status(), await answer.text()).toBe(201);
+  const made = (await answer.json()) as { id: string; token: string; code: { text?: string } };
+  return { id: made.id, token: made.token, code: made.code.text ?? null, path: `/s/${made.token}` };
+}
+
+export async function changeLink(who: Person, link: Link, terms: object): Promise<void> {
+  const answer = await who.api.patch(`/api/v1/shares/${link.id}`, { data: terms });
+  expect(answer.status(), await answer.text()).toBe(200);
+}
+
+export async function withdraw(who: Person, link: Link): Promise<void> {
+  const answer = await who.api.post(`/api/v1/shares/${link.id}/revoke`);
+  expect(answer.status(), await answer.text()).toBe(204);
+}
+
+/** A browser of somebody who has no account. */
+export async function stranger(
+  browser: Browser,
+  site: Site,
+  wanted: {
+    locale?: string;
+    theme?: "light" | "dark";
+    phone?: { width: number; height: number };
+  } = {},
+): Promise<Page> {
+  const context = await browser.newContext({
+    baseURL: site.url,
+    viewport: wanted.phone ?? { width: 1280, height: 800 },
+    hasTouch: wanted.phone !== undefined,
+  });
+  const page = await context.newPage();
+  const { locale, theme } = wanted;
+  await choose(page, { ...(locale ? { locale } : {}), ...(theme ? { theme } : {}) });
+  return page;
+}
+
+/** Nothing is wider than the window. */
+export async function expectNoSideways(page: Page): Promise<void> {
+  const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(wider).toBeLessThanOrEqual(0);
+}

@@ -1,0 +1,231 @@
+import type { Page } from "@playwright/test";
+import enCommon from "../src/i18n/en/common.json" with { type: "json" };
+import en from "../src/i18n/en/pictures.json" with { type: "json" };
+import zhCommon from "../src/i18n/zh-CN/common.json" with { type: "json" };
+import zh from "../src/i18n/zh-CN/pictures.json" with { type: "json" };
+import {
+  choose,
+  expect,
+  expectAccessible,
+  LANGUAGES,
+  makeFolder,
+  type Person,
+  PHONE,
+  putFile,
+  test,
+} from "./kit";
+import { png } from "./made";
+
+const TEXTS = { en, "zh-CN": zh };
+const COMMON = { en: enCommon, "zh-CN": zhCommon };
+const REMOVE = {
+  en: en.remove.action.split(" | ")[1] ?? "",
+  "zh-CN": zh.remove.action.split(" | ")[1] ?? "",
+};
+
+/** Fills a text of the page's language. */
+function filled(text: string, values: Record<string, string>): string {
+  return text.replace(/\{(\w+)\}/g, (_all, key: string) => values[key] ?? "");
+}
+
+async function add(page: Page, ...files: { name: string; buffer: Buffer }[]): Promise<void> {
+  await page
+    .locator("input[type=file]")
+    .setInputFiles(files.map((file) => ({ mimeType: "image/png", ...file })));
+}
+
+async function shared(
+  who: Person,
+): Promise<{ token: string; node: { id: string; name: string } }[]> {
+  const answer = await who.api.get("/api/v1/shares?kind=picture");
+  return (
+    (await answer.json()) as { rows: { token: string; node: { id: string; name: string } }[] }
+  ).rows;
+}
+
+for (const locale of LANGUAGES) {
+  test(`a picture gets a link that strangers see it by, until it is removed (${locale})`, async ({
+    drive,
+    person,
+    browser,
+    site,
+  }) => {
+    const texts = TEXTS[locale];
+    await choose(drive, { locale });
+    await drive.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await drive.goto("/pictures");
+    await expect(drive.getByRole("heading", { name: texts.empty.title })).toBeVisible();
+    await expectAccessible(drive);
+
+    await add(drive, { name: "cat [1].png", buffer: png(30, 20) });
+    const card = drive.getByRole("listitem").filter({ hasText: "cat [1].png" });
+    await expect(card.getByRole("checkbox")).toBeChecked();
+    await drive
+      .getByRole("button", { name: filled(texts["copy-all"], { form: "Markdown" }) })
+      .click();
+    await expect(drive.getByRole("button", { name: COMMON[locale].copied })).toBeVisible();
+    const [share] = await shared(person);
+    const url = `${site.url}/api/v1/public/shares/${share?.token}/nodes/${share?.node.id}/content`;
+    const clipboard = await drive.evaluate(() => navigator.clipboard.readText());
+    expect(clipboard).toBe(`![cat \\[1\\].png](${url})`);
+
+    const stranger = await (await browser.newContext()).newPage();
+    await stranger.goto(`${site.url}/sign-in`);
+    const seen = (address: string): Promise<number> =>
+      stranger.evaluate(
+        (src) =>
+          new Promise<number>((resolve) => {
+            const image = new Image();
+            image.onload = () => resolve(image.naturalWidth);
+            image.onerror = () => resolve(0);
+            image.src = src;
+          }),
+        address,
+      );
+    expect(await seen(url)).toBe(30);
+
+    await card.getByRole("button", { name: filled(texts.more, { name: "cat [1].png" }) }).click();
+    await drive.getByRole("menuitem", { name: REMOVE[locale] }).click();
+    await drive.getByRole("dialog").getByRole("button", { name: REMOVE[locale] }).click();
+    await expect(drive.getByRole("heading", { name: texts.empty.title })).toBeVisible();
+    expect(await seen(`${url}?again`)).toBe(0);
+    expect(await shared(person)).toEqual([]);
+    // The picture stays where it was put.
+    const kept = await person.api.get(`/api/v1/nodes/${share?.node.id}`);
+    expect(((await kept.json()) as { name: string }).name).toBe("cat [1].png");
+    await stranger.context().close();
+  });
+}
+
+test("pictures are kept in one folder, which is made once, under names of their own", async ({
+  drive,
+  person,
+}) => {
+  await choose(drive, { locale: "en" });
+  const folder = await makeFolder(person, person.root, en.folder);
+  await drive.goto("/pictures");
+  await add(drive, { name: "a.png", buffer: png(8, 8) }, { name: "b.png", buffer: png(8, 8) });
+  await expect(drive.getByRole("checkbox")).toHaveCount(2);
+  await add(drive, { name: "a.png", buffer: png(9, 9) });
+  await expect(
+    drive.getByRole("checkbox", { name: filled(en.select, { name: "a (2).png" }) }),
+  ).toBeVisible();
+  const answer = await person.api.get(`/api/v1/nodes/${folder.id}/children`);
+  const names = ((await answer.json()) as { rows: { name: string }[] }).rows.map((row) => row.name);
+  expect(names.sort()).toEqual(["a (2).png", "a.png", "b.png"]);
+});
+
+test("every form is copied, of one picture and of several", async ({ drive, person }) => {
+  await choose(drive, { locale: "en" });
+  await drive.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  for (const name of ["one.png", "two.png"]) {
+    const file = await putFile(person, person.root, name, png(10, 10));
+    const made = await person.api.post(`/api/v1/nodes/${file.id}/shares`, {
+      data: { kind: "picture", expires_at: null },
+    });
+    expect(made.status()).toBe(201);
+  }
+  await drive.goto("/pictures");
+  const read = (): Promise<string> => drive.evaluate(() => navigator.clipboard.readText());
+  for (const [form, wanted] of [
+    ["URL", /^http\S+\/content$/],
+    ["Markdown", /^!\[one\.png\]\(http\S+\/content\)$/],
+    ["HTML", /^<img src="http\S+\/content" alt="one\.png">$/],
+    ["BBCode", /^\[img\]http\S+\/content\[\/img\]$/],
+  ] as const) {
+    await drive.getByRole("button", { name: filled(en.more, { name: "one.png" }) }).click();
+    await drive.getByRole("menuitem", { name: filled(en["copy-as"], { form }) }).click();
+    await expect(drive.getByText(filled(en["copied-as"], { form })).first()).toBeVisible();
+    expect(await read()).toMatch(wanted);
+  }
+  for (const name of ["one.png", "two.png"]) {
+    await drive.getByRole("checkbox", { name: filled(en.select, { name }) }).click();
+  }
+  await drive.getByRole("combobox", { name: en.form.label }).selectOption("url");
+  await drive.getByRole("button", { name: filled(en["copy-all"], { form: "URL" }) }).click();
+  await expect.poll(read).toMatch(/^http\S+\/content\nhttp\S+\/content$/);
+  // The form is remembered.
+  await drive.reload();
+  await expect(drive.getByRole("combobox", { name: en.form.label })).toHaveValue("url");
+});
+
+test("what is pasted becomes a link, and what is no picture does not", async ({
+  drive,
+  person,
+}) => {
+  await choose(drive, { locale: "en" });
+  await drive.goto("/pictures");
+  await expect(drive.getByRole("heading", { name: en.empty.title })).toBeVisible();
+  await drive.evaluate(
+    (bytes) => {
+      const data = new DataTransfer();
+      data.items.add(new File([new Uint8Array(bytes)], "image.png", { type: "image/png" }));
+      window.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+    },
+    [...png(12, 12)],
+  );
+  await expect(drive.getByRole("checkbox")).toHaveCount(1);
+  const [share] = await shared(person);
+  expect(share?.node.name).toMatch(/^\d{4}-\d\d-\d\d \d{6}\.png$/);
+
+  await add(drive, { name: "drawing.svg", buffer: Buffer.from("<svg/>") });
+  await expect(drive.getByText("drawing.svg is not a picture that links can show.")).toBeVisible();
+  await expect(drive.getByRole("checkbox")).toHaveCount(1);
+});
+
+test("a picture that was not sent says why, and is sent again", async ({ drive }) => {
+  await choose(drive, { locale: "en" });
+  await drive.goto("/pictures");
+  const address = "**/files/*";
+  await drive.route(address, (route) =>
+    route.request().method() === "PUT" ? route.abort() : route.continue(),
+  );
+  await add(drive, { name: "late.png", buffer: png(10, 10) });
+  await expect(drive.getByText("The drive does not answer.")).toBeVisible();
+  await expectAccessible(drive);
+  await drive.unroute(address);
+  await drive.getByRole("button", { name: enCommon.retry }).click();
+  await expect(
+    drive.getByRole("checkbox", { name: filled(en.select, { name: "late.png" }) }),
+  ).toBeVisible();
+  await expect(drive.getByText("The drive does not answer.")).toBeHidden();
+});
+
+test("a picture is looked at from here, and its neighbours after it", async ({ drive }) => {
+  await choose(drive, { locale: "en" });
+  await drive.goto("/pictures");
+  await add(drive, { name: "first.png", buffer: png(40, 40) });
+  await expect(drive.getByRole("checkbox")).toHaveCount(1);
+  await add(drive, { name: "second.png", buffer: png(50, 50) });
+  await expect(drive.getByRole("checkbox")).toHaveCount(2);
+  const opener = drive.getByRole("button", { name: filled(en.look, { name: "second.png" }) });
+  await opener.click();
+  const preview = drive.getByRole("dialog");
+  await expect(preview).toContainText("1 of 2");
+  await drive.keyboard.press("ArrowRight");
+  await expect(preview.getByRole("img", { name: "first.png" })).toHaveJSProperty(
+    "naturalWidth",
+    40,
+  );
+  await expectAccessible(drive);
+  await drive.keyboard.press("Escape");
+  await expect(preview).toBeHidden();
+  await expect(opener).toBeFocused();
+});
+
+for (const theme of ["light", "dark"] as const) {
+  test(`everybody can use it, on a phone too (${theme})`, async ({ drive, person }) => {
+    await choose(drive, { locale: "zh-CN", theme });
+    for (const name of [`${"很长的文件名".repeat(12)}.png`, "1.png"]) {
+      const file = await putFile(person, person.root, name, png(300, 200));
+      await person.api.post(`/api/v1/nodes/${file.id}/shares`, { data: { kind: "picture" } });
+    }
+    await drive.goto("/pictures");
+    await drive.getByRole("checkbox").first().click();
+    await expectAccessible(drive);
+    await drive.setViewportSize(PHONE);
+    await expectAccessible(drive);
+    const wide = await drive.evaluate(() => document.documentElement.scrollWidth);
+    expect(wide).toBeLessThanOrEqual(PHONE.width);
+  });
+}

@@ -1,0 +1,32 @@
+/** Shows a file; the arrows go through the files of the list. */
+import { Eye } from "@lucide/vue";
+import { contentUrl, thumbnailUrl } from "@/api/client";
+import { show } from "@/state/preview";
+import type { Action } from "./action";
+import { live, one } from "./context";
+
+export const preview: Action = {
+  id: "preview",
+  label: "actions.preview",
+  icon: Eye,
+  keys: ["Space"],
+  group: "open",
+  when: (context) => live(context) && one(context)?.kind === "file",
+  run: (context) => {
+    const node = one(context);
+    if (!node) return;
+    const files = (context.listing?.rows.value ?? [node]).filter((row) => row.kind === "file");
+    show({
+      files,
+      index: files.findIndex((file) => file.id === node.id),
+      contentUrl,
+      thumbnailUrl,
+      moved: (id) => {
+        const { listing } = context;
+        if (!listing) return;
+        if (listing.selection.value.ids.size > 0) listing.clear();
+        listing.goTo({ id, focus: false });
+      },
+    });
+  },
+};

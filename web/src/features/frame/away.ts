@@ -1,0 +1,32 @@
+/** Does the drive answer at all? Asked again, less and less often, until it does. */
+import { ref } from "vue";
+import { Problem } from "@/api/client";
+import { router } from "@/router";
+
+/** The page could not find out who is signed in, and shows nothing else until it can. */
+export const away = ref(false);
+
+const FIRST_PAUSE_MS = 1_000;
+const PAUSE_MAX_MS = 15_000;
+
+router.onError((error, to) => {
+  if (Problem.of(error).code !== "no-answer") return;
+  away.value = true;
+  tryAgain(to.fullPath, FIRST_PAUSE_MS);
+});
+
+function tryAgain(path: string, pause: number): void {
+  setTimeout(async () => {
+    try {
+      const answer = await fetch("/healthz");
+      if (answer.status < 500) {
+        away.value = false;
+        await router.replace(path);
+        return;
+      }
+    } catch {
+      // Not yet.
+    }
+    tryAgain(path, Math.min(pause * 2, PAUSE_MAX_MS));
+  }, pause);
+}

@@ -1,0 +1,47 @@
+/** Which screen is shown, and to whom. */
+import { watch } from "vue";
+import { createRouter, createWebHistory } from "vue-router";
+import { i18n } from "@/i18n";
+import { ensureSession, me, session } from "@/state/session";
+import { routes } from "./routes";
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes,
+  scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+});
+
+router.beforeEach(async (to) => {
+  if (to.meta.access === "visitor" && to.name !== "sign-in") {
+    // Who it is only matters to what the screen offers.
+    ensureSession().catch(() => {});
+    return true;
+  }
+  await ensureSession();
+  const signedIn = session.value === "member";
+  if (to.name === "sign-in") return signedIn ? inside(to.query.next) : true;
+  if (!signedIn) return { name: "sign-in", query: { next: to.fullPath } };
+  return true;
+});
+
+/** Where somebody goes who has signed in: to a screen of this page, whatever the address says. */
+export function inside(next: unknown): string {
+  const path = typeof next === "string" ? next : "";
+  return /^\/(?![/\\])/.test(path) && !path.startsWith("/sign-") ? path : "/files";
+}
+
+/** Is it for administrators, and is this one? */
+export function mayStay(access: string): boolean {
+  return access !== "administrator" || me.value?.role === "administrator";
+}
+
+router.afterEach((to) => {
+  document.title = `${i18n.global.t(to.meta.title)} · Cairn`;
+});
+
+watch(session, (now, before) => {
+  const here = router.currentRoute.value;
+  if (now === "visitor" && before === "member" && here.meta.access !== "visitor") {
+    router.replace({ name: "sign-in", query: { next: here.fullPath } });
+  }
+});
