@@ -26,7 +26,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a tracker and a storage in one process, all data in one folder
+    /// Run a tracker, a storage and the cloud drive in one process, all data in one folder
     Up(cmd::up::Args),
     /// Run a tracker with a tracker.conf
     Tracker(ServerArgs),
@@ -34,6 +34,8 @@ enum Command {
     Storage(ServerArgs),
     /// Serve the files of all groups over HTTP, with a mod_fastdfs.conf
     Gateway(ServerArgs),
+    /// Serve the cloud drive, with a drive.conf
+    Drive(ServerArgs),
     /// Run a cluster of processes on this machine, each on a loopback address of its own
     Cluster(cluster::Args),
     /// Store a file or a whole folder
@@ -57,9 +59,19 @@ enum Command {
         /// The folder for the links
         dir: PathBuf,
     },
-    /// Print docs/commands.md
+    /// Print a generated document: docs/commands.md, docs/openapi.json
     #[command(hide = true)]
-    Reference,
+    Reference {
+        #[arg(value_enum, default_value = "commands")]
+        document: Document,
+    },
+}
+
+/// A document that is made from what the binary knows.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Document {
+    Commands,
+    Openapi,
 }
 
 /// How a server is run.
@@ -123,6 +135,7 @@ fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
         Command::Tracker(args) => serve(&args.order(Role::Tracker)),
         Command::Storage(args) => serve(&args.order(Role::Storage)),
         Command::Gateway(args) => serve(&args.order(Role::Gateway)),
+        Command::Drive(args) => serve(&args.order(Role::Drive)),
         Command::Cluster(args) => cluster::run(&args, program, language),
         Command::Put(args) => cmd::put::run(&args, program, language),
         Command::Get(args) => cmd::get::run(&args, language),
@@ -137,8 +150,12 @@ fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
             say(&Say::ToolsInstalled { count, folder: &dir }, language)?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Reference => {
-            io::stdout().write_all(cmd::reference::page(&self::command()).as_bytes())?;
+        Command::Reference { document } => {
+            let text = match document {
+                Document::Commands => cmd::reference::page(&self::command()),
+                Document::Openapi => drive::openapi_json()?,
+            };
+            io::stdout().write_all(text.as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -6,7 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use fdfs_conf::ini::{Ini, text_of};
-use fdfs_conf::{ClientConf, ConfError, GatewayConf, LoadError, Reason, StorageConf, TrackerConf, Warning};
+use fdfs_conf::{
+    ClientConf, ConfError, DriveConf, GatewayConf, LoadError, Reason, StorageConf, TrackerConf, Warning,
+};
 
 const ENOENT: u8 = 2;
 const EINVAL: u8 = 22;
@@ -67,6 +69,11 @@ pub(crate) fn storage(path: &Path) -> Result<(StorageConf, Vec<Warning>), BadCon
 /// A `mod_fastdfs.conf`, with what is odd in it.
 pub(crate) fn gateway(path: &Path) -> Result<(GatewayConf, Vec<Warning>), BadConf> {
     GatewayConf::load(&path.to_string_lossy(), &mut read).map_err(BadConf)
+}
+
+/// A `drive.conf`, with what is odd in it.
+pub(crate) fn drive(path: &Path) -> Result<(DriveConf, Vec<Warning>), BadConf> {
+    DriveConf::load(&path.to_string_lossy(), &mut read).map_err(BadConf)
 }
 
 fn read(path: &str) -> Result<String, LoadError> {

@@ -7,6 +7,7 @@ mod cli;
 mod cluster;
 mod cmd;
 mod conf;
+mod drive_parts;
 mod fdfs;
 mod messages;
 mod output;

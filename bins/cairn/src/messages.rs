@@ -40,7 +40,16 @@ impl Language {
 #[derive(Debug)]
 pub(crate) enum Say<'a> {
     /// `up` serves; what to type next.
-    UpReady { data: &'a Path, tracker: SocketAddr, storage: SocketAddr, group: &'a str, http: SocketAddr },
+    UpReady {
+        data: &'a Path,
+        tracker: SocketAddr,
+        storage: SocketAddr,
+        group: &'a str,
+        http: SocketAddr,
+        drive: SocketAddr,
+    },
+    /// How the first administrator signs in to the drive.
+    UpSignIn { password: &'a str },
     /// What to type next, one line each.
     UpTry { program: &'a str, client_conf: &'a Path },
     /// How `up` ends.
@@ -109,9 +118,12 @@ impl Say<'_> {
 
     fn english(&self) -> String {
         match self {
-            Self::UpReady { data, tracker, storage, group, http } => format!(
-                "cairn is up, all data is in {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}\n  files    http://{http}/{group}/M00/…",
+            Self::UpReady { data, tracker, storage, group, http, drive } => format!(
+                "cairn is up, all data is in {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}\n  files    http://{http}/{group}/M00/…\n  drive    http://{drive}/api/v1",
                 data.display()
+            ),
+            Self::UpSignIn { password } => format!(
+                "Sign in to the drive as admin with the password {password}\nChange it, and delete the file drive/data/first-password."
             ),
             Self::UpTry { program, client_conf } => format!(
                 "In another shell:\n\n{}",
@@ -256,9 +268,12 @@ impl Say<'_> {
 
     fn chinese(&self) -> String {
         match self {
-            Self::UpReady { data, tracker, storage, group, http } => format!(
-                "cairn 已启动，全部数据都在 {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}\n  文件     http://{http}/{group}/M00/…",
+            Self::UpReady { data, tracker, storage, group, http, drive } => format!(
+                "cairn 已启动，全部数据都在 {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}\n  文件     http://{http}/{group}/M00/…\n  网盘     http://{drive}/api/v1",
                 data.display()
+            ),
+            Self::UpSignIn { password } => format!(
+                "网盘登录：用户名 admin，密码 {password}\n登录后请修改密码，并删除文件 drive/data/first-password。"
             ),
             Self::UpTry { program, client_conf } => format!(
                 "在另一个终端里试试：\n\n{}",

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use drive_core::dialect::Operation;
 use fdfs_proto::{StorageCommand, TrackerCommand};
 
 fn page() -> String {
@@ -94,6 +95,55 @@ fn every_point_of_a_mixed_group_is_tested() {
 }
 
 #[test]
+fn every_operation_of_the_old_dialect_and_every_weakness_is_tested() {
+    let mut names = BTreeSet::new();
+    for layer in ["pure", "io", "services"] {
+        functions(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(layer), &mut names);
+    }
+    let page = page();
+    let (_, section) = page.split_once("\n## The old dialect\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `") || line.starts_with("| W-"));
+    for row in rows {
+        // The last cell of a row has the names of its tests.
+        let tests: Vec<&str> =
+            row.trim_end_matches(" |").rsplit(" | ").next().unwrap().split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "{row}");
+        for test in tests {
+            assert!(names.contains(test), "{test}");
+        }
+    }
+    let weaknesses = (1..=17).chain(20..=32).map(|number| format!("W-{number:02}"));
+    assert_eq!(first_cells(&page, "Weaknesses of the course's servers"), weaknesses.collect::<Vec<_>>());
+    for operation in Operation::ALL {
+        let path = match operation {
+            Operation::Register => "`reg`",
+            Operation::Login => "`login`",
+            Operation::Md5 => "`md5`",
+            Operation::Upload => "`upload`",
+            Operation::MyFilesCount => "`myfiles` `count`",
+            Operation::MyFiles => "`myfiles` `normal`",
+            Operation::MyFilesLeastDownloaded => "`pvasc`, `pvdesc`",
+            Operation::MyFilesMostDownloaded => "`myfiles` `normal`, `pvasc`, `pvdesc`",
+            Operation::Share => "`dealfile` `share`",
+            Operation::Delete => "`dealfile` `del`",
+            Operation::CountDownload => "`dealfile` `pv`",
+            Operation::SharedCount | Operation::Shared => "`sharefiles` `count`, `normal`",
+            Operation::RankingMost | Operation::RankingLeast => "`sharefiles` `pvdesc`, `pvasc`",
+            Operation::SharedCancel => "`dealsharefile` `cancel`",
+            Operation::SharedSave => "`dealsharefile` `save`",
+            Operation::SharedCountDownload => "`dealsharefile` `pv`",
+            Operation::PictureShare => "`sharepic` `share`",
+            Operation::PictureBrowse => "`sharepic` `browse`",
+            Operation::Pictures => "`sharepic` `normal`",
+            Operation::PictureCancel => "`sharepic` `cancel`",
+        };
+        let listed = first_cells(&page, "The old dialect");
+        assert!(listed.iter().any(|cell| cell.contains(path)), "{path}");
+    }
+}
+
+#[test]
 fn every_hole_has_an_answer() {
     let page = page();
     let holes = |letter: char, last: u32| (1..=last).map(move |number| format!("{letter}{number}"));
@@ -118,7 +168,7 @@ fn functions(folder: &Path, found: &mut BTreeSet<String>) {
             }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             for line in fs::read_to_string(&path).unwrap().lines() {
-                let line = line.trim_start().trim_start_matches("async ");
+                let line = line.trim_start().trim_start_matches("pub(crate) ").trim_start_matches("async ");
                 let name =
                     line.strip_prefix("fn ").and_then(|rest| rest.split_once('(')).map(|(name, _)| name);
                 found.extend(name.map(str::to_owned));

@@ -2,8 +2,10 @@
 //!
 //! `store` loads one storage server with uploads, downloads and deletes, and compares servers by alternating
 //! between them round by round. `scale` fills one with millions of files and compares it with an empty one. `replication`
-//! loads one of two members and watches how far the other is behind. `http` has `wrk` ask a gateway and nginx in turn. It will never know what is inside the server it loads.
+//! loads one of two members and watches how far the other is behind. `http` has `wrk` ask a gateway and nginx in turn.
+//! `drive` measures every interface of the drive. It will never know what is inside the server it loads.
 
+mod drive;
 #[cfg(test)]
 mod fake_storage;
 mod http;
@@ -28,6 +30,8 @@ enum Command {
     Scale(scale::Arguments),
     /// Files over HTTP, beside nginx with the same bytes as static files; needs nginx and wrk
     Http(http::Arguments),
+    /// Every interface of the drive, itself and behind nginx, on two set-ups; and the project's goals
+    Drive(drive::Arguments),
     /// Two members of a group: how far one is behind under load, and how fast a new one is filled
     Replication(replication::Arguments),
 }
@@ -37,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         Command::Store(arguments) => store::run(&arguments),
         Command::Scale(arguments) => scale::run(&arguments),
         Command::Http(arguments) => http::run(&arguments),
+        Command::Drive(arguments) => drive::run(&arguments),
         Command::Replication(arguments) => replication::run(&arguments),
     }
 }

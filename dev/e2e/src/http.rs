@@ -85,21 +85,8 @@ impl Http {
     /// # Errors
     /// When it is none, or ends early.
     pub fn receive(&mut self, head: bool) -> Result<Answer> {
-        let line = self.line()?;
-        let status = line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).unwrap_or_default();
-        let status = status.parse().with_context(|| format!("no status line: {line:?}"))?;
-        let mut fields = BTreeMap::new();
-        loop {
-            let line = self.line()?;
-            if line.is_empty() {
-                break;
-            }
-            let (name, value) = line.split_once(": ").with_context(|| format!("no field: {line:?}"))?;
-            let twice = fields.insert(name.to_ascii_lowercase(), value.to_owned());
-            ensure!(twice.is_none(), "{name} twice");
-        }
-        let mut answer = Answer { status, fields, content: Vec::new() };
-        if head || status == 204 || status == 304 {
+        let mut answer = self.receive_head()?;
+        if head || answer.status == 204 || answer.status == 304 {
             return Ok(answer);
         }
         if answer.field("transfer-encoding") == "chunked" {
@@ -116,6 +103,27 @@ impl Http {
         answer.content.resize(len, 0);
         self.stream.read_exact(&mut answer.content).context("the content ends early")?;
         Ok(answer)
+    }
+
+    /// Reads the head of an answer and leaves its content where it is.
+    ///
+    /// # Errors
+    /// When it is none, or ends early.
+    pub fn receive_head(&mut self) -> Result<Answer> {
+        let line = self.line()?;
+        let status = line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).unwrap_or_default();
+        let status = status.parse().with_context(|| format!("no status line: {line:?}"))?;
+        let mut fields = BTreeMap::new();
+        loop {
+            let line = self.line()?;
+            if line.is_empty() {
+                break;
+            }
+            let (name, value) = line.split_once(": ").with_context(|| format!("no field: {line:?}"))?;
+            let twice = fields.insert(name.to_ascii_lowercase(), value.to_owned());
+            ensure!(twice.is_none(), "{name} twice");
+        }
+        Ok(Answer { status, fields, content: Vec::new() })
     }
 
     /// Whether the other side closes now, with nothing more to say.

@@ -3,6 +3,8 @@
 //! The tests are in `tests/`, one file per surface. Each starts servers of its own through `testkit`, on addresses of
 //! its own and in a temporary folder, so they may run side by side.
 
+pub mod curl;
+pub mod files;
 pub mod http;
 pub mod on_disk;
 pub mod small_disk;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use e2e::curl::curl;
 use e2e::tree;
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -81,6 +82,23 @@ fn it_is_ready_at_once_and_what_it_prints_can_be_typed() {
     assert!(printed.contains(&format!("{}:22122", place.address.ip())), "{printed}");
     assert!(printed.contains(&format!("{}:23000  group1", place.address.ip())), "{printed}");
 
+    // The drive, with the password that is shown once.
+    assert!(printed.contains(&format!("http://{}:8080", place.address.ip())), "{printed}");
+    let password = printed.split_once("with the password ").unwrap().1.lines().next().unwrap();
+    let fields = format!("{{\"user_name\":\"admin\",\"password\":\"{password}\",\"hand\":\"token\"}}");
+    let api = format!("http://{}:8080/api/v1", place.address.ip());
+    let url = format!("{api}/session");
+    let json = "content-type: application/json";
+    let (session, _) = curl(&["--header", json, "--data", &fields, &url]).unwrap();
+    let session: serde_json::Value = serde_json::from_slice(&session.content).unwrap();
+    let authorization = format!("authorization: Bearer {}", session["token"].as_str().unwrap());
+    fs::write(place.path("in the drive.txt"), "hello drive\n").unwrap();
+    let file = place.path("in the drive.txt").display().to_string();
+    let url = format!("{api}/nodes/root/files/hello.txt");
+    let (made, _) = curl(&["--header", &authorization, "--upload-file", &file, &url]).unwrap();
+    let made: serde_json::Value = serde_json::from_slice(&made.content).unwrap();
+    let content_url = format!("{api}/nodes/{}/content", made["id"].as_str().unwrap());
+
     // One file and one folder, in the place of the words in capitals.
     let folder = place.path("some folder");
     tree::real(&folder, 100).unwrap();
@@ -103,11 +121,15 @@ fn it_is_ready_at_once_and_what_it_prints_can_be_typed() {
     assert!(server.wait().unwrap().success(), "{}", server.output());
     let (mut server, took) = place.up();
     assert!(took < READY_WITHIN, "{took:?}");
+    // It may have been changed meanwhile.
+    assert!(!server.output().contains("password"), "{}", server.output());
     let conf = "'my data/client.conf'";
     let cairn = binary::cairn().unwrap().display();
     place.typed(&format!("{cairn} fdfs_download_file {conf} {} back.txt", id.trim_end()));
     assert_eq!(fs::read_to_string(place.path("back.txt")).unwrap(), "hello fastdfs\n");
     place.typed(&format!("{cairn} get -c {conf} {} again", manifest_id.trim_end()));
+    let (content, _) = curl(&["--header", &authorization, &content_url]).unwrap();
+    assert_eq!((content.status, &content.content[..]), (200, &b"hello drive\n"[..]));
     tree::same(&place.path("original"), &place.path("again")).unwrap();
     assert!(server.terminate().unwrap().success());
     place.typed(&format!("{cairn} fsck 'my data'"));

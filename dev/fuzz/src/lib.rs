@@ -5,12 +5,14 @@
 
 mod conf;
 mod disk;
+mod fastcgi;
 mod http;
 mod names;
 mod wire;
 
 pub use conf::{conf, ini, storage_ids};
 pub use disk::{binlog, journal, metadata, pack, state_files};
+pub use fastcgi::fastcgi;
 pub use http::http;
 pub use names::file_id;
 pub use wire::{WIRE_PREFIX_LEN, storage_reply, storage_request, tracker_reply, tracker_request};

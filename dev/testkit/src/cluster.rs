@@ -181,6 +181,7 @@ impl Plan {
             let file = node.conf.with_extension("http.conf");
             http_conf(&node, trackers).set_all(keys).write(&file)?;
             conf = conf.set("gateway_conf", file.display());
+            node.with_http = true;
         }
         conf.set_all(&self.storage_keys).write(&node.conf)?;
         Ok(node)
@@ -355,6 +356,8 @@ pub struct Node {
     pub server: Option<Server>,
     role: &'static str,
     port: u16,
+    /// It serves HTTP besides.
+    with_http: bool,
     output: PathBuf,
     loopback: Loopback,
 }
@@ -369,6 +372,7 @@ impl Node {
             server: None,
             role,
             port,
+            with_http: false,
             output: folder.join(format!("{name}.output.log")),
             loopback: Loopback::claim()?,
         })
@@ -447,11 +451,11 @@ impl Node {
     }
 
     fn wait_answers(&mut self) -> Result<()> {
-        let address = self.address();
+        let (address, http) = (self.address(), self.with_http.then(|| self.http()));
         let Node { name, server, output, .. } = self;
         let server = server.as_mut().with_context(|| format!("{name} does not run"))?;
         let alive = wait::until(&format!("answer of {name} at {address}"), wait::READY, || {
-            if probe::answers(address) {
+            if probe::answers(address) && http.is_none_or(|http| TcpStream::connect(http).is_ok()) {
                 return Some(true);
             }
             (!server.is_running()).then_some(false)

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// Keys and values in the order given; a key may stand more than once (`tracker_server`).
+/// Keys and values in the order given; a key may stand more than once (`tracker_server`). One of a section is written
+/// `[access-log] enabled`, and comes behind those of none.
 #[derive(Debug, Clone, Default)]
 pub struct Conf {
     lines: Vec<(String, String)>,
@@ -41,11 +42,15 @@ impl Conf {
     /// The text of the file.
     #[must_use]
     pub fn text(&self) -> String {
-        self.lines.iter().fold(String::new(), |mut text, (key, value)| {
+        let (mut text, mut sections) = (String::new(), String::new());
+        for (key, value) in &self.lines {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{key} = {value}");
-            text
-        })
+            let _ = match key.split_once("] ") {
+                None => writeln!(text, "{key} = {value}"),
+                Some((section, key)) => writeln!(sections, "{section}]\n{key} = {value}"),
+            };
+        }
+        text + &sections
     }
 
     /// Writes the file.
@@ -67,7 +72,9 @@ mod tests {
             .set("port", 1)
             .add("tracker_server", "a:1")
             .add("tracker_server", "b:1")
+            .set("[log] enabled", "true")
             .set("port", 2);
-        assert_eq!(conf.text(), "tracker_server = a:1\ntracker_server = b:1\nport = 2\n");
+        let text = "tracker_server = a:1\ntracker_server = b:1\nport = 2\n[log]\nenabled = true\n";
+        assert_eq!(conf.text(), text);
     }
 }

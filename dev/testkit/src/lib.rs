@@ -8,13 +8,19 @@
 
 pub mod address;
 pub mod binary;
+pub mod browser;
 pub mod cluster;
 pub mod conf;
+pub mod drive;
 pub mod fixtures;
 pub mod logs;
+pub mod mariadb;
+pub mod nats;
 pub mod nginx;
 pub mod probe;
 pub mod process;
 pub mod python;
+pub mod redis;
+pub mod seaweed;
 pub mod up;
 pub mod wait;

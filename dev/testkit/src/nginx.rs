@@ -8,7 +8,6 @@ use tempfile::TempDir;
 
 use crate::address::Loopback;
 use crate::process::Server;
-use crate::wait;
 
 /// The port it listens on: not 80, where the machine may have an nginx of its own on all addresses.
 const PORT: u16 = 8880;
@@ -26,7 +25,7 @@ impl Nginx {
     /// `/var/cache/nginx` a folder of its own.
     ///
     /// # Errors
-    /// When it is not installed, does not like the configuration, or does not listen within [`wait::READY`].
+    /// When it is not installed, does not like the configuration, or does not listen within [`crate::wait::READY`].
     pub fn start(conf: &str) -> Result<Nginx> {
         let loopback = Loopback::claim()?;
         let folder = tempfile::Builder::new().prefix("nginx-").tempdir()?;
@@ -48,13 +47,7 @@ impl Nginx {
         let log = folder.path().join("output.log");
         let mut server = Server::start("nginx", Path::new("nginx"), arguments, &log)?;
         let address = loopback.port(PORT);
-        let ready = wait::until("nginx listens", wait::READY, || {
-            if TcpStream::connect(address).is_ok() {
-                return Some(true);
-            }
-            (!server.is_running()).then_some(false)
-        })?;
-        anyhow::ensure!(ready, "nginx ended at its start:\n{}", server.output());
+        server.until_ready(|| TcpStream::connect(address).is_ok())?;
         Ok(Nginx { loopback, server, _folder: folder })
     }
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 
 use crate::wait;
 
@@ -55,6 +56,21 @@ impl Server {
     /// Still there?
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits until it is ready, by whatever says so.
+    ///
+    /// # Errors
+    /// When it ends before, with what it printed, or is not ready within [`wait::READY`].
+    pub fn until_ready(&mut self, mut is_ready: impl FnMut() -> bool) -> Result<()> {
+        let ready = wait::until(&format!("{} is ready", self.name), wait::READY, || {
+            if is_ready() {
+                return Some(true);
+            }
+            (!self.is_running()).then_some(false)
+        })?;
+        anyhow::ensure!(ready, "{} ended at its start:\n{}", self.name, self.output());
+        Ok(())
     }
 
     /// Ends it with SIGKILL and waits until it is gone: the crash of tests.
@@ -108,6 +124,16 @@ impl Server {
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
         let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
         Some(kib * 1024)
+    }
+
+    /// Bytes it has read and written so far, from and to files and connections, except by sendfile; none once it has
+    /// ended.
+    #[must_use]
+    pub fn moved_bytes(&self) -> Option<u64> {
+        let io = std::fs::read_to_string(format!("/proc/{}/io", self.pid())).ok()?;
+        let figure =
+            |name: &str| io.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+        Some(figure("rchar:")? + figure("wchar:")?)
     }
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use crate::steps::{Steps, run_tests};
 use crate::workspace::{Workspace, run};
-use crate::{advisories, gen_docs, install, layers, text_rules};
+use crate::{advisories, gen_docs, install, layers, text_rules, web};
 
 /// `cargo xtask check`
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
@@ -39,6 +39,7 @@ pub(crate) fn run_static(workspace: &Workspace, steps: &mut Steps) {
             "warnings",
         ]))
     });
+    steps.plain("format, lints and types of the page", || web::check(workspace));
     steps.plain("generated files", || gen_docs::check(workspace));
     steps.plain("licences, bans, sources", || {
         install::cargo_deny(workspace)?;
@@ -57,7 +58,8 @@ pub(crate) fn fix(workspace: &Workspace) -> Result<()> {
         "--allow-dirty",
         "--allow-staged",
     ]))?;
-    run(&mut workspace.cargo(["fmt", "--all"]))
+    run(&mut workspace.cargo(["fmt", "--all"]))?;
+    web::fix(workspace)
 }
 
 fn tidy(workspace: &Workspace) -> Result<()> {

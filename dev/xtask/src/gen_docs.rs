@@ -10,6 +10,7 @@ use fdfs_conf::generate;
 use fdfs_proto::{Body, Opcode, StorageCommand, TrackerCommand};
 
 use crate::steps::say;
+use crate::web;
 use crate::workspace::{Workspace, run};
 
 /// `cargo xtask gen`
@@ -43,23 +44,27 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 
 /// Every generated file: its path below the root, and its text.
 fn all(workspace: &Workspace) -> Result<Vec<(String, String)>> {
+    let openapi = reference(workspace, "openapi")?;
+    let types = web::types_of_api(workspace, &openapi)?;
     let mut files = vec![
         ("docs/configuration.md".to_owned(), generate::configuration_md()),
         ("docs/protocol.md".to_owned(), protocol_md()),
-        ("docs/commands.md".to_owned(), commands_md(workspace)?),
+        ("docs/commands.md".to_owned(), reference(workspace, "commands")?),
+        ("docs/openapi.json".to_owned(), openapi),
+        ("web/src/api/gen.ts".to_owned(), types),
         ("conf/storage_ids.conf".to_owned(), generate::default_storage_ids()),
     ];
     files.extend(FILES.iter().map(|file| (format!("conf/{}", file.name), generate::default_conf(file))));
     Ok(files)
 }
 
-/// The binary knows its commands, so it is asked.
-fn commands_md(workspace: &Workspace) -> Result<String> {
+/// The binary knows its commands and what it serves, so it is asked.
+fn reference(workspace: &Workspace, document: &str) -> Result<String> {
     run(&mut workspace.cargo(["build", "--quiet", "--package", "cairn"]))?;
-    let output =
-        Command::new(workspace.built("debug", "cairn")).arg("reference").output().context("run cairn")?;
+    let mut cairn = Command::new(workspace.built("debug", "cairn"));
+    let output = cairn.args(["reference", document]).output().context("run cairn")?;
     ensure!(output.status.success(), "cairn reference: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).context("the page of commands")
+    String::from_utf8(output.stdout).with_context(|| format!("the document {document}"))
 }
 
 fn protocol_md() -> String {

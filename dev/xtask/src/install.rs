@@ -9,12 +9,23 @@ use crate::steps::say;
 use crate::workspace::{Workspace, run};
 
 /// Debian packages: a command that works when the package is there, and its name.
-const SYSTEM: [(&[&str], &str); 5] = [
+const SYSTEM: [(&[&str], &str); 14] = [
     (&["git", "--version"], "git"),
     (&["tar", "--version"], "tar"),
+    (&["unzip", "-v"], "unzip"),
     (&["python3", "--version"], "python3"),
     (&["python3", "-c", "import ensurepip, venv"], "python3-venv"),
     (&["nginx", "-v"], "nginx-light"),
+    // It has no question that it answers with success.
+    (&["sh", "-c", "command -v cgi-fcgi"], "libfcgi-bin"),
+    (&["curl", "--version"], "curl"),
+    (&["chromium", "--version"], "chromium"),
+    // Chinese texts in pictures of the page.
+    (&["sh", "-c", "ls /usr/share/fonts/opentype/noto/NotoSansCJK-*"], "fonts-noto-cjk"),
+    (&["mariadbd", "--version"], "mariadb-server-core"),
+    (&["mariadb", "--version"], "mariadb-client-core"),
+    (&["redis-server", "--version"], "redis-server"),
+    (&["nats-server", "--version"], "nats-server"),
 ];
 /// Pinned, because a new release may refuse what it accepted before.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";

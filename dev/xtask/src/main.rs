@@ -15,6 +15,7 @@ mod steps;
 mod test;
 mod text_rules;
 mod up;
+mod web;
 mod workspace;
 
 use std::ffi::OsString;
@@ -27,7 +28,7 @@ use crate::workspace::Workspace;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Builds, runs, tests and measures Cairn")]
 enum Command {
-    /// Build (release) and run `cairn up`; everything after `up` is passed on
+    /// Build the page and the product (release), and run `cairn up`; everything after `up` is passed on
     Up {
         /// Arguments of `cairn up`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -35,10 +36,12 @@ enum Command {
     },
     /// Install what tests need, then run every ring of tests
     Test,
-    /// Format, lints, layers, text rules, generated files, licences, and the tests of pure/
+    /// Format, lints, layers, text rules, the page, generated files, licences, and the tests of pure/
     Check,
     /// Format and apply what the lints can mend by themselves
     Fix,
+    /// Build the page into `web/dist`, which the binary embeds
+    Web,
     /// Write the generated documents and default configuration files
     Gen {
         /// Only say which ones are out of date
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Test => test::run_all(&workspace),
         Command::Check => check::check(&workspace),
         Command::Fix => check::fix(&workspace),
+        Command::Web => web::build(&workspace),
         Command::Gen { check } => gen_docs::write(&workspace, check),
         Command::Fuzz { target, seconds } => fuzz::fuzz(&workspace, target.as_deref(), seconds),
         Command::Sim { arguments } => sim::sim(&workspace, &arguments),

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::steps::{Counts, Steps, run_tests, say};
 use crate::workspace::{Workspace, run};
-use crate::{check, install};
+use crate::{check, install, web};
 
 /// Tells the end-to-end tests which program to start, so that each does not ask cargo.
 const CAIRN_BIN: &str = "CAIRN_BIN";
@@ -13,6 +13,7 @@ const CAIRN_BIN: &str = "CAIRN_BIN";
 pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     let mut steps = Steps::default();
     steps.plain("what tests need", || install::all(workspace));
+    steps.plain("the page", || web::build(workspace));
     check::run_static(workspace, &mut steps);
     let built = steps.plain("build", || {
         run(&mut workspace.cargo(["build", "--quiet", "--package", "cairn"]))?;
@@ -22,6 +23,10 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
         steps.step("tests", || all_tests(workspace));
         steps.step("examples in the documentation", || {
             run_tests(&mut workspace.cargo(["test", "--quiet", "--workspace", "--doc"]))
+        });
+        steps.plain("the page: logic", || web::test_logic(workspace));
+        steps.plain("the page: in a browser", || {
+            web::test_in_browser(workspace, &workspace.built("debug", "cairn"))
         });
     }
     steps.finish()

@@ -1,4 +1,4 @@
-//! Builds the product and becomes it.
+//! Builds the page and the product, and becomes it.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -6,10 +6,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::web;
 use crate::workspace::{Workspace, run};
 
 /// `cargo xtask up`: signals go to the server itself, because nothing is left in between.
 pub(crate) fn up(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    web::build(workspace)?;
     run(&mut workspace.cargo(["build", "--release", "--package", "cairn"]))?;
     let binary = workspace.built("release", "cairn");
     let error = Command::new(&binary).arg("up").args(arguments).exec();

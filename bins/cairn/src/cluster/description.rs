@@ -410,7 +410,7 @@ mod tests {
                 assert_eq!(conf.tracker_servers.as_slice().len(), 2);
                 (conf.listen, conf.base_path)
             }
-            Role::Gateway => panic!("a cluster has no gateways of its own"),
+            Role::Gateway | Role::Drive => panic!("a cluster has no gateways of its own"),
         };
         assert_eq!(listen.sockets(true), [server.address]);
         assert_eq!(base_path, folder.join(&server.name));

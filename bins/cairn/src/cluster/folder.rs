@@ -57,7 +57,9 @@ impl Place {
                 let group = conf.group_name.map(|group| group.to_string());
                 (conf.base_path, conf.listen, group, conf.server_id)
             }
-            Role::Gateway => bail!("{}: a cluster has no gateways of its own", self.conf.display()),
+            Role::Gateway | Role::Drive => {
+                bail!("{}: a cluster has trackers and storages", self.conf.display())
+            }
         };
         let shown = self.conf.display();
         // A storage that starts elsewhere than where its files are would start empty.

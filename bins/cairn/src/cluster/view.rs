@@ -100,7 +100,7 @@ pub(super) async fn look(members: &[Member]) -> anyhow::Result<Vec<Seen<'_>>> {
         let standing = match member.server.role {
             Role::Tracker if pid.is_none() => Standing::NoTracker,
             Role::Tracker => tracker_standing(&answers, address),
-            Role::Storage | Role::Gateway => storage_standing(&answers, address),
+            Role::Storage | Role::Gateway | Role::Drive => storage_standing(&answers, address),
         };
         Seen { member, pid, standing }
     });

@@ -151,7 +151,7 @@ fn child(order: &Order) -> io::Result<Command> {
     let mut command = Command::new("/proc/self/exe");
     command.arg0(order.role.program());
     // It has no classic name that the binary would be called by.
-    if order.role == Role::Gateway {
+    if matches!(order.role, Role::Gateway | Role::Drive) {
         command.arg(order.role.word());
     }
     command.arg(DETACHED).arg(std::path::absolute(&order.conf)?);

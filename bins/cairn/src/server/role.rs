@@ -8,9 +8,10 @@ use anyhow::Context;
 use daemon::log::Rotation;
 use daemon::port;
 use fdfs_conf::service::{LogLevel, RunBy};
-use fdfs_conf::{GatewayConf, StorageConf, TrackerConf, Warning};
+use fdfs_conf::{DriveConf, GatewayConf, StorageConf, TrackerConf, Warning};
 
 use crate::conf::{self, BadConf};
+use crate::drive_parts;
 
 /// What a server process is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,7 @@ pub(crate) enum Role {
     Tracker,
     Storage,
     Gateway,
+    Drive,
 }
 
 /// A role with its checked configuration.
@@ -33,6 +35,7 @@ pub(crate) enum Loaded {
         conf: Box<GatewayConf>,
         base_path: PathBuf,
     },
+    Drive(Box<DriveConf>),
 }
 
 /// A role at work.
@@ -40,6 +43,7 @@ pub(crate) enum Running {
     Tracker(tracker::Running),
     Storage(storage::Running, Option<gateway::Running>),
     Gateway(gateway::Running),
+    Drive(drive::Running),
 }
 
 impl Role {
@@ -49,6 +53,7 @@ impl Role {
             Self::Tracker => "fdfs_trackerd",
             Self::Storage => "fdfs_storaged",
             Self::Gateway => "cairn_gateway",
+            Self::Drive => "cairn_drive",
         }
     }
 
@@ -58,6 +63,7 @@ impl Role {
             Self::Tracker => "tracker",
             Self::Storage => "storage",
             Self::Gateway => "gateway",
+            Self::Drive => "drive",
         }
     }
 
@@ -67,6 +73,7 @@ impl Role {
             Self::Tracker => "trackerd.log",
             Self::Storage => "storaged.log",
             Self::Gateway => "gateway.log",
+            Self::Drive => "drive.log",
         }
     }
 
@@ -98,6 +105,10 @@ impl Role {
                 let (conf, warnings) = conf::gateway(file)?;
                 (Loaded::Gateway { conf: Box::new(conf), base_path }, warnings)
             }
+            Self::Drive => {
+                let (conf, warnings) = conf::drive(file)?;
+                (Loaded::Drive(Box::new(conf)), warnings)
+            }
         })
     }
 }
@@ -108,6 +119,7 @@ impl Loaded {
             Self::Tracker(_) => Role::Tracker,
             Self::Storage { .. } => Role::Storage,
             Self::Gateway { .. } => Role::Gateway,
+            Self::Drive(_) => Role::Drive,
         }
     }
 
@@ -116,6 +128,7 @@ impl Loaded {
             Self::Tracker(conf) => &conf.base_path,
             Self::Storage { conf, .. } => &conf.base_path,
             Self::Gateway { base_path, .. } => base_path,
+            Self::Drive(conf) => &conf.base_path,
         }
     }
 
@@ -124,6 +137,7 @@ impl Loaded {
         match self {
             Self::Tracker(conf) => vec![&conf.base_path],
             Self::Gateway { base_path, .. } => vec![base_path],
+            Self::Drive(conf) => vec![&conf.base_path],
             Self::Storage { conf, .. } => {
                 let stores = conf.store_paths.iter().map(|store| store.path.as_path());
                 std::iter::once(conf.base_path.as_path()).chain(stores).collect()
@@ -136,6 +150,7 @@ impl Loaded {
             Self::Tracker(conf) => &conf.run_by,
             Self::Storage { conf, .. } => &conf.run_by,
             Self::Gateway { .. } => &RunBy { group: None, user: None },
+            Self::Drive(conf) => &conf.run_by,
         }
     }
 
@@ -144,6 +159,7 @@ impl Loaded {
             Self::Tracker(conf) => conf.log_level,
             Self::Storage { conf, .. } => conf.log_level,
             Self::Gateway { conf, .. } => conf.log_level,
+            Self::Drive(conf) => conf.log_level,
         }
     }
 
@@ -154,6 +170,7 @@ impl Loaded {
             Self::Tracker(conf) => (usual, Rotation::from(&conf.log_file)),
             Self::Storage { conf, .. } => (usual, Rotation::from(&conf.log_file)),
             Self::Gateway { conf, .. } => (conf.log_filename.clone().unwrap_or(usual), Rotation::default()),
+            Self::Drive(conf) => (usual, Rotation::from(&conf.log_file)),
         }
     }
 
@@ -183,6 +200,7 @@ impl Loaded {
                 }
             }
             Self::Gateway { conf, .. } => Running::Gateway(start_gateway(conf, None)?),
+            Self::Drive(conf) => Running::Drive(start_drive(conf)?),
         })
     }
 }
@@ -190,6 +208,13 @@ impl Loaded {
 fn start_gateway(conf: &GatewayConf, own: Option<gateway::Local>) -> anyhow::Result<gateway::Running> {
     gateway::start(conf, own).map_err(|error| match error {
         gateway::StartError::Listen { address, error } => not_listening(address, &error),
+        other => other.into(),
+    })
+}
+
+fn start_drive(conf: &DriveConf) -> anyhow::Result<drive::Running> {
+    drive_parts::start(conf).map_err(|error| match error {
+        drive::StartError::Listen { address, error } => not_listening(address, &error),
         other => other.into(),
     })
 }
@@ -217,7 +242,13 @@ impl Running {
             Self::Tracker(running) => running.addresses(),
             Self::Storage(running, _) => running.addresses(),
             Self::Gateway(running) => running.addresses(),
+            Self::Drive(running) => running.addresses(),
         }
+    }
+
+    /// Whether this start has made a drive's first administrator.
+    pub(crate) fn made_administrator(&self) -> bool {
+        matches!(self, Self::Drive(running) if running.made_administrator())
     }
 
     /// Whether it has ended by itself, which it never should.
@@ -228,6 +259,7 @@ impl Running {
                 storage.has_ended() || gateway.as_ref().is_some_and(gateway::Running::has_ended)
             }
             Self::Gateway(running) => running.has_ended(),
+            Self::Drive(running) => running.has_ended(),
         }
     }
 
@@ -243,6 +275,7 @@ impl Running {
                 storage.stop()?;
             }
             Self::Gateway(running) => running.stop(),
+            Self::Drive(running) => running.stop(),
         }
         Ok(())
     }

@@ -105,15 +105,15 @@ fn run(
     if let Some(launcher) = launcher.and_then(Option::take) {
         launcher.ready().context("tell the launcher")?;
     }
-    runtime.block_on(until_stopped(signals, &[&running]));
+    runtime.block_on(until_stopped(signals, std::slice::from_ref(&running)));
     stop(running)
 }
 
 /// Waits for the wish to stop, or until a server has ended by itself: a process that serves no more must not
 /// look as if it did. Begins new logs on the way when asked.
-pub(crate) async fn until_stopped(signals: Signals, servers: &[&Running]) {
+pub(crate) async fn until_stopped(signals: Signals, servers: &[Running]) {
     let one_ended = async {
-        while !servers.iter().any(|running| running.has_ended()) {
+        while !servers.iter().any(Running::has_ended) {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };

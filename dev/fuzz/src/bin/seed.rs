@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use fcgi_proto::{encode, kind, push_pair};
 use fdfs_proto::{StorageCommand, TrackerCommand};
 use serde_json::Value;
 
@@ -30,7 +31,32 @@ fn main() -> io::Result<()> {
     ] {
         put(&here.join("corpus/ini"), text)?;
     }
+    put(&here.join("corpus/fastcgi"), &fastcgi())?;
     Ok(())
+}
+
+/// A request, a question, and a second request that is aborted, to be read in pieces of 64 bytes.
+fn fastcgi() -> Vec<u8> {
+    let mut pairs = Vec::new();
+    for (name, value) in
+        [("REQUEST_METHOD", "POST"), ("REQUEST_URI", "/a?b"), ("HTTP_HOST", "c"), ("CONTENT_LENGTH", "2")]
+    {
+        push_pair(name.as_bytes(), value.as_bytes(), &mut pairs);
+    }
+    let mut out = vec![63];
+    for (kind, id, content) in [
+        (kind::BEGIN_REQUEST, 1, &[0, 1, 1, 0, 0, 0, 0, 0][..]),
+        (kind::PARAMS, 1, &pairs),
+        (kind::PARAMS, 1, &[]),
+        (kind::STDIN, 1, b"hi"),
+        (kind::STDIN, 1, &[]),
+        (kind::GET_VALUES, 0, b"\x0e\0FCGI_MAX_CONNS"),
+        (kind::BEGIN_REQUEST, 2, &[0, 1, 0, 0, 0, 0, 0, 0]),
+        (kind::ABORT_REQUEST, 1, &[]),
+    ] {
+        encode::record(kind, id, content, &mut out);
+    }
+    out
 }
 
 fn messages(wire: &Path, corpus: &Path) -> io::Result<()> {

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! client.conf                     for tools and clients
-//! conf/tracker.conf storage.conf storage_ids.conf mod_fastdfs.conf
-//! tracker/ storage/               the base paths
+//! conf/tracker.conf storage.conf storage_ids.conf mod_fastdfs.conf drive.conf
+//! tracker/ storage/ drive/        the base paths
 //! logs/cairn.log  cairn.pid
 //! ```
 //!
@@ -33,6 +33,16 @@ const STORAGE_ID: u32 = 100_001;
 const HEAD: &str =
     "# Written by `cairn up` at every start: changes are lost. Copy the file to keep your own.\n";
 
+/// Where the servers listen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Addresses {
+    pub(super) tracker: SocketAddr,
+    pub(super) storage: SocketAddr,
+    /// Files over HTTP.
+    pub(super) http: SocketAddr,
+    pub(super) drive: SocketAddr,
+}
+
 /// The folder, by its absolute path.
 #[derive(Debug)]
 pub(super) struct Folder(PathBuf);
@@ -59,13 +69,9 @@ impl Folder {
         self.0.join("conf").join(format!("{}.conf", role.word()))
     }
 
-    /// Writes the five configurations.
-    pub(super) fn write_confs(
-        &self,
-        tracker: SocketAddr,
-        storage: SocketAddr,
-        http: SocketAddr,
-    ) -> anyhow::Result<()> {
+    /// Writes the six configurations.
+    pub(super) fn write_confs(&self, at: &Addresses, open_registration: bool) -> anyhow::Result<()> {
+        let Addresses { tracker, storage, http, drive } = *at;
         let conf = self.0.join("conf");
         let tracker_base = self.base_path(Role::Tracker);
         let storage_base = self.base_path(Role::Storage);
@@ -116,6 +122,22 @@ impl Folder {
             ),
         )?;
         write(
+            &self.conf(Role::Drive),
+            &format!(
+                "{HEAD}\
+                 bind_addr = {}\n\
+                 port = {}\n\
+                 base_path = {}\n\
+                 tracker_server = {tracker}\n\
+                 group_name = {GROUP}\n\
+                 registration = {}\n",
+                drive.ip(),
+                drive.port(),
+                self.base_path(Role::Drive).display(),
+                if open_registration { "open" } else { "closed" },
+            ),
+        )?;
+        write(
             &conf.join("storage_ids.conf"),
             &format!("{HEAD}{STORAGE_ID} {GROUP} {}\n", id_address(storage)),
         )?;
@@ -159,12 +181,14 @@ mod tests {
         ] {
             let data = tempfile::tempdir().unwrap();
             let folder = Folder::create(data.path()).unwrap();
-            let http = SocketAddr::new(storage.parse::<SocketAddr>().unwrap().ip(), 8888);
-            folder.write_confs(tracker.parse().unwrap(), storage.parse().unwrap(), http).unwrap();
+            let (tracker, storage): (SocketAddr, SocketAddr) =
+                (tracker.parse().unwrap(), storage.parse().unwrap());
+            let at = |port| SocketAddr::new(storage.ip(), port);
+            let (http, drive) = (at(8888), at(8080));
+            folder.write_confs(&Addresses { tracker, storage, http, drive }, true).unwrap();
             let (tracker_conf, warnings) = conf::tracker(&folder.conf(Role::Tracker)).unwrap();
             assert_eq!(warnings, []);
             let ids = tracker_conf.identity.storage_ids.unwrap();
-            let storage: SocketAddr = storage.parse().unwrap();
             assert_eq!(ids.by_addr(storage.ip(), storage.port()).map(|entry| entry.id), Some(STORAGE_ID));
             let (storage_conf, warnings) = conf::storage(&folder.conf(Role::Storage)).unwrap();
             assert_eq!(warnings, []);
@@ -172,6 +196,10 @@ mod tests {
             let (gateway_conf, warnings) = conf::gateway(&storage_conf.gateway_conf.unwrap()).unwrap();
             assert_eq!(warnings, []);
             assert_eq!((gateway_conf.listen.bind, gateway_conf.listen.port), (vec![http.ip()], 8888));
+            let (drive_conf, warnings) = conf::drive(&folder.conf(Role::Drive)).unwrap();
+            assert_eq!(warnings, []);
+            assert_eq!((drive_conf.listen.bind, drive_conf.listen.port), (vec![drive.ip()], 8080));
+            assert!(drive_conf.accounts.open);
             assert!(storage_conf.base_path.starts_with(folder.path()));
             let client = conf::client(&folder.path().join(CLIENT_CONF)).unwrap();
             assert_eq!(client.tracker_servers.as_slice().len(), 1);

@@ -1,10 +1,11 @@
-//! `cairn up`: a tracker, a storage and a gateway in one process, all data in one folder.
+//! `cairn up`: a tracker, a storage with HTTP and the cloud drive in one process, all data in one folder.
 //!
 //! Between tracker and storage there is only the wire protocol, as between machines: the small installation exercises
 //! what a large one runs.
 
 mod folder;
 
+use std::fs;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
@@ -17,12 +18,15 @@ use daemon::log::{LogSetup, Rotation};
 use daemon::pid_file::{PidFile, PidFileError};
 use daemon::signals::Signals;
 use fdfs_client::{Client, ClientConfig, ServerAddr};
+use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 
+use crate::conf;
+use crate::drive_parts::first_password_file;
 use crate::messages::{Language, Say};
 use crate::server::{self, Role, Running};
 
-use folder::Folder;
+use folder::{Addresses, Folder};
 
 /// What `up` is asked for.
 #[derive(Debug, Clone, clap::Args)]
@@ -42,6 +46,12 @@ pub(crate) struct Args {
     /// The port for HTTP
     #[arg(long, value_name = "PORT", default_value_t = 8888)]
     http_port: u16,
+    /// The cloud drive's port
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    drive_port: u16,
+    /// Let everybody who reaches the cloud drive make an account
+    #[arg(long)]
+    open_registration: bool,
 }
 
 /// How long tracker and storage may take to find each other.
@@ -69,32 +79,44 @@ pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
     check_port(storage_at, "--storage-port", language)?;
     let http_at = SocketAddr::new(args.listen, args.http_port);
     check_port(http_at, "--http-port", language)?;
-    folder.write_confs(tracker_at, storage_at, http_at)?;
+    let drive_at = SocketAddr::new(args.listen, args.drive_port);
+    check_port(drive_at, "--drive-port", language)?;
+    let at = Addresses { tracker: tracker_at, storage: storage_at, http: http_at, drive: drive_at };
+    folder.write_confs(&at, args.open_registration)?;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.block_on(async { Signals::install() }).context("catch signals")?;
-    let tracker = start(&folder, Role::Tracker)?;
-    let storage = match start(&folder, Role::Storage) {
-        Ok(storage) => storage,
-        Err(error) => {
-            tracker.stop().context("stop the tracker")?;
-            return Err(error);
-        }
-    };
-    if let Err(error) = runtime.block_on(uploads_find_a_place(tracker_at)) {
-        stop(storage, tracker)?;
+    let mut running = Vec::new();
+    let started = start_all(&folder, &runtime, tracker_at, &mut running);
+    if let Err(error) = started {
+        stop(running)?;
         return Err(error.context(format!("see {}", folder.path().join(LOG).display())));
     }
-    tracing::info!(%tracker_at, %storage_at, data = %folder.path().display(), "up");
-    greet(args, &folder, program, [tracker_at, storage_at, http_at], language)?;
-    runtime.block_on(server::until_stopped(signals, &[&tracker, &storage]));
+    tracing::info!(%tracker_at, %storage_at, %drive_at, data = %folder.path().display(), "up");
+    let first = running.iter().any(Running::made_administrator);
+    greet(args, &folder, program, &at, first, language)?;
+    runtime.block_on(server::until_stopped(signals, &running));
     writeln!(io::stdout(), "{}", Say::UpStopping.in_language(language))?;
-    stop(storage, tracker)?;
+    stop(running)?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Starts one after the other; those that run are in `running`, whatever comes of it.
+fn start_all(
+    folder: &Folder,
+    runtime: &Runtime,
+    tracker_at: SocketAddr,
+    running: &mut Vec<Running>,
+) -> anyhow::Result<()> {
+    running.push(start(folder, Role::Tracker)?);
+    running.push(start(folder, Role::Storage)?);
+    runtime.block_on(uploads_find_a_place(tracker_at))?;
+    running.push(start(folder, Role::Drive)?);
+    Ok(())
+}
+
 /// Nobody else may serve this folder: not another `up`, and not one of its halves as a process of its own.
-fn take_pid_files(folder: &Folder, language: Language) -> anyhow::Result<[PidFile; 3]> {
+fn take_pid_files(folder: &Folder, language: Language) -> anyhow::Result<[PidFile; 4]> {
     let take = |path: PathBuf, program: &str| {
         PidFile::take(&path, program).map_err(|error| match error {
             PidFileError::Running { pid, .. } => {
@@ -108,7 +130,8 @@ fn take_pid_files(folder: &Folder, language: Language) -> anyhow::Result<[PidFil
         server::prepare_folders(&base_path, None)?;
         take(server::pid_file(&base_path, role), role.program())
     };
-    Ok([take(folder.path().join("cairn.pid"), "cairn")?, role(Role::Tracker)?, role(Role::Storage)?])
+    let whole = take(folder.path().join("cairn.pid"), "cairn")?;
+    Ok([whole, role(Role::Tracker)?, role(Role::Storage)?, role(Role::Drive)?])
 }
 
 fn open_log(folder: &Folder) -> anyhow::Result<daemon::log::LogGuard> {
@@ -157,30 +180,41 @@ async fn uploads_find_a_place(tracker: SocketAddr) -> anyhow::Result<()> {
     }
 }
 
-/// The storage first: it says good-bye to the tracker.
-fn stop(storage: Running, tracker: Running) -> anyhow::Result<()> {
-    let storage = storage.stop().context("stop the storage");
-    let tracker = tracker.stop().context("stop the tracker");
-    storage.and(tracker)
+/// The last first: the drive needs the storage, which says good-bye to the tracker. All are stopped; the first error.
+fn stop(running: Vec<Running>) -> anyhow::Result<()> {
+    let stopped: Vec<_> = running.into_iter().rev().map(|one| one.stop().context("stop")).collect();
+    stopped.into_iter().collect()
 }
 
 fn greet(
     args: &Args,
     folder: &Folder,
     program: &str,
-    [tracker, storage, http]: [SocketAddr; 3],
+    at: &Addresses,
+    first: bool,
     language: Language,
-) -> io::Result<()> {
+) -> anyhow::Result<()> {
     let client_conf = args.data.join(folder::CLIENT_CONF);
-    let texts = [
-        Say::UpReady { data: folder.path(), tracker, storage, group: folder::GROUP, http }
-            .in_language(language),
-        Say::UpTry { program, client_conf: &client_conf }.in_language(language),
-        Say::UpStop.in_language(language),
-    ];
+    let Addresses { tracker, storage, http, drive } = *at;
+    let mut texts =
+        vec![Say::UpReady { data: folder.path(), tracker, storage, group: folder::GROUP, http, drive }];
+    let password = if first { first_password(folder)? } else { None };
+    texts.extend(password.as_deref().map(|password| Say::UpSignIn { password }));
+    texts.extend([Say::UpTry { program, client_conf: &client_conf }, Say::UpStop]);
+    let texts: Vec<String> = texts.iter().map(|text| text.in_language(language)).collect();
     let mut out = io::stdout().lock();
     writeln!(out, "{}", texts.join("\n\n"))?;
-    out.flush()
+    Ok(out.flush()?)
+}
+
+/// The first administrator's password, unless it was given: then it is in no file.
+fn first_password(folder: &Folder) -> anyhow::Result<Option<String>> {
+    let (conf, _) = conf::drive(&folder.conf(Role::Drive))?;
+    match fs::read_to_string(first_password_file(&conf)) {
+        Ok(text) => Ok(Some(text.trim_end().to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).context("read the first administrator's password"),
+    }
 }
 
 /// The address this machine would use towards others; no packet is sent for it.
