@@ -53,7 +53,7 @@ pub(crate) struct Source {
     pub(crate) profile: Option<Vec<u8>>,
     /// The parts that the decoder needs.
     pub(crate) bytes: Vec<u8>,
-    /// Of a decoded pixel, at most.
+    /// Of a decoded pixel, at most: 8 bits a channel.
     pub(crate) pixel_bytes: u64,
     /// Whether some of `pixel_bytes` is transparency.
     pub(crate) has_alpha: bool,

@@ -71,7 +71,17 @@ fn png(source: &Source) -> Result<(DynamicImage, Option<Vec<u8>>), PictureError>
     limits.max_alloc = Some(PNG_BESIDE_BYTES);
     let mut decoder = PngDecoder::with_limits(Cursor::new(source.bytes.as_slice()), limits)?;
     let profile = decoder.icc_profile()?;
-    Ok((DynamicImage::from_decoder(decoder)?, profile))
+    Ok((eight_bits(DynamicImage::from_decoder(decoder)?), profile))
+}
+
+fn eight_bits(pixels: DynamicImage) -> DynamicImage {
+    match pixels {
+        DynamicImage::ImageLuma16(_) => pixels.into_luma8().into(),
+        DynamicImage::ImageLumaA16(_) => pixels.into_luma_alpha8().into(),
+        DynamicImage::ImageRgb16(_) => pixels.into_rgb8().into(),
+        DynamicImage::ImageRgba16(_) => pixels.into_rgba8().into(),
+        pixels => pixels,
+    }
 }
 
 fn webp(source: &Source) -> Result<DynamicImage, PictureError> {

@@ -1,9 +1,10 @@
 //! The whole way from a file to a smaller one.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{PixelType, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x4;
+use fast_image_resize::{ResizeOptions, Resizer};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageBuffer};
+use image::{ColorType, DynamicImage, RgbaImage};
 
 use crate::MEMORY_BYTES_MAX;
 use crate::container::Source;
@@ -15,6 +16,9 @@ use crate::wanted::{Format, Wanted};
 
 /// Rows and tables of decoders and encoders, bytes: they grow with a side of a picture, or not at all.
 const BESIDE_BYTES: u64 = 32 << 20;
+
+/// Of a pixel that is resized.
+const RESIZED_BYTES: u64 = 4;
 
 /// A picture that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,72 +72,41 @@ fn memory(source: &Source, plan: &Plan) -> u64 {
     let area = |width: u32, height: u32| u64::from(width) * u64::from(height);
     let (width, height) = source.size();
     let (out, part) = (area(plan.width, plan.height), area(plan.crop.width, plan.crop.height));
+    // The pixels, as they were decoded and as they are resized.
+    let widening = area(width, height) * (source.pixel_bytes + RESIZED_BYTES);
     // The pixels, with transparency once more multiplied by it, and once with only one side resized.
     let between = area(plan.width, plan.crop.height).max(area(plan.crop.width, plan.height));
     let multiplied = if source.has_alpha { part } else { 0 };
-    let resizing = (area(width, height) + multiplied + between + out) * source.pixel_bytes;
+    let resizing = (area(width, height) + multiplied + between + out) * RESIZED_BYTES;
     // The pixels, turned or in another form, and a file that grows by doubling and is no larger than they are.
-    let encoding = out * (source.pixel_bytes + 4 + 4 * 3);
-    source.decoding_bytes.max(resizing).max(encoding) + BESIDE_BYTES
+    let encoding = out * (RESIZED_BYTES + 4 + 4 * 3);
+    source.decoding_bytes.max(widening).max(resizing).max(encoding) + BESIDE_BYTES
 }
 
-/// Follows the plan; what comes out has 8 bits a channel.
+/// Follows the plan. All kinds of pixels go through one, which is put back to what it was: each kind is ten megabytes of
+/// code where it is resized.
 fn shrink(pixels: DynamicImage, plan: &Plan) -> Result<DynamicImage, PictureError> {
     let Crop { x, y, width, height } = plan.crop;
     if (width, height) == (pixels.width(), pixels.height()) && (width, height) == (plan.width, plan.height) {
-        return Ok(eight_bits(pixels));
+        return Ok(pixels);
     }
-    let kind = match &pixels {
-        DynamicImage::ImageLuma8(_) => PixelType::U8,
-        DynamicImage::ImageLumaA8(_) => PixelType::U8x2,
-        DynamicImage::ImageRgb8(_) => PixelType::U8x3,
-        DynamicImage::ImageRgba8(_) => PixelType::U8x4,
-        DynamicImage::ImageLuma16(_) => PixelType::U16,
-        DynamicImage::ImageLumaA16(_) => PixelType::U16x2,
-        DynamicImage::ImageRgb16(_) => PixelType::U16x3,
-        DynamicImage::ImageRgba16(_) => PixelType::U16x4,
-        _ => return Err(PictureError::Unsupported("pixels in floating point")),
+    let kind = pixels.color();
+    let from = pixels.into_rgba8();
+    let mut to = RgbaImage::new(plan.width, plan.height);
+    let source = TypedImageRef::<U8x4>::from_buffer(from.width(), from.height(), from.as_raw());
+    let target = TypedImage::<U8x4>::from_buffer(plan.width, plan.height, &mut to);
+    let (Ok(source), Ok(mut target)) = (source, target) else {
+        return Err(PictureError::Broken("two sizes"));
     };
-    let misfit = PictureError::Broken("two sizes");
-    let Ok(from) = ImageRef::new(pixels.width(), pixels.height(), pixels.as_bytes(), kind) else {
-        return Err(misfit);
-    };
-    let mut to = Image::new(plan.width, plan.height, kind);
-    let options = ResizeOptions::new().crop(f64::from(x), f64::from(y), f64::from(width), f64::from(height));
-    Resizer::new().resize(&from, &mut to, &options)?;
-    let (width, height) = (plan.width, plan.height);
-    let samples = to.into_vec();
-    let samples = if matches!(kind, PixelType::U8 | PixelType::U8x2 | PixelType::U8x3 | PixelType::U8x4) {
-        samples
-    } else {
-        samples.as_chunks().0.iter().map(|sample| eight_of(u16::from_ne_bytes(*sample))).collect()
-    };
-    let made = match kind {
-        PixelType::U8 | PixelType::U16 => {
-            ImageBuffer::from_raw(width, height, samples).map(DynamicImage::ImageLuma8)
-        }
-        PixelType::U8x2 | PixelType::U16x2 => {
-            ImageBuffer::from_raw(width, height, samples).map(DynamicImage::ImageLumaA8)
-        }
-        PixelType::U8x3 | PixelType::U16x3 => {
-            ImageBuffer::from_raw(width, height, samples).map(DynamicImage::ImageRgb8)
-        }
-        _ => ImageBuffer::from_raw(width, height, samples).map(DynamicImage::ImageRgba8),
-    };
-    made.ok_or(misfit)
-}
-
-fn eight_bits(pixels: DynamicImage) -> DynamicImage {
-    match pixels {
-        DynamicImage::ImageLuma16(_) => pixels.into_luma8().into(),
-        DynamicImage::ImageLumaA16(_) => pixels.into_luma_alpha8().into(),
-        DynamicImage::ImageRgb16(_) => pixels.into_rgb8().into(),
-        DynamicImage::ImageRgba16(_) => pixels.into_rgba8().into(),
-        pixels => pixels,
-    }
-}
-
-/// A sample of 16 bits in 8, rounded.
-fn eight_of(sample: u16) -> u8 {
-    ((u32::from(sample) * 255 + 32767) / 65535) as u8
+    let options = ResizeOptions::new()
+        .crop(f64::from(x), f64::from(y), f64::from(width), f64::from(height))
+        .use_alpha(kind.has_alpha());
+    Resizer::new().resize_typed(&source, &mut target, &options)?;
+    let to = DynamicImage::from(to);
+    Ok(match kind {
+        ColorType::L8 => to.into_luma8().into(),
+        ColorType::La8 => to.into_luma_alpha8().into(),
+        ColorType::Rgb8 => to.into_rgb8().into(),
+        _ => to,
+    })
 }

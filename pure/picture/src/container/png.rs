@@ -61,8 +61,9 @@ pub(super) fn read(file: &[u8]) -> Result<Source, PictureError> {
         6 => (4, true),
         _ => return Err(PictureError::Broken("a kind of colour that there isn't")),
     };
-    let pixel_bytes =
-        (channels + u64::from(transparent_colour && !has_alpha)) * if head.depth == 16 { 2 } else { 1 };
+    let pixel_bytes = channels + u64::from(transparent_colour && !has_alpha);
+    // Channels of 16 bits, beside those of 8 that they become.
+    let decoding = if head.depth == 16 { 2 + 1 } else { 1 };
     Ok(Source {
         kind: Kind::Png,
         width: head.width,
@@ -73,7 +74,7 @@ pub(super) fn read(file: &[u8]) -> Result<Source, PictureError> {
         bytes,
         pixel_bytes,
         has_alpha: has_alpha || transparent_colour,
-        decoding_bytes: pixels * pixel_bytes,
+        decoding_bytes: pixels * pixel_bytes * decoding,
     })
 }
 
