@@ -5,7 +5,7 @@ const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 export default defineConfig({
   testDir: "e2e",
-  testMatch: "*.spec.ts",
+  testMatch: process.env.IMAGES ? "images.ts" : "*.spec.ts",
   fullyParallel: true,
   workers: 2,
   retries: 0,

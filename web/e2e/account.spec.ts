@@ -1,16 +1,11 @@
-import { mkdirSync } from "node:fs";
 import { request } from "@playwright/test";
 import en from "../src/i18n/en/account.json" with { type: "json" };
 import enCommon from "../src/i18n/en/common.json" with { type: "json" };
 import zh from "../src/i18n/zh-CN/account.json" with { type: "json" };
 import zhCommon from "../src/i18n/zh-CN/common.json" with { type: "json" };
-import { choose, expect, expectAccessible, LANGUAGES, PHONE, signIn, test } from "./kit";
+import { choose, expect, expectAccessible, LANGUAGES, PHONE, shot, signIn, test } from "./kit";
 
 const texts = { en: { ...en, common: enCommon }, "zh-CN": { ...zh, common: zhCommon } };
-
-/** Where pictures of the screens go, if anybody wants to look at them. */
-const SHOTS = process.env.SHOTS;
-if (SHOTS) mkdirSync(SHOTS, { recursive: true });
 
 for (const locale of LANGUAGES) {
   const words = texts[locale];
@@ -155,10 +150,7 @@ for (const locale of LANGUAGES) {
       await drive.goto("/account");
       await expect(drive.getByText(label)).toBeVisible();
       await expectAccessible(drive);
-      if (SHOTS) {
-        await drive.setViewportSize({ width: 1280, height: 2600 });
-        await drive.screenshot({ path: `${SHOTS}/account-${locale}-${theme}.png` });
-      }
+      await shot(drive, `account-${locale}-${theme}`, 2600);
       await drive.setViewportSize(PHONE);
       const wide = await drive.evaluate(() => {
         const main = document.querySelector("main");
@@ -166,10 +158,7 @@ for (const locale of LANGUAGES) {
       });
       expect(wide).toBe(false);
       await expectAccessible(drive);
-      if (SHOTS) {
-        await drive.setViewportSize({ width: PHONE.width, height: 3400 });
-        await drive.screenshot({ path: `${SHOTS}/account-phone-${locale}-${theme}.png` });
-      }
+      await shot(drive, `account-phone-${locale}-${theme}`, 3400);
     });
   }
 }

@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import type { Page } from "@playwright/test";
 import en from "../src/i18n/en/admin.json" with { type: "json" };
 import enFrame from "../src/i18n/en/frame.json" with { type: "json" };
@@ -13,6 +12,7 @@ import {
   LANGUAGES,
   type Person,
   PHONE,
+  shot,
   signIn,
   test,
 } from "./kit";
@@ -21,10 +21,6 @@ const texts = {
   en: { ...en, frame: enFrame, signing: enPeople, save: "Save" },
   "zh-CN": { ...zh, frame: zhFrame, signing: zhPeople, save: "保存" },
 };
-
-/** Where pictures of the screens go, if anybody wants to look at them. */
-const SHOTS = process.env.SHOTS;
-if (SHOTS) mkdirSync(SHOTS, { recursive: true });
 
 /** Opens what can be done with somebody. */
 async function act(page: Page, person: Person, words: typeof en, action: string): Promise<void> {
@@ -250,8 +246,8 @@ for (const locale of LANGUAGES) {
     const failed = words.audit.event["sign-in-failed"].known.replace("{account}", person.name);
     const row = page.getByRole("row").filter({ hasText: failed });
     await expect(row).toContainText("127.0.0.1");
-    const signedIn = words.audit.event["signed-in"]["somebody-v1"].split(/[（(]/)[0] ?? "";
-    await expect(page.getByRole("row").filter({ hasText: signedIn.trim() }).first()).toBeVisible();
+    const signedIn = words.audit.event["signed-in"]["known-v1"].replace("{who}", person.name);
+    await expect(page.getByRole("row").filter({ hasText: signedIn })).toBeVisible();
   });
 
   test(`a queue in which nothing waits says so (${locale})`, async ({ page, site }) => {
@@ -331,7 +327,7 @@ for (const locale of LANGUAGES) {
       words.cluster.chart.free_bytes,
     );
     await expectAccessible(page);
-    if (SHOTS) await page.screenshot({ path: `${SHOTS}/chart-${locale}.png` });
+    await shot(page, `chart-${locale}`);
   });
 
   test(`with S3 there is no cluster, and the page says so (${locale})`, async ({ page, site }) => {
@@ -359,12 +355,11 @@ for (const locale of LANGUAGES) {
         await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
         await expect(page.getByRole("status", { name: /Loading|正在加载/ })).toBeHidden();
         await expectAccessible(page);
-        if (SHOTS) await page.screenshot({ path: `${SHOTS}/${place}-${locale}-${theme}.png` });
+        await shot(page, `${place}-${locale}-${theme}`);
         await page.setViewportSize(PHONE);
         await expectNoSideways(page);
         await expectAccessible(page);
-        if (SHOTS)
-          await page.screenshot({ path: `${SHOTS}/${place}-phone-${locale}-${theme}.png` });
+        await shot(page, `${place}-phone-${locale}-${theme}`);
       }
     });
   }

@@ -4,10 +4,11 @@
  *
  * `CAIRN` names the binary (target/debug/cairn unless it is set). With `PAGE=vite` the page comes from Vite as it is
  * written, and only the API from the binary: for working on the page. `PAGE=built` takes what `npm run build` made.
+ * `SHOTS` names a folder for pictures of the screens.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer as listen } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -224,6 +225,19 @@ export async function expectAccessible(page: Page): Promise<void> {
   expect(
     found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" ")}`),
   ).toEqual([]);
+}
+
+/** Where pictures of the screens go, if anybody wants to look at them. */
+const SHOTS = process.env.SHOTS;
+if (SHOTS) mkdirSync(SHOTS, { recursive: true });
+
+/** Takes a picture of the screen, if anybody wants to look at it. What scrolls by itself needs a height. */
+export async function shot(page: Page, name: string, height?: number): Promise<void> {
+  if (!SHOTS) return;
+  const size = page.viewportSize();
+  if (height && size) await page.setViewportSize({ ...size, height });
+  await page.screenshot({ path: `${SHOTS}/${name}.png` });
+  if (height && size) await page.setViewportSize(size);
 }
 
 /** Puts a file there through the API. */

@@ -1,13 +1,18 @@
 /** Files that tests look at: small, and real. */
 import { crc32, deflateSync } from "node:zlib";
 
-/** A PNG: a gradient, so that what is large and what is small can be told apart. */
-export function png(width: number, height: number, alpha = 255): Buffer {
+/** Red, green and blue of a place, each 0 to 255; the place from 0 to 1. */
+export type Paint = (x: number, y: number) => readonly [number, number, number];
+
+const gradient: Paint = (x, y) => [x * 255, y * 255, 160];
+
+/** A PNG: a gradient, so that what is large and what is small can be told apart, or what is painted. */
+export function png(width: number, height: number, alpha = 255, paint = gradient): Buffer {
   const rows = Buffer.alloc((width * 4 + 1) * height);
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
       const at = y * (width * 4 + 1) + 1 + x * 4;
-      rows.set([(x * 255) / width, (y * 255) / height, 160, alpha], at);
+      rows.set([...paint(x / width, y / height), alpha], at);
     }
   }
   const head = Buffer.alloc(13);
