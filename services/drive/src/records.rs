@@ -42,6 +42,15 @@ impl<T> Written<T> {
     }
 }
 
+/// Is room reserved for a record?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reserve {
+    /// If the database answers.
+    First,
+    /// The database has just been found to be away.
+    Nothing,
+}
+
 /// A record has an outcome of another kind.
 const OTHER_OUTCOME: Problem = Problem::Contradiction("the outcome of another record");
 
@@ -135,15 +144,22 @@ impl Drive {
 
     /// Makes a file of what was stored. Room for it is reserved first, so that what is accepted is not refused later;
     /// with the database away it is taken past the quota.
-    pub(crate) async fn record_file(&self, file: StoredFile) -> Result<Written<NodeId>, Problem> {
+    pub(crate) async fn record_file(
+        &self,
+        file: StoredFile,
+        room: Reserve,
+    ) -> Result<Written<NodeId>, Problem> {
         let (key, now) = (new_key(), self.now());
-        let reserved = match self.database.reserve(file.owner, key, file.identity.size, now).await {
-            Ok(()) => true,
-            Err(Problem::Unavailable(Part::Database)) => false,
-            Err(problem) => {
-                give_up(self, &file.blob).await;
-                return Err(problem);
-            }
+        let reserved = match room {
+            Reserve::Nothing => false,
+            Reserve::First => match self.database.reserve(file.owner, key, file.identity.size, now).await {
+                Ok(()) => true,
+                Err(Problem::Unavailable(Part::Database)) => false,
+                Err(problem) => {
+                    give_up(self, &file.blob).await;
+                    return Err(problem);
+                }
+            },
         };
         let StoredFile { owner, parent, name, on_conflict, identity, md5, blob } = file;
         let record = UploadRecord { owner, parent, name, on_conflict, reserved, identity, md5, blob };

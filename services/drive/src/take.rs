@@ -8,7 +8,7 @@ use drive_core::content::{ContentIdentity, Md5Digest, Sha256Digest};
 use drive_core::node::Node;
 use drive_core::ports::{BlobError, BlobKey, BlobStore, ByteSource, Later, PIECE_BYTES_MAX, PartialBlob};
 use drive_core::{AccountId, ByteCount, Part, Problem};
-use drive_db::{Cause, StoredFile};
+use drive_db::{Cause, Engine, StoredFile};
 use futures_util::{Stream, StreamExt};
 use md5::{Digest, Md5};
 use sha2::Sha256;
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use crate::app::Drive;
 use crate::fields::BODY_PATIENCE;
 use crate::give::blob_problem;
-use crate::records::Written;
+use crate::records::{Reserve, Written};
 use crate::refusal::{BODY_BROKE, BODY_LATE, Refusal};
 
 /// Files that are taken at the same time. Of those whose length nobody said, each has a piece in memory.
@@ -226,21 +226,28 @@ async fn in_pieces(drive: &Drive, source: &mut dyn ByteSource) -> Result<BlobKey
     }
 }
 
-/// Makes a file of what was stored, through the queue if there is one. In a task that goes on when the client goes away.
+/// Makes a file of what was stored. In a task that goes on when the client goes away.
+///
+/// Through the queue, so that a database of servers gets many at once; SQLite takes many at once by itself
+/// (docs/decisions/0011), and the queue only gets what it can't take.
 pub(crate) async fn keep(drive: &Drive, file: StoredFile, cause: Cause) -> Result<Written<Node>, Problem> {
-    if drive.queue.is_none() {
-        return store(drive, file, cause).await.map(Written::Applied);
+    let mut room = Reserve::First;
+    if drive.queue.is_none() || drive.database.engine() == Engine::Sqlite {
+        match store(drive, &file, cause).await {
+            Err(Problem::Unavailable(Part::Database)) if drive.queue.is_some() => room = Reserve::Nothing,
+            outcome => return outcome.map(Written::Applied),
+        }
     }
     let owner = file.owner;
-    match drive.record_file(file).await? {
+    match drive.record_file(file, room).await? {
         Written::Applied(node) => drive.database.node(owner, node).await.map(Written::Applied),
         Written::Accepted(key) => Ok(Written::Accepted(key)),
     }
 }
 
 /// As [`keep`], in the database at once.
-pub(crate) async fn store(drive: &Drive, file: StoredFile, cause: Cause) -> Result<Node, Problem> {
-    let outcome = drive.database.store_file(&file, &cause).await;
+pub(crate) async fn store(drive: &Drive, file: &StoredFile, cause: Cause) -> Result<Node, Problem> {
+    let outcome = drive.database.store_file(file, &cause).await;
     match &outcome {
         // It may have been kept after all.
         Ok(_) | Err(Problem::Unavailable(_)) => {}

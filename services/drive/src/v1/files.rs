@@ -326,7 +326,7 @@ impl Place {
         let tried = AtomicBool::new(false);
         let work = |cause| {
             tried.store(true, Ordering::Relaxed);
-            store(drive, file, cause)
+            store(drive, &file, cause)
         };
         let again = |made| async move {
             match made {
