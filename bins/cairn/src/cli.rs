@@ -59,7 +59,7 @@ enum Command {
         /// The folder for the links
         dir: PathBuf,
     },
-    /// Print a generated document: docs/commands.md, docs/openapi.json
+    /// Print a generated document: docs/commands.md, docs/metrics.md, docs/openapi.json
     #[command(hide = true)]
     Reference {
         #[arg(value_enum, default_value = "commands")]
@@ -71,6 +71,7 @@ enum Command {
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Document {
     Commands,
+    Metrics,
     Openapi,
 }
 
@@ -153,6 +154,7 @@ fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
         Command::Reference { document } => {
             let text = match document {
                 Document::Commands => cmd::reference::page(&self::command()),
+                Document::Metrics => cmd::metrics_page::page(),
                 Document::Openapi => drive::openapi_json()?,
             };
             io::stdout().write_all(text.as_bytes())?;

@@ -47,6 +47,7 @@ pub(crate) enum Say<'a> {
         group: &'a str,
         http: SocketAddr,
         drive: SocketAddr,
+        status: SocketAddr,
     },
     /// How the first administrator signs in to the drive.
     UpSignIn { password: &'a str },
@@ -118,8 +119,8 @@ impl Say<'_> {
 
     fn english(&self) -> String {
         match self {
-            Self::UpReady { data, tracker, storage, group, http, drive } => format!(
-                "cairn is up, all data is in {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}\n  files    http://{http}/{group}/M00/…\n  drive    http://{drive}/api/v1",
+            Self::UpReady { data, tracker, storage, group, http, drive, status } => format!(
+                "cairn is up, all data is in {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}\n  files    http://{http}/{group}/M00/…\n  drive    http://{drive}/api/v1\n  metrics  http://{status}/metrics",
                 data.display()
             ),
             Self::UpSignIn { password } => format!(
@@ -268,8 +269,8 @@ impl Say<'_> {
 
     fn chinese(&self) -> String {
         match self {
-            Self::UpReady { data, tracker, storage, group, http, drive } => format!(
-                "cairn 已启动，全部数据都在 {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}\n  文件     http://{http}/{group}/M00/…\n  网盘     http://{drive}/api/v1",
+            Self::UpReady { data, tracker, storage, group, http, drive, status } => format!(
+                "cairn 已启动，全部数据都在 {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}\n  文件     http://{http}/{group}/M00/…\n  网盘     http://{drive}/api/v1\n  监控     http://{status}/metrics",
                 data.display()
             ),
             Self::UpSignIn { password } => format!(

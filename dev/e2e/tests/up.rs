@@ -8,10 +8,12 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use e2e::curl::curl;
+use e2e::http::ask;
 use e2e::tree;
 use rustix::process::Signal;
 use tempfile::TempDir;
 use testkit::address::Loopback;
+use testkit::open_metrics::Exposition;
 use testkit::process::Server;
 use testkit::{binary, logs, wait};
 
@@ -81,6 +83,19 @@ fn it_is_ready_at_once_and_what_it_prints_can_be_typed() {
     assert!(printed.contains(&place.path("my data").display().to_string()), "{printed}");
     assert!(printed.contains(&format!("{}:22122", place.address.ip())), "{printed}");
     assert!(printed.contains(&format!("{}:23000  group1", place.address.ip())), "{printed}");
+
+    // How it is, in numbers and in words.
+    let status = place.address.port(9122);
+    assert!(printed.contains(&format!("http://{status}/metrics")), "{printed}");
+    let told = ask(status, "GET", "/metrics", &[]).unwrap();
+    let told = Exposition::parse(&String::from_utf8(told.content).unwrap()).unwrap();
+    for role in ["tracker", "storage", "gateway", "drive"] {
+        assert!(told.value("cairn_ready", &[("role", role)]).is_some(), "{role}");
+    }
+    wait::until("it is ready", wait::READY, || {
+        (ask(status, "GET", "/readyz", &[]).unwrap().status == 200).then_some(())
+    })
+    .unwrap();
 
     // The drive, with the password that is shown once.
     assert!(printed.contains(&format!("http://{}:8080", place.address.ip())), "{printed}");

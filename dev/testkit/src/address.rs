@@ -20,6 +20,9 @@ pub const STORAGE_PORT: u16 = 23000;
 /// The port for HTTP.
 pub const HTTP_PORT: u16 = 8888;
 
+/// The port for metrics and health.
+pub const STATUS_PORT: u16 = 9122;
+
 /// Listening here claims the address.
 const GUARD_PORT: u16 = 22119;
 /// Addresses handed out; below are those people use by hand.

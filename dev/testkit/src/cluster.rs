@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::address::{HTTP_PORT, Loopback, STORAGE_PORT, TRACKER_PORT};
+use crate::address::{HTTP_PORT, Loopback, STATUS_PORT, STORAGE_PORT, TRACKER_PORT};
 use crate::conf::Conf;
 use crate::process::Server;
 use crate::{binary, logs, probe, wait};
@@ -20,6 +20,7 @@ pub struct Plan {
     tracker_keys: Vec<(String, String)>,
     storage_keys: Vec<(String, String)>,
     http_keys: Option<Vec<(String, String)>>,
+    status: bool,
     folder: Option<PathBuf>,
     binary: Option<PathBuf>,
 }
@@ -35,6 +36,7 @@ impl Default for Plan {
             // 256 × 256 directories per path take longer to make than most tests take to run.
             storage_keys: vec![("subdir_count_per_path".to_owned(), "4".to_owned())],
             http_keys: None,
+            status: false,
             folder: None,
             binary: None,
         }
@@ -88,6 +90,13 @@ impl Plan {
     pub fn http(mut self, keys: &[(&str, &str)]) -> Plan {
         let owned = keys.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         self.http_keys = Some(owned.collect());
+        self
+    }
+
+    /// Every server tells metrics and health, at [`Node::status`].
+    #[must_use]
+    pub fn status(mut self) -> Plan {
+        self.status = true;
         self
     }
 
@@ -150,7 +159,7 @@ impl Plan {
 
     fn tracker(&self, index: usize, folder: &Path) -> Result<Node> {
         let node = Node::new(&format!("tracker{index}"), "tracker", TRACKER_PORT, folder)?;
-        Conf::new()
+        self.told(&node)
             .set("bind_addr", node.loopback.ip())
             .set("port", TRACKER_PORT)
             .set("base_path", node.base_path.display())
@@ -161,9 +170,14 @@ impl Plan {
         Ok(node)
     }
 
+    fn told(&self, node: &Node) -> Conf {
+        if self.status { Conf::new().set("status_listen", node.status()) } else { Conf::new() }
+    }
+
     fn storage(&self, index: usize, group: &str, trackers: &[SocketAddr], folder: &Path) -> Result<Node> {
         let mut node = Node::new(&format!("storage{index}"), "storage", STORAGE_PORT, folder)?;
-        let mut conf = Conf::new()
+        let mut conf = self
+            .told(&node)
             .set("group_name", group)
             .set("bind_addr", node.loopback.ip())
             .set("port", STORAGE_PORT)
@@ -273,7 +287,7 @@ impl Cluster {
     pub fn gateway(&self, keys: &[(&str, &str)]) -> Result<Node> {
         let mut node = Node::new("gateway", "gateway", HTTP_PORT, self.folder.path())?;
         let trackers: Vec<SocketAddr> = self.trackers.iter().map(Node::address).collect();
-        let conf = http_conf(&node, &trackers);
+        let conf = http_conf(&node, &trackers).set("status_listen", node.status());
         keys.iter().fold(conf, |conf, (key, value)| conf.set(key, value)).write(&node.conf)?;
         node.start(&self.binary)?;
         let address = node.address();
@@ -388,6 +402,12 @@ impl Node {
     #[must_use]
     pub fn http(&self) -> SocketAddr {
         self.loopback.port(HTTP_PORT)
+    }
+
+    /// Where it tells metrics and health, if it does.
+    #[must_use]
+    pub fn status(&self) -> SocketAddr {
+        self.loopback.port(STATUS_PORT)
     }
 
     /// Gives the server, which does not run, another address; the one that it had.

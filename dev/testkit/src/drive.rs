@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::address::Loopback;
+use crate::address::{Loopback, STATUS_PORT};
 use crate::process::Server;
 use crate::{binary, wait};
 
@@ -75,7 +75,7 @@ impl Drive {
         let conf = folder.join(format!("{name}.conf"));
         let text = format!(
             "bind_addr = {ip}\nport = {DRIVE_PORT}\nbase_path = {}\nsecret_file = {}\n\
-             request_rate = 0\nregistration_rate = 0\nregistration = open\n{}",
+             status_listen = {ip}:{STATUS_PORT}\nrequest_rate = 0\nregistration_rate = 0\nregistration = open\n{}",
             base_path.display(),
             secret.display(),
             lines.replace(
@@ -113,6 +113,12 @@ impl Drive {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.loopback.port(DRIVE_PORT)
+    }
+
+    /// Where it tells metrics and health.
+    #[must_use]
+    pub fn status(&self) -> SocketAddr {
+        self.loopback.port(STATUS_PORT)
     }
 
     /// Where it serves FastCGI, if it does.

@@ -17,6 +17,7 @@ pub mod logs;
 pub mod mariadb;
 pub mod nats;
 pub mod nginx;
+pub mod open_metrics;
 pub mod probe;
 pub mod process;
 pub mod python;

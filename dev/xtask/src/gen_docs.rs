@@ -50,6 +50,7 @@ fn all(workspace: &Workspace) -> Result<Vec<(String, String)>> {
         ("docs/configuration.md".to_owned(), generate::configuration_md()),
         ("docs/protocol.md".to_owned(), protocol_md()),
         ("docs/commands.md".to_owned(), reference(workspace, "commands")?),
+        ("docs/metrics.md".to_owned(), reference(workspace, "metrics")?),
         ("docs/openapi.json".to_owned(), openapi),
         ("web/src/api/gen.ts".to_owned(), types),
         ("conf/storage_ids.conf".to_owned(), generate::default_storage_ids()),

@@ -9,7 +9,7 @@ use crate::steps::say;
 use crate::workspace::{Workspace, run};
 
 /// Debian packages: a command that works when the package is there, and its name.
-const SYSTEM: [(&[&str], &str); 14] = [
+const SYSTEM: [(&[&str], &str); 15] = [
     (&["git", "--version"], "git"),
     (&["tar", "--version"], "tar"),
     (&["unzip", "-v"], "unzip"),
@@ -26,6 +26,8 @@ const SYSTEM: [(&[&str], &str); 14] = [
     (&["mariadb", "--version"], "mariadb-client-core"),
     (&["redis-server", "--version"], "redis-server"),
     (&["nats-server", "--version"], "nats-server"),
+    // For promtool. Where systemd runs, it starts a Prometheus that watches itself.
+    (&["promtool", "--version"], "prometheus"),
 ];
 /// Pinned, because a new release may refuse what it accepted before.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";

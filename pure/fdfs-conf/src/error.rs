@@ -134,6 +134,8 @@ pub enum Reason {
     NotAStorageId { got: String },
     #[error("must be an IP address, got \"{got}\"")]
     NotAnIp { got: String },
+    #[error("must be an IP address and a port such as 127.0.0.1:9122 or [::1]:9122, got \"{got}\"")]
+    NotASocket { got: String },
     #[error("must hold at most one address per IP version, got \"{got}\"")]
     TooManyBindAddresses { got: String },
     #[error(transparent)]

@@ -6,6 +6,7 @@ use crate::gateway::{GATEWAY_ACCESS_LOG, GATEWAY_KEYS, GROUP_SECTION, HTTP_KEYS,
 use crate::registry::FileSpec;
 use crate::service::{
     ERROR_LOG, IGNORED_LOG_KEYS, IGNORED_SERVICE_KEYS, LOG_FILE_KEYS, OLD_SERVICE_KEYS, SERVICE_KEYS,
+    STATUS_KEYS,
 };
 use crate::storage::{ACCESS_LOG, IGNORED_STORAGE_KEYS, OLD_STORAGE_KEYS, STORAGE_KEYS};
 use crate::tracker::TRACKER_KEYS;
@@ -17,6 +18,7 @@ pub const TRACKER_CONF: FileSpec = FileSpec {
     keys: &[
         TRACKER_KEYS,
         SERVICE_KEYS,
+        STATUS_KEYS,
         LOG_FILE_KEYS,
         IGNORED_SERVICE_KEYS,
         IGNORED_LOG_KEYS,
@@ -33,6 +35,7 @@ pub const STORAGE_CONF: FileSpec = FileSpec {
     keys: &[
         STORAGE_KEYS,
         SERVICE_KEYS,
+        STATUS_KEYS,
         LOG_FILE_KEYS,
         IGNORED_STORAGE_KEYS,
         IGNORED_SERVICE_KEYS,
@@ -57,7 +60,7 @@ pub const CLIENT_CONF: FileSpec = FileSpec {
 pub const GATEWAY_CONF: FileSpec = FileSpec {
     name: "mod_fastdfs.conf",
     doc: "HTTP access: where files are read, and how they are answered. The http.* keys may stand here or in an http.conf that is included.",
-    keys: &[GATEWAY_KEYS, HTTP_KEYS, IGNORED_GATEWAY_KEYS],
+    keys: &[GATEWAY_KEYS, HTTP_KEYS, STATUS_KEYS, IGNORED_GATEWAY_KEYS],
     sections: &[GROUP_SECTION, GATEWAY_ACCESS_LOG],
     shared: false,
 };
@@ -66,7 +69,7 @@ pub const GATEWAY_CONF: FileSpec = FileSpec {
 pub const DRIVE_CONF: FileSpec = FileSpec {
     name: "drive.conf",
     doc: "The cloud drive: who may use it, and where it keeps what. A file of Cairn's own.",
-    keys: &[DRIVE_KEYS, LOG_FILE_KEYS],
+    keys: &[DRIVE_KEYS, LOG_FILE_KEYS, STATUS_KEYS],
     sections: &[DATABASE_SECTION, CACHE_SECTION, QUEUE_SECTION, S3_SECTION, ERROR_LOG],
     shared: false,
 };

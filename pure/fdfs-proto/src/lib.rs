@@ -47,7 +47,7 @@ pub use name::RawName;
 pub use opcode::{Body, Opcode, Peer, RESPONSE, StorageCommand, TrackerCommand};
 pub use record::FieldRow;
 pub use stat_block::StatBlock;
-pub use status::Status;
+pub use status::{Ending, Status};
 pub use storage_status::{RwMode, StorageStatus};
 pub use text::{BadStorageId, FixedText, GroupField, HostText, IpText, StorageId, Version};
 pub use width::AddrWidth;

@@ -95,6 +95,53 @@ impl Status {
     pub const fn is_ok(self) -> bool {
         self.0 == 0
     }
+
+    /// How a request with this status ended, for who counts them.
+    pub const fn ending(self) -> Ending {
+        match self {
+            Self::OK => Ending::Done,
+            Self::EPERM
+            | Self::ENOENT
+            | Self::E2BIG
+            | Self::EACCES
+            | Self::EEXIST
+            | Self::ENOTDIR
+            | Self::EISDIR
+            | Self::EINVAL
+            | Self::EFBIG
+            | Self::EDOM
+            | Self::ERANGE
+            | Self::ENAMETOOLONG
+            | Self::ENOSYS
+            | Self::ENODATA
+            | Self::EPROTO
+            | Self::EBADMSG
+            | Self::EOVERFLOW
+            | Self::EMSGSIZE
+            | Self::EOPNOTSUPP
+            | Self::EALREADY => Ending::Refused,
+            _ => Ending::Failed,
+        }
+    }
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// As it was asked for.
+    Done,
+    /// What was asked for is not there, or not allowed, or no request: an answer as good as any other.
+    Refused,
+    /// The server could not do it, now: no room, no disk, no peer in time.
+    Failed,
+}
+
+impl Ending {
+    /// How many there are.
+    pub const COUNT: usize = 3;
+
+    /// Their words in metrics, in order.
+    pub const WORDS: [&'static str; Self::COUNT] = ["done", "refused", "failed"];
 }
 
 impl fmt::Display for Status {

@@ -15,6 +15,9 @@ use drive_core::{DriveSecret, Problem, UnixMillis};
 use drive_db::{Cause, Database, Difference};
 use tokio::sync::Semaphore;
 
+use crate::counted_blobs::{BlobCounts, CountedBlobs};
+use crate::counts::Counts;
+use crate::health::Seen;
 use crate::page::Page;
 use crate::passwords::{HASHES_AT_ONCE, Passwords};
 use crate::records::Waiting;
@@ -116,6 +119,10 @@ pub struct Drive {
     pub(crate) uploads: Semaphore,
     /// Places of archives that are being sent.
     pub(crate) zips: Arc<Semaphore>,
+    pub(crate) counts: Counts,
+    pub(crate) blob_counts: Arc<BlobCounts>,
+    /// How the parts were when they were asked last.
+    pub(crate) seen: Mutex<Option<Seen>>,
 }
 
 impl Drive {
@@ -129,6 +136,8 @@ impl Drive {
             return Err(Problem::FieldInvalid("password_cost"));
         }
         let passwords = Passwords::new(settings.password_cost, settings.hashes_at_once).await?;
+        let blob_counts = Arc::new(BlobCounts::default());
+        let blobs = Arc::new(CountedBlobs { inner: blobs, counts: Arc::clone(&blob_counts) });
         Ok(Arc::new(Self {
             database,
             blobs,
@@ -144,6 +153,9 @@ impl Drive {
             passwords,
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
             zips: Arc::new(Semaphore::new(ZIPS_AT_ONCE)),
+            counts: Counts::default(),
+            blob_counts,
+            seen: Mutex::default(),
         }))
     }
 

@@ -378,6 +378,18 @@ fn fields_of(status: StatusCode, answer: &mut Answered) {
     answer.headers.insert(name.to_owned(), header.into());
 }
 
+/// Every operation: the path of its route, its method, and its id.
+pub(crate) fn operation_ids() -> Vec<(String, Method, String)> {
+    let mut found = Vec::new();
+    for (path, mut item) in routes().1.paths.paths {
+        for (method, operation) in operations(&mut item) {
+            let id = operation.operation_id.clone().unwrap_or_default();
+            found.push((format!("{BASE}{path}"), method, id));
+        }
+    }
+    found
+}
+
 /// The document as it is served.
 struct Document {
     text: Bytes,

@@ -2,8 +2,10 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Instant;
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use drive_core::Problem;
@@ -11,10 +13,12 @@ use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tower_http::csrf::ProtectionError;
 use tracing::Instrument;
 
+use crate::app::Drive;
+use crate::counts::{Kind, ToOldClient};
 use crate::refusal::{CROSS_ORIGIN, Refusal};
 
 /// Who is at the other end of the connection. Every door puts it into a request's extensions.
@@ -43,11 +47,34 @@ const ALWAYS: [(HeaderName, HeaderValue); 5] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// Gives a request its id, and an answer its headers.
-pub(crate) async fn dress(request: Request, next: Next) -> Response {
+/// A request until it is answered. Dropping it counts the request.
+struct Counted {
+    drive: Arc<Drive>,
+    began: Instant,
+    kind: Kind,
+    /// None: the client has gone.
+    status: Option<StatusCode>,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.drive.counts.request(self.kind, self.status, self.began.elapsed());
+    }
+}
+
+/// Gives a request its id, and an answer its headers; counts.
+pub(crate) async fn dress(State(drive): State<Arc<Drive>>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>();
+    let known = route.map(|route| Kind::of(request.method(), route.as_str()));
+    let kind = known.unwrap_or(Kind::without_route(false));
+    let mut counted = Counted { drive, began: Instant::now(), kind, status: None };
     let id = format!("{:016x}", rand::random::<u64>());
     let span = tracing::debug_span!("request", id, method = %request.method(), path = request.uri().path());
     let mut response = next.run(request).instrument(span).await;
+    counted.status = Some(response.status());
+    if known.is_none() {
+        counted.kind = Kind::without_route(response.extensions().get::<ToOldClient>().is_some());
+    }
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(value);

@@ -21,6 +21,8 @@
 
 mod app;
 mod attempts;
+mod counted_blobs;
+mod counts;
 mod described;
 mod dialect;
 mod door;
@@ -30,6 +32,7 @@ mod gate;
 mod give;
 mod hashes;
 mod health;
+mod metrics;
 mod once;
 mod page;
 mod passwords;
@@ -52,6 +55,7 @@ pub use app::{Drive, Parts, Settings};
 pub use described::openapi_json;
 pub use door::Peer;
 pub use fields::{BODY_PATIENCE, JSON_BYTES_MAX};
+pub use metrics::{GROUNDS, METRICS};
 pub use page::Page;
 pub use passwords::{HASHES_AT_ONCE, HASHES_WAITING_MAX, random_password};
 pub use resume::{end_over, finish_left};

@@ -100,7 +100,10 @@ impl Drive {
     async fn append(&self, entry: &Entry) -> Result<bool, Problem> {
         let Some(queue) = &self.queue else { return Ok(false) };
         let bytes = encode(entry).map_err(|_| Problem::Contradiction("an entry can't be written"))?;
-        match queue.append(entry.event.lane(), &[Append { bytes: Bytes::from(bytes) }]).await {
+        let lane = entry.event.lane();
+        let appended = queue.append(lane, &[Append { bytes: Bytes::from(bytes) }]).await;
+        self.counts.appended(lane, &appended);
+        match appended {
             Ok(()) => Ok(true),
             Err(error) => {
                 tracing::warn!(%error, "an entry is written to the database at once");

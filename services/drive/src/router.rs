@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use drive_core::Problem;
@@ -13,6 +13,9 @@ use tower_http::csrf::CsrfLayer;
 use crate::app::Drive;
 use crate::refusal::{METHOD_UNKNOWN, PATH_UNKNOWN};
 use crate::{described, dialect, door, health};
+
+/// Where the drive says whether its parts are there.
+pub(crate) const HEALTH: &str = "/healthz";
 
 /// The drive as a service for requests that have a [`Peer`](crate::Peer), whichever door they came through.
 ///
@@ -25,12 +28,12 @@ pub fn router(drive: Arc<Drive>) -> Result<Router, Problem> {
     }
     Ok(Router::new()
         .nest(described::BASE, described::routes().0)
-        .route("/healthz", get(health::health))
+        .route(HEALTH, get(health::health))
         .fallback(dialect::answer)
         .method_not_allowed_fallback(not_so)
         .layer(own.with_rejection_response(door::foreign))
         .layer(CatchPanicLayer::custom(door::broken))
-        .layer(from_fn(door::dress))
+        .layer(from_fn_with_state(Arc::clone(&drive), door::dress))
         .with_state(drive))
 }
 

@@ -55,12 +55,14 @@ impl Default for Limits {
     }
 }
 
-/// Serves a router ([`crate::router`]) over HTTP until `stop`; then what is being answered is finished.
+/// Serves a router ([`crate::router`]) over HTTP until `stop`; then what is being answered is finished. `counters` tell
+/// how many connections there are.
 pub async fn serve(
     router: Router,
     workers: Arc<Workers>,
     listeners: Vec<Listener>,
     limits: Limits,
+    counters: Arc<ConnCounters>,
     stop: Stop,
 ) {
     let of_connections = ConnLimits {
@@ -69,7 +71,7 @@ pub async fn serve(
         allow: Arc::new(|_| true),
     };
     let handler = move |conn| connection(router.clone(), conn, limits);
-    net::serve(workers, listeners, of_connections, Arc::new(ConnCounters::default()), stop, handler).await;
+    net::serve(workers, listeners, of_connections, counters, stop, handler).await;
 }
 
 /// Web servers in front.
@@ -88,6 +90,7 @@ pub async fn serve_fastcgi(
     workers: Arc<Workers>,
     front: FastCgi,
     limits: Limits,
+    counters: Arc<ConnCounters>,
     stop: Stop,
 ) {
     let FastCgi { doors, web_servers } = front;
@@ -96,7 +99,6 @@ pub async fn serve_fastcgi(
         network_timeout: limits.send_timeout,
         allow: Arc::new(move |address| web_servers.contains(&address)),
     };
-    let counters = Arc::new(ConnCounters::default());
     let of_requests = fastcgi::Limits::default();
     fastcgi::serve(workers, doors, of_connections, counters, stop, of_requests, move |request| {
         let mut request = request.map(axum::body::Body::new);

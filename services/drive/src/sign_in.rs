@@ -37,8 +37,19 @@ impl Shown<'_> {
 }
 
 impl Drive {
-    /// Signs somebody in. The session that the visitor had ends. A name of none costs what one that nobody has costs.
+    /// Signs somebody in, and counts how that ended. The session that the visitor had ends. A name of none costs what one that nobody has costs.
     pub(crate) async fn sign_in(
+        &self,
+        visitor: &Visitor,
+        name: Option<&UserName>,
+        shown: Shown<'_>,
+    ) -> Result<(Session, Token), Problem> {
+        let signed = self.try_sign_in(visitor, name, shown).await;
+        self.counts.sign_in(signed.as_ref().err());
+        signed
+    }
+
+    async fn try_sign_in(
         &self,
         visitor: &Visitor,
         name: Option<&UserName>,

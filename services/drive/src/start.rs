@@ -10,9 +10,11 @@ use std::time::Duration;
 use drive_core::Problem;
 use fastcgi::Doors;
 use net::{DEEP_STACK_LEN, Listener, Stop, StopSource, Workers};
+use status::{Node, Pulse};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::app::{Drive, Parts};
+use crate::metrics::Status;
 use crate::router::router;
 use crate::run::{FastCgi, Limits, serve, serve_fastcgi};
 use crate::work::work;
@@ -56,9 +58,9 @@ pub enum StartError {
 }
 
 /// A drive that runs on its own threads.
-#[derive(Debug)]
 pub struct Running {
     addresses: Vec<SocketAddr>,
+    node: Arc<dyn Node>,
     made_administrator: bool,
     stop: StopSource,
     thread: thread::JoinHandle<()>,
@@ -68,6 +70,11 @@ impl Running {
     /// What it listens on.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Itself, for who asks how it is. To be let go of before [`Running::stop`].
+    pub fn node(&self) -> Arc<dyn Node> {
+        Arc::clone(&self.node)
     }
 
     /// Whether this start has made the first administrator.
@@ -121,15 +128,28 @@ where
     let (router, limits) = (router(Arc::clone(&drive))?, listen.limits);
     let doors = Doors { ports: fastcgi, local: Vec::new() };
     let front = FastCgi { doors, web_servers: listen.web_servers.clone() };
-    let behind = serve_fastcgi(router.clone(), Arc::clone(&workers), front, limits, stopping.clone());
-    let http = serve(router, workers, ports, limits, stopping.clone());
+    let (http_counters, fastcgi_counters) =
+        (Arc::clone(&drive.counts.http), Arc::clone(&drive.counts.fastcgi));
+    let behind = serve_fastcgi(
+        router.clone(),
+        Arc::clone(&workers),
+        front,
+        limits,
+        fastcgi_counters,
+        stopping.clone(),
+    );
+    let http = serve(router, workers, ports, limits, http_counters, stopping.clone());
     let served = async {
         tokio::join!(http, behind);
     };
     tracing::info!(?addresses, queue = drive.queue.is_some(), "drive started");
+    let pulse = Arc::new(Pulse::default());
+    let node = Arc::new(Status { drive: Arc::clone(&drive), pulse: Arc::clone(&pulse) });
+    let beating = stopping.clone();
+    runtime.spawn(async move { pulse.keep(beating).await });
     let run = move || run(runtime, served, drive, stopping);
     let thread = thread::Builder::new().name("drive".into()).spawn(run).map_err(StartError::Threads)?;
-    Ok(Running { addresses, made_administrator, stop, thread })
+    Ok(Running { addresses, node, made_administrator, stop, thread })
 }
 
 fn run(runtime: Runtime, served: impl Future<Output = ()>, drive: Arc<Drive>, stopping: Stop) {

@@ -1,8 +1,9 @@
-//! The log of requests, in the form that nginx calls *combined*, which everything reads that reads access logs, with the
-//! time it took in seconds at the end.
+//! What is noted of requests: they are counted, and written to the log, in the form that nginx calls *combined*, which
+//! everything reads that reads access logs, with the time it took in seconds at the end.
 
 use std::fmt::Write;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use daemon::log::LogSink;
@@ -10,25 +11,37 @@ use http_core::{Method, Status, Version};
 use jiff::Zoned;
 
 use crate::door::Asked;
+use crate::metrics::{Counts, Kind};
 
-/// What is noted of a request until it has been answered. Dropping it writes the line.
-pub(crate) struct Access(Option<Box<Noted>>);
+/// What is noted of a request until it has been answered. Dropping it counts the request, and writes the line.
+pub(crate) struct Access {
+    counts: Arc<Counts>,
+    kind: Kind,
+    began: Instant,
+    /// Unless something is answered, the client has gone.
+    status: Option<Status>,
+    sent: u64,
+    /// Without a log there is no line.
+    line: Option<Box<Line>>,
+}
 
-struct Noted {
+/// What else the line of a request has.
+struct Line {
     sink: LogSink,
-    began: (Zoned, Instant),
+    began: Zoned,
     peer: IpAddr,
-    line: String,
+    request: String,
     referer: String,
     agent: String,
-    status: Status,
-    sent: u64,
 }
+
+/// What nginx writes for a client that has gone.
+const GONE: Status = Status(499);
 
 impl Access {
     /// A request has come.
-    pub(crate) fn begin(sink: Option<&LogSink>, asked: &Asked<'_>) -> Self {
-        Self(sink.map(|sink| {
+    pub(crate) fn begin(counts: &Arc<Counts>, sink: Option<&LogSink>, asked: &Asked<'_>) -> Self {
+        let line = sink.map(|sink| {
             let method = match asked.method {
                 Method::Get => "GET",
                 Method::Head => "HEAD",
@@ -42,53 +55,48 @@ impl Access {
             };
             let mut line = String::new();
             push_escaped(&mut line, format!("{method} {} {version}", asked.target).as_bytes());
-            noted(sink, asked.peer, line, asked.fields.referer, asked.fields.user_agent)
-        }))
+            Line::new(sink, asked.peer, line, asked.fields.referer, asked.fields.user_agent)
+        });
+        Self::new(counts, Kind::of(asked.method), line)
     }
 
     /// Something has come that is no request.
-    pub(crate) fn begin_malformed(sink: Option<&LogSink>, peer: IpAddr) -> Self {
-        Self(sink.map(|sink| noted(sink, peer, "-".into(), None, None)))
+    pub(crate) fn begin_malformed(counts: &Arc<Counts>, sink: Option<&LogSink>, peer: IpAddr) -> Self {
+        let line = sink.map(|sink| Line::new(sink, peer, "-".into(), None, None));
+        Self::new(counts, Kind::Malformed, line)
+    }
+
+    fn new(counts: &Arc<Counts>, kind: Kind, line: Option<Box<Line>>) -> Self {
+        Self { counts: Arc::clone(counts), kind, began: Instant::now(), status: None, sent: 0, line }
     }
 
     /// This is the answer.
     pub(crate) fn status(&mut self, status: Status) {
-        if let Some(noted) = &mut self.0 {
-            noted.status = status;
-        }
+        self.status = Some(status);
     }
 
     /// So many more bytes of content went out.
     pub(crate) fn sent(&mut self, bytes: u64) {
-        if let Some(noted) = &mut self.0 {
-            noted.sent += bytes;
-        }
+        self.sent += bytes;
     }
 }
 
-fn noted(
-    sink: &LogSink,
-    peer: IpAddr,
-    line: String,
-    referer: Option<&[u8]>,
-    agent: Option<&[u8]>,
-) -> Box<Noted> {
-    let text = |field: Option<&[u8]>| {
-        let mut text = String::new();
-        push_escaped(&mut text, field.unwrap_or(b"-"));
-        text
-    };
-    Box::new(Noted {
-        sink: sink.clone(),
-        began: (Zoned::now(), Instant::now()),
-        peer,
-        line,
-        referer: text(referer),
-        agent: text(agent),
-        // Unless something is answered, the client has gone: nginx's number for that.
-        status: Status(499),
-        sent: 0,
-    })
+impl Line {
+    fn new(
+        sink: &LogSink,
+        peer: IpAddr,
+        request: String,
+        referer: Option<&[u8]>,
+        agent: Option<&[u8]>,
+    ) -> Box<Self> {
+        let text = |field: Option<&[u8]>| {
+            let mut text = String::new();
+            push_escaped(&mut text, field.unwrap_or(b"-"));
+            text
+        };
+        let (referer, agent) = (text(referer), text(agent));
+        Box::new(Self { sink: sink.clone(), began: Zoned::now(), peer, request, referer, agent })
+    }
 }
 
 /// As nginx does: nothing that a request holds can end a field, or the line.
@@ -104,20 +112,23 @@ fn push_escaped(out: &mut String, bytes: &[u8]) {
     }
 }
 
-impl Drop for Noted {
+impl Drop for Access {
     fn drop(&mut self) {
+        let took = self.began.elapsed();
+        self.counts.request(self.kind, self.status.map(|status| status.0), self.sent, took);
+        let Some(line) = &self.line else { return };
         let text = format!(
             "{} - - [{}] \"{}\" {} {} \"{}\" \"{}\" {:.3}",
-            self.peer,
-            self.began.0.strftime("%d/%b/%Y:%H:%M:%S %z"),
-            self.line,
-            self.status.0,
+            line.peer,
+            line.began.strftime("%d/%b/%Y:%H:%M:%S %z"),
+            line.request,
+            self.status.unwrap_or(GONE).0,
             self.sent,
-            self.referer,
-            self.agent,
-            self.began.1.elapsed().as_secs_f64(),
+            line.referer,
+            line.agent,
+            took.as_secs_f64(),
         );
-        self.sink.line(text.as_bytes());
+        line.sink.line(text.as_bytes());
     }
 }
 

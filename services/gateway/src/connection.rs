@@ -139,14 +139,14 @@ async fn answer(
         fields: &head.fields,
         peer: conn.peer_ip(),
     };
-    let access = Access::begin(gateway.access_log.as_ref(), &asked);
+    let access = Access::begin(&gateway.counts, gateway.access_log.as_ref(), &asked);
     let mut door = ByHand::new(conn, head.version, keep, access);
     serve::answer(gateway, &mut door, &asked).await
 }
 
 /// A head that can't be understood is answered, and nothing behind it.
 async fn refuse(gateway: &Gateway, conn: &mut Conn, error: HeadError) -> Result<(), ConnError> {
-    let mut access = Access::begin_malformed(gateway.access_log.as_ref(), conn.peer_ip());
+    let mut access = Access::begin_malformed(&gateway.counts, gateway.access_log.as_ref(), conn.peer_ip());
     access.status(error.status());
     let answer = Answer::plain(error.status(), Method::Get, gateway.rules.no_cors());
     let mut door = ByHand::new(conn, Version::Http11, false, access);

@@ -188,7 +188,7 @@ async fn respond(
         fields: &fields,
         peer: peer.ip().to_canonical(),
     };
-    let access = Access::begin(gateway.access_log.as_ref(), &asked);
+    let access = Access::begin(&gateway.counts, gateway.access_log.as_ref(), &asked);
     let mut door = Framed { going: Some((busy, access)), response: None };
     if repeated {
         let refused = Answer::plain(Status::BAD_REQUEST, asked.method, gateway.rules.no_cors());

@@ -14,6 +14,7 @@ mod connection;
 mod door;
 mod framed;
 mod members;
+mod metrics;
 mod pictures;
 mod rules;
 mod run;
@@ -22,4 +23,5 @@ mod source;
 mod tls;
 mod upload;
 
+pub use metrics::{GROUNDS, METRICS};
 pub use run::{Local, Running, StartError, start};

@@ -14,6 +14,7 @@ use fdfs_conf::gateway::{GatewayAccessLogConf, ResponseModeConf};
 use fdfs_fileid::{FileName, GroupName};
 use http_core::elsewhere::ResponseMode;
 use net::{Conn, ConnCounters, ConnLimits, Listener, StopSource, Workers};
+use status::{Node, Pulse};
 use store::{Shelf, Store};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
@@ -23,6 +24,7 @@ use crate::compress::COMPRESSIONS_MAX;
 use crate::connection::{self, Limits};
 use crate::framed;
 use crate::members::{self, Members};
+use crate::metrics::{Counts, Status};
 use crate::pictures::Pictures;
 use crate::rules::{self, Rules};
 use crate::tls::{self, Certificate};
@@ -91,6 +93,9 @@ pub(crate) struct Gateway {
     /// Answers that may be compressed at the same time.
     pub(crate) compressions: Arc<Semaphore>,
     pub(crate) access_log: Option<LogSink>,
+    pub(crate) counts: Arc<Counts>,
+    /// Both kinds of connections count against one limit.
+    pub(crate) connections: Arc<ConnCounters>,
     pub(crate) uploads: Option<Uploads>,
     pub(crate) pictures: Option<Pictures>,
 }
@@ -109,6 +114,7 @@ impl Gateway {
 /// A gateway that runs on its own threads.
 pub struct Running {
     addresses: Vec<SocketAddr>,
+    node: Arc<dyn Node>,
     stop: StopSource,
     thread: thread::JoinHandle<()>,
 }
@@ -117,6 +123,11 @@ impl Running {
     /// What it listens on.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Itself, for who asks how it is. To be let go of before [`Running::stop`].
+    pub fn node(&self) -> Arc<dyn Node> {
+        Arc::clone(&self.node)
     }
 
     /// Whether it has ended although nobody stopped it.
@@ -181,6 +192,8 @@ pub fn start(conf: &GatewayConf, local: Option<Local>) -> Result<Running, StartE
         },
         compressions: Arc::new(Semaphore::new(COMPRESSIONS_MAX)),
         access_log,
+        counts: Arc::default(),
+        connections: Arc::default(),
         uploads: conf.upload.as_ref().map(uploads).transpose()?,
         pictures: conf.pictures.as_ref().map(Pictures::new).transpose()?,
     });
@@ -204,9 +217,13 @@ pub fn start(conf: &GatewayConf, local: Option<Local>) -> Result<Running, StartE
     };
     let workers = Arc::new(Workers::start("gateway-net").map_err(StartError::Threads)?);
     tracing::info!(?addresses, own_files = gateway.local.is_some(), "gateway started");
+    let pulse = Arc::new(Pulse::default());
+    let node = Arc::new(Status { gateway: Arc::clone(&gateway), pulse: Arc::clone(&pulse) });
+    let beating = stopping.clone();
+    runtime.spawn(async move { pulse.keep(beating).await });
     let work = move || run(runtime, gateway, workers, doors, limits, stopping);
     let thread = thread::Builder::new().name("gateway".into()).spawn(work).map_err(StartError::Threads)?;
-    Ok(Running { addresses, stop, thread })
+    Ok(Running { addresses, node, stop, thread })
 }
 
 /// The store paths that the configuration names, but for those that are in the store of this process.
@@ -235,8 +252,7 @@ fn run(
     stopping: net::Stop,
 ) {
     runtime.spawn(members::follow(Arc::clone(&gateway), stopping.clone()));
-    // Both kinds of connections count against one limit.
-    let counters = Arc::new(ConnCounters::default());
+    let counters = Arc::clone(&gateway.connections);
     let plain = {
         let gateway = Arc::clone(&gateway);
         let handler = move |conn| connection::serve(Arc::clone(&gateway), conn);

@@ -1,8 +1,10 @@
 //! The life of one connection: requests in, answers out, in order.
 
+use std::time::Instant;
+
 use fdfs_fileid::Kind;
 use fdfs_proto::storage::{active_test, file_info};
-use fdfs_proto::{Body, DecodeError, Header, Status, StorageCommand, StorageId, frame};
+use fdfs_proto::{Body, DecodeError, Ending, Header, Status, StorageCommand, StorageId, frame};
 use net::{Conn, ConnError};
 use storage_core::stats::Counter;
 use store::WhichCopy;
@@ -12,6 +14,7 @@ use crate::copies;
 use crate::figures;
 use crate::handler;
 use crate::handler::sync::{self, Part};
+use crate::metrics;
 use crate::relay;
 use crate::server::Server;
 
@@ -83,8 +86,10 @@ enum Next {
 
 async fn request(server: &Server, conn: &mut Conn, session: &mut Session) -> Result<Next, ConnError> {
     let Some(header) = conn.read_header().await? else { return Ok(Next::Close) };
+    let began = Instant::now();
     let Some(command) = StorageCommand::from_u8(header.command) else {
         tracing::info!(peer = %conn.peer(), command = header.command, "unknown command");
+        server.requests.count(metrics::UNKNOWN, Ending::Refused as usize, began.elapsed());
         return finish(conn, Done::refused(Status::EINVAL, header.body_len)).await;
     };
     if command == StorageCommand::Quit {
@@ -98,7 +103,10 @@ async fn request(server: &Server, conn: &mut Conn, session: &mut Session) -> Res
         Box::pin(dispatch(server, conn, session, command, header, &mut access)).await?
     };
     access.end(server, conn, header, &done);
-    finish(conn, done).await
+    let status = done.status;
+    let next = finish(conn, done).await;
+    server.requests.count(metrics::kind(command), status.ending() as usize, began.elapsed());
+    next
 }
 
 /// Makes a change, when it is its turn, and waits until as many members have it as shall.

@@ -15,6 +15,7 @@ mod content;
 mod copies;
 mod figures;
 mod handler;
+mod metrics;
 mod recovery;
 mod relay;
 mod replication;
@@ -25,6 +26,7 @@ mod strangers;
 mod tracker_link;
 mod trunk;
 
+pub use metrics::{GROUNDS, METRICS};
 pub use run::{Running, StartError, start, store_settings};
 pub use tracker_link::RecordError;
 

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use fdfs_fileid::{FileName, GroupName, StorePathIndex};
 use fdfs_format::{INIT_FLAG_FILE, STAT_FILE, StatFile};
 use net::{ConnCounters, ConnLimits, Listener, Stop, StopSource, Workers};
 use parking_lot::Mutex;
+use status::{Node, Pulse};
 use storage_core::directories::{CursorPosition, Directories, DirectoryCursor};
 use storage_core::membership::ClusterView;
 use storage_core::stats::Statistics;
@@ -31,6 +32,7 @@ use crate::connection;
 use crate::content::Chunks;
 use crate::copies::Copies;
 use crate::handler::sync::Damaged;
+use crate::metrics::{self, Status};
 use crate::recovery::{Flag, Recovery, will_compare};
 use crate::relay::Relay;
 use crate::replication::{self, Replication};
@@ -86,6 +88,7 @@ pub enum StartError {
 pub struct Running {
     addresses: Vec<SocketAddr>,
     server: Arc<Server>,
+    node: Arc<dyn Node>,
     stop: StopSource,
     #[cfg(test)]
     crash: Arc<std::sync::atomic::AtomicBool>,
@@ -118,6 +121,11 @@ impl Running {
     pub fn owns(&self) -> Arc<dyn Fn(&GroupName) -> bool + Send + Sync> {
         let server = Arc::clone(&self.server);
         Arc::new(move |group| server.group().is_some_and(|own| own == *group))
+    }
+
+    /// Itself, for who asks how it is. To be let go of before [`Running::stop`].
+    pub fn node(&self) -> Arc<dyn Node> {
+        Arc::clone(&self.node)
     }
 
     /// Whether a tracker has told this storage who it is, so that it takes uploads.
@@ -207,6 +215,7 @@ pub(crate) fn launch(
         cluster,
         stats,
         connections: Arc::new(ConnCounters::default()),
+        requests: metrics::requests(),
         directories: Mutex::new(directories(conf, position)),
         read_only: conf.store_paths.iter().map(|path| path.read_only).collect(),
         turn: AtomicU32::new(0),
@@ -221,6 +230,7 @@ pub(crate) fn launch(
         scrub: Scrub::new(conf),
         strangers: Strangers::new(conf),
         damaged: Damaged::default(),
+        rebuilding: AtomicUsize::new(0),
     });
     let port = addresses.first().map_or(0, SocketAddr::port);
     join(&data, port, &server, tell, stopping.clone())?;
@@ -240,6 +250,8 @@ pub(crate) fn launch(
         }
         found
     });
+    let pulse = Arc::new(Pulse::default());
+    let node = Arc::new(Status::new(Arc::clone(&server), conf, Arc::clone(&pulse)));
     let work = Work {
         runtime,
         workers: Arc::new(Workers::start("storage-net").map_err(StartError::Threads)?),
@@ -252,6 +264,7 @@ pub(crate) fn launch(
         stopping,
         replicating,
         server: Arc::clone(&server),
+        pulse,
         data,
         flush_each: conf.sync_binlog_buff_interval,
         save_each: conf.sync_stat_file_interval,
@@ -268,6 +281,7 @@ pub(crate) fn launch(
     Ok(Running {
         addresses,
         server,
+        node,
         stop,
         #[cfg(test)]
         crash,
@@ -284,6 +298,7 @@ struct Work {
     /// Ends when its marks are saved.
     replicating: JoinHandle<()>,
     server: Arc<Server>,
+    pulse: Arc<Pulse>,
     data: PathBuf,
     flush_each: Duration,
     save_each: Duration,
@@ -295,10 +310,12 @@ struct Work {
 
 /// Serves until told to stop, then brings everything to rest.
 fn run(work: Work) -> Result<(), StoreError> {
-    let Work { runtime, workers, listeners, limits, stopping, replicating, server, data, .. } = work;
+    let Work { runtime, workers, listeners, limits, stopping, replicating, server, pulse, data, .. } = work;
     let (flush_each, save_each) = (work.flush_each, work.save_each);
     runtime.spawn(flush_binlog(Arc::clone(&server), flush_each, stopping.clone()));
     runtime.spawn(save_stats(Arc::clone(&server), data.clone(), save_each, stopping.clone()));
+    let beating = stopping.clone();
+    runtime.spawn(async move { pulse.keep(beating).await });
     runtime.spawn(ask_for_space(Arc::clone(&server), stopping.clone()));
     runtime.spawn(scrub::run(Arc::clone(&server), data.clone(), stopping.clone()));
     let trunk = runtime.spawn(trunk::run(Arc::clone(&server), stopping.clone()));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fdfs_fileid::{FileName, GroupName, Source, StorePathIndex};
@@ -23,6 +23,7 @@ use crate::access_log::AccessLog;
 use crate::content::Chunks;
 use crate::copies::Copies;
 use crate::handler::sync::Damaged;
+use crate::metrics::Requests;
 use crate::relay::Relay;
 use crate::replication::{self, Board};
 use crate::scrub::Scrub;
@@ -50,6 +51,7 @@ pub(crate) struct Server {
     pub(crate) cluster: watch::Receiver<Arc<ClusterView>>,
     pub(crate) stats: Statistics,
     pub(crate) connections: Arc<ConnCounters>,
+    pub(crate) requests: Requests,
     pub(crate) directories: Mutex<Directories>,
     /// Which store paths take no uploads.
     pub(crate) read_only: Vec<bool>,
@@ -68,6 +70,8 @@ pub(crate) struct Server {
     pub(crate) scrub: Scrub,
     pub(crate) strangers: Strangers,
     pub(crate) damaged: Damaged,
+    /// Store paths that are being rebuilt from the peers.
+    pub(crate) rebuilding: AtomicUsize,
 }
 
 impl Server {

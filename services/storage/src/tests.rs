@@ -5,6 +5,7 @@ mod files;
 mod group;
 mod holes;
 mod holes_peers;
+mod metrics;
 mod mixed_group;
 mod peer;
 mod recovery;

@@ -1,12 +1,14 @@
 //! One connection: requests in, answers out, in order.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use fdfs_proto::{HEADER_LEN, Header, RESPONSE, Status};
 use net::{Conn, ConnError};
 use tracker_core::{Caller, ConnId};
 
 use crate::handler::{self, Outcome};
+use crate::metrics;
 use crate::shell::Shell;
 
 /// Serves a connection until it ends. The machine is told of the end, also when this is dropped in between.
@@ -37,6 +39,7 @@ async fn requests(shell: &Arc<Shell>, conn: &mut Conn, from: Caller) -> Result<(
             }
         };
         let body = conn.read(len).await?;
+        let (began, command) = (Instant::now(), header.command);
         // Boxed, so that an idle connection has no room set aside for the largest handler.
         let (status, body) = match Box::pin(handler::handle(shell, from, header.command, body)).await {
             Outcome::Done(body) => (Status::OK, body),
@@ -45,6 +48,7 @@ async fn requests(shell: &Arc<Shell>, conn: &mut Conn, from: Caller) -> Result<(
         };
         let header = Header { body_len: body.len() as u64, command: RESPONSE, status: status.0 };
         conn.write_pair(&header.encode(), &body).await?;
+        shell.requests.count(metrics::kind(command), status.ending() as usize, began.elapsed());
     }
     Ok(())
 }

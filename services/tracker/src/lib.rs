@@ -9,7 +9,7 @@
 //!
 //! **Begin reading** at `run.rs` (start and stop), then `connection.rs` (the life of a connection),
 //! `handler/mod.rs` (every command), `shell.rs` (a step and its effects), `link.rs` (other trackers),
-//! `seek.rs` (their state), `persist.rs` (what is saved when).
+//! `seek.rs` (their state), `persist.rs` (what is saved when), `metrics.rs` (what it tells of itself).
 
 mod ask_storage;
 mod clock;
@@ -17,6 +17,7 @@ mod config;
 mod connection;
 mod handler;
 mod link;
+mod metrics;
 mod names;
 mod persist;
 mod run;
@@ -25,6 +26,7 @@ mod shell;
 mod state;
 mod sys_files;
 
+pub use metrics::{GROUNDS, METRICS};
 pub use run::{Running, StartError, start, start_with};
 pub use state::StateError;
 pub use tracker_core::leader::ElectionTimes;

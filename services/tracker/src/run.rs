@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use fdfs_conf::{ConfError, TrackerConf};
 use net::{ConnLimits, Listener, Stop, StopSource, Workers};
+use status::{Node, Pulse};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tracker_core::leader::ElectionTimes;
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::{self, Answers};
 use crate::connection;
 use crate::link::Reach;
+use crate::metrics::Status;
 use crate::names;
 use crate::persist::Saver;
 use crate::shell::Shell;
@@ -69,6 +71,7 @@ pub enum StartError {
 /// A tracker that runs on its own threads.
 pub struct Running {
     addresses: Vec<SocketAddr>,
+    node: Arc<dyn Node>,
     stop: StopSource,
     thread: JoinHandle<()>,
 }
@@ -77,6 +80,11 @@ impl Running {
     /// What it listens on: with port 0 in the configuration, the port the system chose.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Itself, for who asks how it is. To be let go of before [`Running::stop`].
+    pub fn node(&self) -> Arc<dyn Node> {
+        Arc::clone(&self.node)
     }
 
     /// Whether it has ended although nobody stopped it: a thread died. [`Running::stop`] says the rest.
@@ -143,13 +151,15 @@ pub fn start_with(conf: &TrackerConf, election: ElectionTimes) -> Result<Running
         network_timeout: conf.network.network_timeout,
         allow: Arc::new(move |addr| allowed.allows(addr)),
     };
-    let work = Work { runtime, listeners, limits, stopping, data, changelog_saved, shell };
+    let pulse = Arc::new(Pulse::default());
+    let node = Arc::new(Status { shell: Arc::clone(&shell), pulse: Arc::clone(&pulse) });
+    let work = Work { runtime, listeners, limits, stopping, data, changelog_saved, shell, pulse };
     tracing::info!(?addresses, groups, "tracker started");
     let thread = std::thread::Builder::new()
         .name("tracker".into())
         .spawn(move || work.run())
         .map_err(StartError::Threads)?;
-    Ok(Running { addresses, stop, thread })
+    Ok(Running { addresses, node, stop, thread })
 }
 
 struct Work {
@@ -160,14 +170,17 @@ struct Work {
     data: PathBuf,
     changelog_saved: u64,
     shell: Arc<Shell>,
+    pulse: Arc<Pulse>,
 }
 
 impl Work {
     /// Serves until told to stop, then saves everything.
     fn run(self) {
-        let Self { runtime, listeners, limits, stopping, data, changelog_saved, shell } = self;
+        let Self { runtime, listeners, limits, stopping, data, changelog_saved, shell, pulse } = self;
         let mut saver = Saver::new(Arc::clone(&shell), data, changelog_saved);
         runtime.spawn(Arc::clone(&shell).keep_time(stopping.clone()));
+        let beating = stopping.clone();
+        runtime.spawn(async move { pulse.keep(beating).await });
         let (served, no_more) = oneshot::channel();
         let counters = Arc::clone(&shell.counters);
         let serving = async {

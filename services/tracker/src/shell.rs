@@ -18,6 +18,7 @@ use crate::ask_storage::{self, Patience};
 use crate::clock::Clock;
 use crate::config::Answers;
 use crate::link::{LeaderLink, Reach};
+use crate::metrics::{self, Requests};
 use crate::persist::Unsaved;
 use crate::seek::Seek;
 use crate::sys_files::SysFiles;
@@ -35,6 +36,7 @@ pub(crate) struct Shell {
     pub(crate) unsaved: Unsaved,
     pub(crate) sys_files: SysFiles,
     pub(crate) counters: Arc<ConnCounters>,
+    pub(crate) requests: Requests,
     pub(crate) reach: Arc<Reach>,
     pub(crate) seek: Seek,
     leader_link: Arc<LeaderLink>,
@@ -78,6 +80,7 @@ impl Shell {
             unsaved: Unsaved::default(),
             sys_files: SysFiles::default(),
             counters: Arc::default(),
+            requests: metrics::requests(),
             reach: Arc::new(reach),
             seek: Seek::default(),
             leader_link: Arc::default(),

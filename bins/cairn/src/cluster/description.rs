@@ -21,6 +21,9 @@ const FIRST_ID: u32 = 100_001;
 /// Servers of one cluster: more processes than that are no toy any more.
 const SERVERS_MAX: usize = 64;
 
+/// The port for metrics and health of a server with an address of its own, and of the first of several on one.
+const STATUS_PORT: u16 = 9122;
+
 /// Size of each journal: the storages share one disk, and the usual size is meant for a disk each.
 const JOURNAL_SIZE: &str = "32MB";
 
@@ -106,6 +109,8 @@ pub(super) struct Server {
     pub(super) id: Option<u32>,
     /// Where it listens.
     pub(super) address: SocketAddr,
+    /// Where it tells metrics and health, if it does.
+    pub(super) status: Option<SocketAddr>,
 }
 
 /// What tells storages apart.
@@ -127,29 +132,33 @@ impl Description {
         let mut ips = (u32::from(first)..=u32::MAX).map(Ipv4Addr::from).take_while(Ipv4Addr::is_loopback);
         let mut servers = Vec::new();
         for number in 1..=shape.trackers {
+            let ip = ips.next()?;
             servers.push(Server {
                 name: format!("tracker{number}"),
                 role: Role::Tracker,
                 group: None,
                 id: None,
-                address: SocketAddr::from((ips.next()?, TRACKER_PORT)),
+                address: SocketAddr::from((ip, TRACKER_PORT)),
+                status: Some(SocketAddr::from((ip, STATUS_PORT))),
             });
         }
         let mut ids = FIRST_ID..;
         // At most as many as there are servers, far fewer than ports.
-        let mut ports = STORAGE_PORT..;
+        let mut ports = (STORAGE_PORT..).zip(STATUS_PORT..);
         let shared = if apart == Apart::Port { Some(ips.next()?) } else { None };
         for group in (1..=shape.groups).map(|number| format!("group{number}")) {
             for number in 1..=shape.storages {
+                let (ip, (port, status_port)) = match shared {
+                    Some(ip) => (ip, ports.next()?),
+                    None => (ips.next()?, (STORAGE_PORT, STATUS_PORT)),
+                };
                 servers.push(Server {
                     name: format!("{group}-storage{number}"),
                     role: Role::Storage,
                     group: Some(group.clone()),
                     id: if shared.is_some() { ids.next() } else { None },
-                    address: match shared {
-                        Some(ip) => SocketAddr::from((ip, ports.next()?)),
-                        None => SocketAddr::from((ips.next()?, STORAGE_PORT)),
-                    },
+                    address: SocketAddr::from((ip, port)),
+                    status: Some(SocketAddr::from((ip, status_port))),
                 });
             }
         }
@@ -231,11 +240,12 @@ fn tracker_conf(server: &Server, base_path: &Path, ids: Option<&Path>) -> String
          \n\
          # The disk is this machine's own, not one for storages alone.\n\
          reserved_storage_space = 1%\n\
-         {}",
+         {}{}",
         head(&server.name),
         server.address.ip(),
         server.address.port(),
         base_path.display(),
+        status_line(server),
         ids.unwrap_or_default()
     )
 }
@@ -259,16 +269,24 @@ fn storage_conf(server: &Server, group: &str, base_path: &Path, trackers: &str) 
          \n\
          # Only FastDFS needs this, should it ever read the file: less is too little for it.\n\
          thread_stack_size = {THREAD_STACK_SIZE}\n\
-         {id}",
+         {status}{id}",
         head(&server.name),
         server.address.ip(),
         server.address.port(),
         base = base_path.display(),
+        status = status_line(server),
         id = server
             .id
             .map(|id| format!("\n# Its line in {STORAGE_IDS}.\nserver_id = {id}\n"))
             .unwrap_or_default()
     )
+}
+
+fn status_line(server: &Server) -> String {
+    let line = |address| {
+        format!("\n# /metrics, /healthz and /readyz, on this machine only.\nstatus_listen = {address}\n")
+    };
+    server.status.map(line).unwrap_or_default()
 }
 
 fn client_conf(folder: &Path, trackers: &str) -> String {
@@ -339,6 +357,19 @@ mod tests {
     }
 
     #[test]
+    fn each_server_tells_how_it_is_at_an_address_of_its_own() {
+        for described in [description("2x2x2"), by_port("2x2x2")] {
+            let mut told: Vec<SocketAddr> =
+                described.servers().iter().filter_map(|server| server.status).collect();
+            assert!(told.iter().all(|address| address.ip().is_loopback()));
+            told.sort();
+            told.dedup();
+            assert_eq!(told.len(), 6);
+        }
+        assert_eq!(by_port("1x1x2").servers()[2].status, Some(SocketAddr::from(([127, 0, 0, 12], 9123))));
+    }
+
+    #[test]
     fn addresses_stay_in_the_loopback_network() {
         let last = |count| Ipv4Addr::from(u32::from(Ipv4Addr::new(128, 0, 0, 0)) - count);
         for (apart, shape_text) in [(Apart::Address, "1x1x1"), (Apart::Port, "1x1x9")] {
@@ -395,11 +426,11 @@ mod tests {
         let mut loader = |path: &str| -> Result<String, LoadError> {
             Ok(text_of(files, Path::new(path).strip_prefix(folder).unwrap().to_str().unwrap()))
         };
-        let (listen, base_path) = match server.role {
+        let (listen, status, base_path) = match server.role {
             Role::Tracker => {
                 let (conf, warnings) = TrackerConf::load(path, &mut loader).unwrap();
                 assert_eq!(warnings, []);
-                (conf.listen, conf.base_path)
+                (conf.listen, conf.status_listen, conf.base_path)
             }
             Role::Storage => {
                 let (conf, warnings) = StorageConf::load(path, &mut loader).unwrap();
@@ -408,11 +439,12 @@ mod tests {
                 assert_eq!(conf.server_id, server.id);
                 assert_eq!(conf.store_paths.len(), 1);
                 assert_eq!(conf.tracker_servers.as_slice().len(), 2);
-                (conf.listen, conf.base_path)
+                (conf.listen, conf.status_listen, conf.base_path)
             }
             Role::Gateway | Role::Drive => panic!("a cluster has no gateways of its own"),
         };
         assert_eq!(listen.sockets(true), [server.address]);
+        assert_eq!(status, server.status);
         assert_eq!(base_path, folder.join(&server.name));
     }
 

@@ -47,15 +47,15 @@ pub(super) struct Member {
 
 impl Place {
     pub(super) fn load(&self) -> anyhow::Result<Member> {
-        let (base_path, listen, group, id) = match self.role {
+        let (base_path, listen, status, group, id) = match self.role {
             Role::Tracker => {
                 let (conf, _) = conf::tracker(&self.conf)?;
-                (conf.base_path, conf.listen, None, None)
+                (conf.base_path, conf.listen, conf.status_listen, None, None)
             }
             Role::Storage => {
                 let (conf, _) = conf::storage(&self.conf)?;
                 let group = conf.group_name.map(|group| group.to_string());
-                (conf.base_path, conf.listen, group, conf.server_id)
+                (conf.base_path, conf.listen, conf.status_listen, group, conf.server_id)
             }
             Role::Gateway | Role::Drive => {
                 bail!("{}: a cluster has trackers and storages", self.conf.display())
@@ -65,7 +65,7 @@ impl Place {
         // A storage that starts elsewhere than where its files are would start empty.
         ensure!(base_path.is_dir(), "{shown}: base_path {} is not there: was it moved?", base_path.display());
         let address = address(&listen).with_context(|| format!("{shown}: bind_addr is missing"))?;
-        let server = Server { name: self.name.clone(), role: self.role, group, id, address };
+        let server = Server { name: self.name.clone(), role: self.role, group, id, address, status };
         Ok(Member { place: self.clone(), server, base_path })
     }
 }

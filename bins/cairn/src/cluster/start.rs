@@ -100,16 +100,19 @@ fn check_same(args: &Args, members: &[Member], language: Language) -> anyhow::Re
 }
 
 fn check_free(server: &Server, language: Language) -> anyhow::Result<()> {
-    let Server { name, address, .. } = server;
-    match TcpListener::bind(address) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            let holder = server::holder(*address);
-            let taken = Say::ClusterAddressTaken { name, address: *address, holder: holder.as_deref() };
-            bail!(taken.in_language(language))
+    let Server { name, address, status, .. } = server;
+    for address in std::iter::once(*address).chain(*status) {
+        match TcpListener::bind(address) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                let holder = server::holder(address);
+                let taken = Say::ClusterAddressTaken { name, address, holder: holder.as_deref() };
+                bail!(taken.in_language(language))
+            }
+            Err(error) => return Err(error).with_context(|| format!("{name}: listen on {address}")),
         }
-        Err(error) => Err(error).with_context(|| format!("{name}: listen on {address}")),
     }
+    Ok(())
 }
 
 /// Waits until the servers that run have found each other; says how far that is.

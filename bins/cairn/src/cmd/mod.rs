@@ -5,6 +5,7 @@ pub(crate) mod fsck;
 pub(crate) mod get;
 pub(crate) mod install_tools;
 pub(crate) mod ls;
+pub(crate) mod metrics_page;
 pub(crate) mod monitor;
 pub(crate) mod put;
 pub(crate) mod reference;

@@ -3,6 +3,7 @@
 mod folders;
 mod role;
 mod serve;
+mod told;
 
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -16,6 +17,7 @@ use daemon::detach::{Launched, launch};
 pub(crate) use folders::{pid_file, prepare as prepare_folders};
 pub(crate) use role::{Loaded, Role, Running, holder};
 pub(crate) use serve::until_stopped;
+pub(crate) use told::{listen as listen_for_status, tell as tell_status};
 
 /// The argument by which the launcher tells its child that it is the server.
 pub(crate) const DETACHED: &str = "--detached";

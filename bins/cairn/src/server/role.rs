@@ -3,12 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use daemon::log::Rotation;
 use daemon::port;
 use fdfs_conf::service::{LogLevel, RunBy};
 use fdfs_conf::{DriveConf, GatewayConf, StorageConf, TrackerConf, Warning};
+use status::Node;
 
 use crate::conf::{self, BadConf};
 use crate::drive_parts;
@@ -174,6 +176,19 @@ impl Loaded {
         }
     }
 
+    /// Where metrics and health are told: a storage's gateway has a word in it, too.
+    pub(crate) fn status_listen(&self) -> Vec<SocketAddr> {
+        let (own, more) = match self {
+            Self::Tracker(conf) => (conf.status_listen, None),
+            Self::Storage { conf, gateway } => {
+                (conf.status_listen, gateway.as_ref().and_then(|gateway| gateway.status_listen))
+            }
+            Self::Gateway { conf, .. } => (conf.status_listen, None),
+            Self::Drive(conf) => (conf.status_listen, None),
+        };
+        own.into_iter().chain(more.filter(|more| own != Some(*more))).collect()
+    }
+
     /// Starts serving, on threads of its own.
     pub(crate) fn start(&self) -> anyhow::Result<Running> {
         Ok(match self {
@@ -227,7 +242,7 @@ pub(crate) fn holder(address: SocketAddr) -> Option<String> {
 }
 
 /// A taken port is worth more than the system's word for it.
-fn not_listening(address: SocketAddr, error: &io::Error) -> anyhow::Error {
+pub(super) fn not_listening(address: SocketAddr, error: &io::Error) -> anyhow::Error {
     let taken_by = (error.kind() == io::ErrorKind::AddrInUse).then(|| holder(address)).flatten();
     match taken_by {
         Some(holder) => anyhow::anyhow!("cannot listen on {address}: it is taken by {holder}"),
@@ -243,6 +258,18 @@ impl Running {
             Self::Storage(running, _) => running.addresses(),
             Self::Gateway(running) => running.addresses(),
             Self::Drive(running) => running.addresses(),
+        }
+    }
+
+    /// The servers that it is, for who asks how they are.
+    pub(crate) fn nodes(&self) -> Vec<Arc<dyn Node>> {
+        match self {
+            Self::Tracker(running) => vec![running.node()],
+            Self::Storage(storage, gateway) => {
+                std::iter::once(storage.node()).chain(gateway.as_ref().map(gateway::Running::node)).collect()
+            }
+            Self::Gateway(running) => vec![running.node()],
+            Self::Drive(running) => vec![running.node()],
         }
     }
 

@@ -13,9 +13,10 @@ use daemon::run_as::Identity;
 use daemon::signals::Signals;
 use fdfs_conf::Warning;
 use fdfs_conf::service::LogLevel;
+use status::Endpoint;
 use tracing::level_filters::LevelFilter;
 
-use super::{EXIT_FAILED, Loaded, Order, Running, folders};
+use super::{EXIT_FAILED, Loaded, Order, Running, folders, told};
 
 /// How often the servers are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -93,7 +94,7 @@ fn run(
     // The signals have to be caught before the server says that it is ready.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.block_on(async { Signals::install() }).context("catch signals")?;
-    let running = loaded.start()?;
+    let (running, endpoint) = told::start(loaded)?;
     tracing::info!(
         program = loaded.role().program(),
         version = env!("CARGO_PKG_VERSION"),
@@ -106,7 +107,7 @@ fn run(
         launcher.ready().context("tell the launcher")?;
     }
     runtime.block_on(until_stopped(signals, std::slice::from_ref(&running)));
-    stop(running)
+    stop(running, endpoint)
 }
 
 /// Waits for the wish to stop, or until a server has ended by itself: a process that serves no more must not
@@ -123,8 +124,10 @@ pub(crate) async fn until_stopped(signals: Signals, servers: &[Running]) {
     }
 }
 
-fn stop(running: Running) -> anyhow::Result<()> {
+fn stop(running: Running, endpoint: Option<Endpoint>) -> anyhow::Result<()> {
     tracing::info!("stopping");
+    // It has a hand on what is about to be closed.
+    endpoint.into_iter().for_each(Endpoint::stop);
     running.stop().context("stop")
 }
 

@@ -18,7 +18,7 @@ use crate::registry::{
     Key, Many, Maybe, One, Reader, SectionSpec, check_names, conf_keys, days, flag, number, seconds, size,
     text,
 };
-use crate::service::{ERROR_LOG, LogLevel, RawLogFile, RunBy, filled, folder, path_of};
+use crate::service::{ERROR_LOG, LogLevel, RawLogFile, RawStatus, RunBy, filled, folder, path_of};
 use crate::storage::tracker_servers;
 use crate::value::{FromConf, Size};
 
@@ -349,6 +349,7 @@ impl DriveConf {
             queue: queue(&mut reader)?,
             log_level: raw.log_level.value,
             log_file,
+            status_listen: RawStatus::read(&mut reader)?.status_listen.value.0,
             run_by: RunBy { group: filled(raw.run_by_group), user: filled(raw.run_by_user) },
             base_path,
         };

@@ -26,6 +26,8 @@ pub struct DriveConf {
     pub log_level: LogLevel,
     /// When the log begins a new file.
     pub log_file: LogFileConf,
+    /// Where metrics and health are told; `None` = nowhere.
+    pub status_listen: Option<SocketAddr>,
     /// Where to listen, and what connections may use up.
     pub listen: DriveListenConf,
     /// Addresses of proxies whose word about the sender is taken.

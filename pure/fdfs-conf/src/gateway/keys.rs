@@ -19,7 +19,9 @@ use crate::registry::{
     Given, Key, Many, Maybe, Numbered, One, Reader, SectionSpec, check_names, conf_keys, flag, ignored,
     number, seconds, size, text,
 };
-use crate::service::{IGNORED_LOG_KEYS, LOG_FILE_KEYS, LogLevel, RawLogFile, filled, folder, path_of};
+use crate::service::{
+    IGNORED_LOG_KEYS, LOG_FILE_KEYS, LogLevel, RawLogFile, RawStatus, filled, folder, path_of,
+};
 use crate::storage::{STORE_PATHS_MAX, tracker_servers};
 use crate::storage_ids::load_storage_ids;
 use crate::value::{FromConf, Size};
@@ -264,6 +266,7 @@ impl GatewayConf {
             response_mode: raw.response_mode.value,
             if_alias_prefix: list(raw.if_alias_prefix.as_ref().map_or("", |given| &given.value)),
             log_level: raw.log_level.value,
+            status_listen: RawStatus::read(&mut reader)?.status_listen.value.0,
             log_filename: path_of(&ini, raw.log_filename.as_ref()),
             access_log: raw.access_log(&mut reader)?,
             pictures: raw.pictures(&mut reader)?,

@@ -2,7 +2,7 @@
 
 mod keys;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub struct GatewayConf {
     pub if_alias_prefix: Vec<String>,
     /// Least severe message logged.
     pub log_level: LogLevel,
+    /// Where metrics and health are told; `None` = nowhere.
+    pub status_listen: Option<SocketAddr>,
     /// A log file of its own.
     pub log_filename: Option<PathBuf>,
     /// The log of requests; `None` = there is none.

@@ -1,5 +1,6 @@
 //! The keys both daemons have, and the way from them to checked settings.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use crate::registry::{
     Given, Key, Many, Maybe, One, Reader, SectionSpec, Shape, conf_keys, days, flag, ignored, number,
     retired, seconds, size, text, time,
 };
-use crate::value::Size;
+use crate::value::{FromConf, Size};
 
 /// Smallest and largest network buffer FastDFS knows.
 const BUFF_SIZE_MIN: u64 = 8 << 10;
@@ -159,6 +160,31 @@ impl RawService {
             min_buff_size: min.to_u32(),
             max_buff_size: max.to_u32(),
         }
+    }
+}
+
+conf_keys! {
+    /// What every server has, as typed.
+    struct RawStatus, table STATUS_KEYS;
+
+    "Monitoring" {
+        status_listen: One<StatusListen> = text("ip:port").default("").ours()
+            .doc("Address for /metrics (Prometheus), /healthz and /readyz, which everybody who reaches it may ask; empty = nowhere.");
+    }
+}
+
+/// `status_listen`
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StatusListen(pub(crate) Option<SocketAddr>);
+
+impl FromConf for StatusListen {
+    fn from_conf(_: &Key, text: &str, _: &mut Vec<Oddity>) -> Result<Self, Reason> {
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        let address: Option<SocketAddr> = text.parse().ok();
+        let address = address.filter(|address| address.port() != 0);
+        address.map(|address| Self(Some(address))).ok_or_else(|| Reason::NotASocket { got: text.to_owned() })
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub(crate) use keys::{
     ERROR_LOG, IGNORED_LOG_KEYS, IGNORED_SERVICE_KEYS, LOG_FILE_KEYS, OLD_SERVICE_KEYS, RawLogFile,
-    RawService, SERVICE_KEYS, check_pool, filled, folder, hosts, path_of,
+    RawService, RawStatus, SERVICE_KEYS, STATUS_KEYS, check_pool, filled, folder, hosts, path_of,
 };
 
 /// Which IP versions a daemon listens on (`address_family`).

@@ -19,8 +19,8 @@ use crate::registry::{
     milliseconds, number, retired, seconds, size, text, time,
 };
 use crate::service::{
-    ERROR_LOG, IGNORED_LOG_KEYS, LOG_FILE_KEYS, LogLevel, RawLogFile, RawService, TimeOfDay, filled, folder,
-    hosts, path_of,
+    ERROR_LOG, IGNORED_LOG_KEYS, LOG_FILE_KEYS, LogLevel, RawLogFile, RawService, RawStatus, TimeOfDay,
+    filled, folder, hosts, path_of,
 };
 use crate::storage_ids::parse_storage_id;
 use crate::value::{FromConf, Size};
@@ -262,6 +262,7 @@ impl StorageConf {
             run_by: service.run_by,
             log_level: raw.log_level.value,
             log_file,
+            status_listen: RawStatus::read(&mut reader)?.status_listen.value.0,
             access_log,
             allow_hosts: service.allow_hosts,
             allow_peers: raw.allow_peers(&mut reader)?,

@@ -3,6 +3,7 @@
 mod keys;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub struct StorageConf {
     pub log_level: LogLevel,
     /// Rotation of `logs/storaged.log`.
     pub log_file: LogFileConf,
+    /// Where metrics and health are told; `None` = nowhere.
+    pub status_listen: Option<SocketAddr>,
     /// The log of requests.
     pub access_log: AccessLogConf,
     /// Who may connect.

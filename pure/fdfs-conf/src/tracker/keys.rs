@@ -16,7 +16,7 @@ use crate::registry::Fit::{Clamp, DefaultBelow, Strict};
 use crate::registry::{
     Key, Maybe, One, Reader, check_names, conf_keys, flag, number, seconds, size, text, time,
 };
-use crate::service::{ERROR_LOG, ListenConf, LogLevel, RawLogFile, RawService, TimeOfDay, folder};
+use crate::service::{ERROR_LOG, ListenConf, LogLevel, RawLogFile, RawService, RawStatus, TimeOfDay, folder};
 use crate::storage_ids::{StorageIds, load_storage_ids};
 use crate::value::{FromConf, Size, parse_size};
 
@@ -144,6 +144,7 @@ impl TrackerConf {
             run_by: service.run_by,
             log_level: raw.log_level.value,
             log_file,
+            status_listen: RawStatus::read(&mut reader)?.status_listen.value.0,
             allow_hosts: service.allow_hosts,
             placement: raw.placement(&mut reader)?,
             check_active_interval: raw.check_active_interval.value,

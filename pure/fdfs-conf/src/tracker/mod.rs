@@ -3,6 +3,7 @@
 mod keys;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct TrackerConf {
     pub log_level: LogLevel,
     /// Rotation of `logs/trackerd.log`.
     pub log_file: LogFileConf,
+    /// Where metrics and health are told; `None` = nowhere.
+    pub status_listen: Option<SocketAddr>,
     /// Who may connect.
     pub allow_hosts: AllowHosts,
     /// Which group, server and path takes an upload, and which server serves a download.

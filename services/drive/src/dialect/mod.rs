@@ -25,6 +25,7 @@ use http::Method;
 use http::request::Parts;
 
 use crate::app::Drive;
+use crate::counts::ToOldClient;
 use crate::dialect::call::Call;
 use crate::dialect::reply::plain;
 use crate::fields::whole;
@@ -38,7 +39,7 @@ pub(crate) async fn answer(State(drive): State<Arc<Drive>>, request: Request) ->
         Target::UnknownCommand => return plain(Code::Failed),
         Target::Elsewhere => return drive.page.answer(&parts),
     };
-    match perform(drive, operation, parts, body).await {
+    let mut response = match perform(drive, operation, parts, body).await {
         Ok(response) => response,
         Err(Refusal::Problem(problem)) => {
             tracing::debug!(?operation, %problem, "not done");
@@ -48,7 +49,9 @@ pub(crate) async fn answer(State(drive): State<Arc<Drive>>, request: Request) ->
             tracing::debug!(?operation, why, detail, "not a request");
             plain(Code::Failed)
         }
-    }
+    };
+    response.extensions_mut().insert(ToOldClient);
+    response
 }
 
 async fn perform(drive: Arc<Drive>, operation: Operation, parts: Parts, body: Body) -> Answer<Response> {

@@ -1,6 +1,7 @@
 //! Entries of a lane are claimed, applied in one transaction, and acknowledged.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use drive_core::Problem;
@@ -10,6 +11,7 @@ use net::Stop;
 
 use super::pause;
 use crate::app::Drive;
+use crate::counts::OfLane;
 
 /// How long a claim waits for the first entry: a stop takes no longer.
 const CLAIM_WAIT: Duration = Duration::from_secs(1);
@@ -47,6 +49,10 @@ struct Applier {
 }
 
 impl Applier {
+    fn count(&self) -> &OfLane {
+        self.drive.counts.lane(self.lane)
+    }
+
     async fn batch(&self, deliveries: Vec<Delivery>) -> Result<(), QueueError> {
         let mut readable = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
@@ -88,6 +94,7 @@ impl Applier {
         match self.drive.database.apply(&entries, self.drive.now()).await {
             Ok(outcomes) => {
                 self.drive.waiting.tell(outcomes);
+                self.count().applied.fetch_add(part.len() as u64, Relaxed);
                 let tickets: Vec<String> = part.iter().map(|(delivery, _)| delivery.ticket.clone()).collect();
                 self.queue.acknowledge(self.lane, &tickets).await?;
                 Ok(None)
@@ -119,6 +126,7 @@ impl Applier {
                 let tickets: Vec<String> =
                     deliveries.iter().map(|delivery| delivery.ticket.clone()).collect();
                 self.queue.give_back(self.lane, &tickets, after).await?;
+                self.count().given_back.fetch_add(entries as u64, Relaxed);
             }
             Verdict::SetAside => {
                 tracing::error!(lane, entries, attempt, reason, "entries are set aside");
@@ -126,6 +134,7 @@ impl Applier {
                 let reason = reason.get(..cut).unwrap_or_default();
                 for delivery in deliveries {
                     self.queue.set_aside(self.lane, &delivery.ticket, reason).await?;
+                    self.count().set_aside.fetch_add(1, Relaxed);
                 }
             }
         }

@@ -1,5 +1,5 @@
 //! What the drive does by itself: entries of the queue are applied, what time ends is removed, the ranking is made, the
-//! cluster is looked at.
+//! cluster and its own parts are looked at.
 //!
 //! Each process does all of it. Two that do the same at once are no harm: every step is a transaction that finds
 //! nothing to do when it was done.
@@ -7,6 +7,7 @@
 mod apply;
 mod board;
 mod cluster;
+mod parts;
 mod sweep;
 
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub async fn work(drive: Arc<Drive>, stop: Stop) {
     }
     let sweeping = Arc::clone(&drive);
     tasks.spawn(keep(stop.clone(), move |stop| sweep::run(Arc::clone(&sweeping), stop)));
+    let looking = Arc::clone(&drive);
+    tasks.spawn(keep(stop.clone(), move |stop| parts::run(Arc::clone(&looking), stop)));
     if drive.cluster.is_some() {
         let sampling = Arc::clone(&drive);
         tasks.spawn(keep(stop.clone(), move |stop| cluster::run(Arc::clone(&sampling), stop)));

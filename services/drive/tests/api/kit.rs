@@ -230,7 +230,7 @@ impl World {
         let (source, stop) = StopSource::new();
         let workers = Arc::new(Workers::here());
         let router = router(Arc::clone(&drive)).unwrap();
-        tokio::spawn(serve(router, workers, vec![listener], Limits::default(), stop.clone()));
+        tokio::spawn(serve(router, workers, vec![listener], Limits::default(), Arc::default(), stop.clone()));
         Self {
             address,
             admin_password,

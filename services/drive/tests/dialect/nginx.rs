@@ -43,7 +43,14 @@ impl Front {
             };
             let router = router(Arc::clone(&world.drive)).unwrap();
             let workers = Arc::new(Workers::here());
-            tokio::spawn(serve_fastcgi(router, workers, front, Limits::default(), stop.clone()));
+            tokio::spawn(serve_fastcgi(
+                router,
+                workers,
+                front,
+                Limits::default(),
+                Arc::default(),
+                stop.clone(),
+            ));
             address
         });
         let shipped = include_str!("../../../../deploy/nginx/drive-fastcgi.conf");

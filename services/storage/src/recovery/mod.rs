@@ -20,6 +20,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use fdfs_conf::{ServerAddr, StorageConf};
@@ -119,7 +120,10 @@ impl Recovery {
     }
 
     async fn all(&self) {
-        for (path, flag) in self.flags() {
+        let flags = self.flags();
+        let left = &self.server.rebuilding;
+        left.store(flags.len(), Ordering::Relaxed);
+        for (path, flag) in flags {
             tracing::warn!(
                 path = path.0,
                 "a store path is empty that was in use, it is rebuilt from the peers"
@@ -134,6 +138,7 @@ impl Recovery {
                     }
                 }
             }
+            left.fetch_sub(1, Ordering::Relaxed);
         }
     }
 

@@ -31,8 +31,7 @@ use tokio::task::JoinSet;
 
 use crate::server::Server;
 use crate::tracker_link::wire;
-pub(crate) use progress::Board;
-pub(crate) use progress::PeerProgress;
+pub(crate) use progress::{Board, Obstacle, PeerProgress};
 
 /// What replication needs from the configuration.
 #[derive(Debug, Clone)]

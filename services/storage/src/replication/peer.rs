@@ -21,7 +21,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::pace::Pace;
-use super::progress::{Entry, PeerProgress};
+use super::progress::{Entry, Obstacle, PeerProgress};
 use super::stream::{End, Stream};
 use super::{Shared, addresses, changed, trackers};
 
@@ -114,7 +114,7 @@ impl PeerTask {
                 Err(error) => error.to_string(),
             };
             tracing::error!(peer = %self.id, error, "cannot read how far replication to a peer is, trying again");
-            self.trouble(&format!("the mark cannot be read: {error}"));
+            self.trouble(Obstacle::Log, &format!("the mark cannot be read: {error}"));
             if self.pause(&mut backoff).await.is_stop() {
                 return false;
             }
@@ -142,7 +142,7 @@ impl PeerTask {
             match wanted {
                 Duty::End => return self.leave(peer.status).await,
                 Duty::Wait => {
-                    self.trouble(&format!("the peer is {}", peer.status.caption()));
+                    self.trouble(Obstacle::PeerStatus, &format!("the peer is {}", peer.status.caption()));
                     self.rest(None).await;
                 }
                 Duty::Ask => match self.ask(&view, group, &me.id).await {
@@ -156,7 +156,7 @@ impl PeerTask {
                     }
                     Err(error) => {
                         tracing::info!(peer = %self.id, error, "no tracker says who fills a peer with old files, asking again");
-                        self.trouble(&error);
+                        self.trouble(Obstacle::Trackers, &error);
                         self.pause(&mut backoff).await;
                     }
                 },
@@ -165,7 +165,7 @@ impl PeerTask {
                     self.rest(Some(ASK_AGAIN)).await;
                 }
                 Duty::Fill | Duty::Push if !self.is_time() => {
-                    self.trouble("replication waits for sync_start_time");
+                    self.trouble(Obstacle::TimeOfDay, "replication waits for sync_start_time");
                     self.rest(Some(LOOK_AT_CLOCK)).await;
                 }
                 Duty::Fill | Duty::Push => {
@@ -281,12 +281,12 @@ impl PeerTask {
     }
 
     /// Says why nothing is sent.
-    pub(super) fn trouble(&self, reason: &str) {
+    pub(super) fn trouble(&self, by: Obstacle, reason: &str) {
         let acknowledged = self.mark.as_ref().map(position);
         let bytes = self.shared.server.store.binlog().len_from(acknowledged.unwrap_or_default());
         self.progress.send_if_modified(|progress| {
             let changed = progress.lag.last_error.as_deref() != Some(reason);
-            progress.lag.last_error = Some(reason.to_owned());
+            progress.lag.held_up(by, reason.to_owned());
             progress.acknowledged = acknowledged;
             progress.lag.bytes = bytes;
             progress.lag.oldest = Duration::ZERO;

@@ -36,6 +36,56 @@ pub(crate) struct Lag {
     pub(crate) bad_lines: u64,
     /// Why nothing is sent, or what failed last, in words; `None` when the last thing worked.
     pub(crate) last_error: Option<String>,
+    /// The same, for who counts.
+    pub(crate) obstacle: Option<Obstacle>,
+}
+
+impl Lag {
+    /// Something is in the way.
+    pub(super) fn held_up(&mut self, by: Obstacle, words: String) {
+        (self.obstacle, self.last_error) = (Some(by), Some(words));
+    }
+
+    /// Nothing is in the way any more; whether something was.
+    pub(super) fn go_on(&mut self) -> bool {
+        self.obstacle = None;
+        self.last_error.take().is_some()
+    }
+}
+
+/// What is in the way of replication to a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// The trackers say that the peer does not serve.
+    PeerStatus,
+    /// It is not the time of day for it (`sync_start_time`).
+    TimeOfDay,
+    /// No tracker says who fills the peer.
+    Trackers,
+    /// The peer can't be reached, or takes nothing.
+    Peer,
+    /// One change can't be sent; others go on.
+    Change,
+    /// The binlog or the mark can't be read.
+    Log,
+}
+
+impl Obstacle {
+    /// Every one.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::PeerStatus, Self::TimeOfDay, Self::Trackers, Self::Peer, Self::Change, Self::Log];
+
+    /// Its word in metrics.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::PeerStatus => "peer-status",
+            Self::TimeOfDay => "time-of-day",
+            Self::Trackers => "trackers",
+            Self::Peer => "peer",
+            Self::Change => "change",
+            Self::Log => "log",
+        }
+    }
 }
 
 /// What is known of one peer.
@@ -65,6 +115,13 @@ impl Board {
     /// Follows a peer; `None` when there is none of this id.
     pub(crate) fn follow(&self, peer: &StorageId) -> Option<watch::Receiver<PeerProgress>> {
         Some(self.0.lock().get(peer)?.progress.subscribe())
+    }
+
+    /// How far each peer is, and whether changes by clients wait for it.
+    pub(crate) fn all(&self) -> Vec<(StorageId, PeerProgress, bool)> {
+        let entry =
+            |(id, peer): (&StorageId, &Entry)| (*id, peer.progress.borrow().clone(), peer.pace.is_held());
+        self.0.lock().iter().map(entry).collect()
     }
 
     /// Whether changes by clients wait for a peer.

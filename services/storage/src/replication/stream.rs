@@ -18,6 +18,7 @@ use tokio::time::sleep;
 use super::changed;
 use super::link::Link;
 use super::peer::PeerTask;
+use super::progress::Obstacle;
 use super::send::{Outcome, push};
 use crate::server::unix_now;
 
@@ -118,7 +119,7 @@ impl<'a> Stream<'a> {
     /// Sends until something ends it; gives back why, and the mark, which is saved.
     pub(super) async fn run(mut self) -> (End, Mark) {
         let mut appended = self.task.shared.server.store.binlog().appended();
-        self.task.progress.send_modify(|progress| progress.lag.last_error = None);
+        self.task.progress.send_if_modified(|progress| progress.lag.go_on());
         let end = loop {
             if let Some(end) = self.look() {
                 break end;
@@ -214,7 +215,7 @@ impl<'a> Stream<'a> {
         self.sender.begin_again(log_end(self.task));
         self.lines.clear();
         (self.reader, self.at_end) = (None, false);
-        self.pause(&format!("the binlog cannot be read: {error}"));
+        self.pause(Obstacle::Log, &format!("the binlog cannot be read: {error}"));
     }
 
     fn enter(&mut self, line: LogLine) {
@@ -265,10 +266,10 @@ impl<'a> Stream<'a> {
             self.failed(verdict, &back.entry, &reason);
         }
         if let Some(pause) = effect.pause {
-            self.paused(pause, &reason);
+            self.paused(Obstacle::Peer, pause, &reason);
         }
         if effect.verdict.is_none() && effect.pause.is_none() && self.sender.works() {
-            self.task.progress.send_if_modified(|progress| progress.lag.last_error.take().is_some());
+            self.task.progress.send_if_modified(|progress| progress.lag.go_on());
         }
     }
 
@@ -287,24 +288,23 @@ impl<'a> Stream<'a> {
                 self.task.progress.send_modify(|progress| progress.lag.set_aside += 1);
             }
         }
-        self.task
-            .progress
-            .send_modify(|progress| progress.lag.last_error = Some(format!("{name}: {reason}")));
+        let words = format!("{name}: {reason}");
+        self.task.progress.send_modify(|progress| progress.lag.held_up(Obstacle::Change, words));
     }
 
     /// The peer as a whole can't be sent to: nobody tries for a while.
-    fn pause(&mut self, reason: &str) {
+    fn pause(&mut self, by: Obstacle, reason: &str) {
         if let Some(pause) = self.sender.pause(self.task.shared.now(), rand::random()) {
-            self.paused(pause, reason);
+            self.paused(by, pause, reason);
         }
     }
 
-    fn paused(&mut self, pause: Pause, reason: &str) {
+    fn paused(&mut self, by: Obstacle, pause: Pause, reason: &str) {
         if pause == Pause::First {
             tracing::warn!(peer = %self.task.id, reason, "replication to a peer is interrupted, trying again");
         }
         self.links.clear();
-        self.task.progress.send_modify(|progress| progress.lag.last_error = Some(reason.to_owned()));
+        self.task.progress.send_modify(|progress| progress.lag.held_up(by, reason.to_owned()));
     }
 
     /// Saves the place when enough was acknowledged, or when something was and nothing is under way, and closes

@@ -17,9 +17,13 @@ const TIMES: ElectionTimes =
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn tracker(number: u8) -> Server {
+    patient_tracker(number, TIMES)
+}
+
+fn patient_tracker(number: u8, times: ElectionTimes) -> Server {
     let folder = tempfile::tempdir().unwrap();
     let conf = conf(folder.path(), &format!("127.0.1.{number}"), "", &[]);
-    Server::elects(folder, conf, TIMES)
+    Server::elects(folder, conf, times)
 }
 
 /// A storage that knows all these trackers, joined to one of them and serving.
@@ -106,6 +110,22 @@ fn of_two_trackers_the_one_that_is_left_leads() {
     let first = agreed(&[&servers[0], &servers[1]]);
     servers[first].halt();
     assert_eq!(agreed(&[&servers[1 - first]]), 0);
+}
+
+#[test]
+fn a_tracker_that_knows_of_no_leader_is_not_ready_until_there_is_one() {
+    // Alone it would lead in the end.
+    let times = ElectionTimes { minority_ms: 3_600_000, ..TIMES };
+    let mut servers = [patient_tracker(8, times), patient_tracker(9, times)];
+    assert_eq!(servers[0].unready(), Vec::<&str>::new(), "nobody has told yet that there are others");
+    let all: Vec<_> = servers.iter().map(|server| server.address).collect();
+    servers[1].halt();
+    let _storage = storage(&servers[0], &all);
+    assert_eq!(servers[0].unready(), ["no-leader"]);
+    servers[1].go_on();
+    let _other = storage(&servers[1], &all);
+    agreed(&[&servers[0], &servers[1]]);
+    assert_eq!((servers[0].unready(), servers[1].unready()), (vec![], vec![]));
 }
 
 #[test]

@@ -58,6 +58,12 @@ impl Server {
         Self { running: Some(running), address, folder, conf, times }
     }
 
+    /// The codes of the reasons for which it is not ready.
+    pub(crate) fn unready(&self) -> Vec<&'static str> {
+        let node = self.running.as_ref().unwrap().node();
+        node.unready().into_iter().map(|reason| reason.ground.code).collect()
+    }
+
     /// Stops it for a while.
     pub(crate) fn halt(&mut self) {
         self.running.take().unwrap().stop().unwrap();

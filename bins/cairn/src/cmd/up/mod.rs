@@ -49,6 +49,9 @@ pub(crate) struct Args {
     /// The cloud drive's port
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     drive_port: u16,
+    /// The port for metrics and health, on a loopback address
+    #[arg(long, value_name = "PORT", default_value_t = 9122)]
+    status_port: u16,
     /// Let everybody who reaches the cloud drive make an account
     #[arg(long)]
     open_registration: bool,
@@ -81,24 +84,40 @@ pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
     check_port(http_at, "--http-port", language)?;
     let drive_at = SocketAddr::new(args.listen, args.drive_port);
     check_port(drive_at, "--drive-port", language)?;
+    let status_at = SocketAddr::new(loopback(args.listen), args.status_port);
+    check_port(status_at, "--status-port", language)?;
     let at = Addresses { tracker: tracker_at, storage: storage_at, http: http_at, drive: drive_at };
     folder.write_confs(&at, args.open_registration)?;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.block_on(async { Signals::install() }).context("catch signals")?;
+    let told = server::listen_for_status(&[status_at])?;
     let mut running = Vec::new();
     let started = start_all(&folder, &runtime, tracker_at, &mut running);
     if let Err(error) = started {
         stop(running)?;
         return Err(error.context(format!("see {}", folder.path().join(LOG).display())));
     }
+    let endpoint = match server::tell_status(told, &running) {
+        Ok(endpoint) => endpoint,
+        Err(error) => {
+            stop(running)?;
+            return Err(error);
+        }
+    };
     tracing::info!(%tracker_at, %storage_at, %drive_at, data = %folder.path().display(), "up");
     let first = running.iter().any(Running::made_administrator);
-    greet(args, &folder, program, &at, first, language)?;
+    greet(args, &folder, program, (&at, status_at), first, language)?;
     runtime.block_on(server::until_stopped(signals, &running));
     writeln!(io::stdout(), "{}", Say::UpStopping.in_language(language))?;
+    endpoint.stop();
     stop(running)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where metrics are told, which everybody may ask who reaches them: on this machine only, whatever clients are served on.
+fn loopback(listen: IpAddr) -> IpAddr {
+    if listen.is_loopback() { listen } else { IpAddr::V4(Ipv4Addr::LOCALHOST) }
 }
 
 /// Starts one after the other; those that run are in `running`, whatever comes of it.
@@ -190,14 +209,21 @@ fn greet(
     args: &Args,
     folder: &Folder,
     program: &str,
-    at: &Addresses,
+    (at, status): (&Addresses, SocketAddr),
     first: bool,
     language: Language,
 ) -> anyhow::Result<()> {
     let client_conf = args.data.join(folder::CLIENT_CONF);
     let Addresses { tracker, storage, http, drive } = *at;
-    let mut texts =
-        vec![Say::UpReady { data: folder.path(), tracker, storage, group: folder::GROUP, http, drive }];
+    let mut texts = vec![Say::UpReady {
+        data: folder.path(),
+        tracker,
+        storage,
+        group: folder::GROUP,
+        http,
+        drive,
+        status,
+    }];
     let password = if first { first_password(folder)? } else { None };
     texts.extend(password.as_deref().map(|password| Say::UpSignIn { password }));
     texts.extend([Say::UpTry { program, client_conf: &client_conf }, Say::UpStop]);
