@@ -13,6 +13,8 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
+use crate::pulse::Pulse;
+
 /// Stack of a thread; handlers keep their buffers elsewhere.
 const STACK_LEN: usize = 512 * 1024;
 
@@ -79,6 +81,12 @@ impl Workers {
     pub fn here() -> Self {
         let worker = Worker { runtime: Handle::current(), open: Arc::default() };
         Self { workers: vec![worker], end: None, threads: Vec::new() }
+    }
+
+    /// A finger on the threads.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        Pulse::of(self.workers.iter().map(|worker| worker.runtime.clone()))
     }
 
     /// The one with the fewest connections, which from now on has one more.

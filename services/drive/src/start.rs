@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use drive_core::Problem;
 use fastcgi::Doors;
-use net::{DEEP_STACK_LEN, Listener, Stop, StopSource, Workers};
+use net::{DEEP_STACK_LEN, Listener, Pulse, Stop, StopSource, Workers};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::app::{Drive, Parts};
@@ -60,6 +60,7 @@ pub enum StartError {
 pub struct Running {
     addresses: Vec<SocketAddr>,
     made_administrator: bool,
+    pulse: Pulse,
     stop: StopSource,
     thread: thread::JoinHandle<()>,
 }
@@ -73,6 +74,11 @@ impl Running {
     /// Whether this start has made the first administrator.
     pub fn made_administrator(&self) -> bool {
         self.made_administrator
+    }
+
+    /// A finger on the threads that serve its connections.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Whether it has ended although nobody stopped it.
@@ -117,6 +123,7 @@ where
     let addresses: Vec<_> = ports.iter().chain(&fastcgi).map(Listener::addr).collect();
     let (stop, stopping) = StopSource::new();
     let workers = Arc::new(Workers::start_with("drive-net", DEEP_STACK_LEN).map_err(StartError::Threads)?);
+    let pulse = workers.pulse();
     // A router that can't be made is found before anything runs.
     let (router, limits) = (router(Arc::clone(&drive))?, listen.limits);
     let doors = Doors { ports: fastcgi, local: Vec::new() };
@@ -129,7 +136,7 @@ where
     tracing::info!(?addresses, queue = drive.queue.is_some(), "drive started");
     let run = move || run(runtime, served, drive, stopping);
     let thread = thread::Builder::new().name("drive".into()).spawn(run).map_err(StartError::Threads)?;
-    Ok(Running { addresses, made_administrator, stop, thread })
+    Ok(Running { addresses, made_administrator, pulse, stop, thread })
 }
 
 fn run(runtime: Runtime, served: impl Future<Output = ()>, drive: Arc<Drive>, stopping: Stop) {

@@ -13,7 +13,7 @@ use fdfs_conf::GatewayConf;
 use fdfs_conf::gateway::{GatewayAccessLogConf, ResponseModeConf};
 use fdfs_fileid::{FileName, GroupName};
 use http_core::elsewhere::ResponseMode;
-use net::{Conn, ConnCounters, ConnLimits, Listener, StopSource, Workers};
+use net::{Conn, ConnCounters, ConnLimits, Listener, Pulse, StopSource, Workers};
 use store::{Shelf, Store};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Semaphore;
@@ -109,6 +109,7 @@ impl Gateway {
 /// A gateway that runs on its own threads.
 pub struct Running {
     addresses: Vec<SocketAddr>,
+    pulse: Pulse,
     stop: StopSource,
     thread: thread::JoinHandle<()>,
 }
@@ -117,6 +118,11 @@ impl Running {
     /// What it listens on.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// A finger on the threads that serve its connections.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Whether it has ended although nobody stopped it.
@@ -203,10 +209,11 @@ pub fn start(conf: &GatewayConf, local: Option<Local>) -> Result<Running, StartE
         allow: Arc::new(|_| true),
     };
     let workers = Arc::new(Workers::start("gateway-net").map_err(StartError::Threads)?);
+    let pulse = workers.pulse();
     tracing::info!(?addresses, own_files = gateway.local.is_some(), "gateway started");
     let work = move || run(runtime, gateway, workers, doors, limits, stopping);
     let thread = thread::Builder::new().name("gateway".into()).spawn(work).map_err(StartError::Threads)?;
-    Ok(Running { addresses, stop, thread })
+    Ok(Running { addresses, pulse, stop, thread })
 }
 
 /// The store paths that the configuration names, but for those that are in the store of this process.

@@ -13,7 +13,7 @@ use fdfs_conf::StorageConf;
 use fdfs_conf::storage::{DistributeMode, Durability, TimePrecision};
 use fdfs_fileid::{FileName, GroupName, StorePathIndex};
 use fdfs_format::{INIT_FLAG_FILE, STAT_FILE, StatFile};
-use net::{ConnCounters, ConnLimits, Listener, Stop, StopSource, Workers};
+use net::{ConnCounters, ConnLimits, Listener, Pulse, Stop, StopSource, Workers};
 use parking_lot::Mutex;
 use storage_core::directories::{CursorPosition, Directories, DirectoryCursor};
 use storage_core::membership::ClusterView;
@@ -86,6 +86,7 @@ pub enum StartError {
 pub struct Running {
     addresses: Vec<SocketAddr>,
     server: Arc<Server>,
+    pulse: Pulse,
     stop: StopSource,
     #[cfg(test)]
     crash: Arc<std::sync::atomic::AtomicBool>,
@@ -96,6 +97,11 @@ impl Running {
     /// What it listens on.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// A finger on the threads that serve its connections.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Whether it has ended although nobody stopped it: a thread died. [`Running::stop`] says the rest.
@@ -240,9 +246,11 @@ pub(crate) fn launch(
         }
         found
     });
+    let workers = Arc::new(Workers::start("storage-net").map_err(StartError::Threads)?);
+    let pulse = workers.pulse();
     let work = Work {
         runtime,
-        workers: Arc::new(Workers::start("storage-net").map_err(StartError::Threads)?),
+        workers,
         listeners,
         limits: ConnLimits {
             max_connections: conf.network.max_connections as usize,
@@ -268,6 +276,7 @@ pub(crate) fn launch(
     Ok(Running {
         addresses,
         server,
+        pulse,
         stop,
         #[cfg(test)]
         crash,

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fdfs_conf::{ConfError, TrackerConf};
-use net::{ConnLimits, Listener, Stop, StopSource, Workers};
+use net::{ConnLimits, Listener, Pulse, Stop, StopSource, Workers};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tracker_core::leader::ElectionTimes;
@@ -69,6 +69,7 @@ pub enum StartError {
 /// A tracker that runs on its own threads.
 pub struct Running {
     addresses: Vec<SocketAddr>,
+    pulse: Pulse,
     stop: StopSource,
     thread: JoinHandle<()>,
 }
@@ -77,6 +78,11 @@ impl Running {
     /// What it listens on: with port 0 in the configuration, the port the system chose.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// A finger on the threads that serve its connections.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     /// Whether it has ended although nobody stopped it: a thread died. [`Running::stop`] says the rest.
@@ -137,6 +143,7 @@ pub fn start_with(conf: &TrackerConf, election: ElectionTimes) -> Result<Running
     let shell = Arc::new(Shell::new(cluster, clock, Answers::new(conf, ids), patience, reach));
     drop(inside);
 
+    let pulse = Pulse::of([runtime.handle().clone()]);
     let (stop, stopping) = StopSource::new();
     let limits = ConnLimits {
         max_connections: conf.network.max_connections as usize,
@@ -149,7 +156,7 @@ pub fn start_with(conf: &TrackerConf, election: ElectionTimes) -> Result<Running
         .name("tracker".into())
         .spawn(move || work.run())
         .map_err(StartError::Threads)?;
-    Ok(Running { addresses, stop, thread })
+    Ok(Running { addresses, pulse, stop, thread })
 }
 
 struct Work {

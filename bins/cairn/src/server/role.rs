@@ -9,6 +9,7 @@ use daemon::log::Rotation;
 use daemon::port;
 use fdfs_conf::service::{LogLevel, RunBy};
 use fdfs_conf::{DriveConf, GatewayConf, StorageConf, TrackerConf, Warning};
+use net::Pulse;
 
 use crate::conf::{self, BadConf};
 use crate::drive_parts;
@@ -260,6 +261,18 @@ impl Running {
             }
             Self::Gateway(running) => running.has_ended(),
             Self::Drive(running) => running.has_ended(),
+        }
+    }
+
+    /// Fingers on the threads that serve its connections.
+    pub(crate) fn pulses(&self) -> Vec<&Pulse> {
+        match self {
+            Self::Tracker(running) => vec![running.pulse()],
+            Self::Storage(storage, gateway) => std::iter::once(storage.pulse())
+                .chain(gateway.as_ref().map(gateway::Running::pulse))
+                .collect(),
+            Self::Gateway(running) => vec![running.pulse()],
+            Self::Drive(running) => vec![running.pulse()],
         }
     }
 

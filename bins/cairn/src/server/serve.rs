@@ -10,6 +10,7 @@ use daemon::limits;
 use daemon::log::{LogGuard, LogSetup, rotate_all};
 use daemon::pid_file::PidFile;
 use daemon::run_as::Identity;
+use daemon::service_manager::ServiceManager;
 use daemon::signals::Signals;
 use fdfs_conf::Warning;
 use fdfs_conf::service::LogLevel;
@@ -19,6 +20,10 @@ use super::{EXIT_FAILED, Loaded, Order, Running, folders};
 
 /// How often the servers are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long the threads that serve may take to take up a task, before a watchdog is not told that they live. Several
+/// looks fit in the time that the units give.
+const BEAT_WITHIN: Duration = Duration::from_secs(5);
 
 /// Serves on this terminal until a signal.
 pub(super) fn foreground(order: &Order, err: &mut dyn Write) -> io::Result<u8> {
@@ -93,6 +98,7 @@ fn run(
     // The signals have to be caught before the server says that it is ready.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.block_on(async { Signals::install() }).context("catch signals")?;
+    let manager = ServiceManager::of_environment().context("NOTIFY_SOCKET")?;
     let running = loaded.start()?;
     tracing::info!(
         program = loaded.role().program(),
@@ -105,15 +111,20 @@ fn run(
     if let Some(launcher) = launcher.and_then(Option::take) {
         launcher.ready().context("tell the launcher")?;
     }
-    runtime.block_on(until_stopped(signals, std::slice::from_ref(&running)));
+    manager.ready(&format!("{} serves on {:?}", loaded.role().program(), running.addresses()));
+    runtime.block_on(until_stopped(signals, std::slice::from_ref(&running), &manager));
     stop(running)
 }
 
 /// Waits for the wish to stop, or until a server has ended by itself: a process that serves no more must not
-/// look as if it did. Begins new logs on the way when asked.
-pub(crate) async fn until_stopped(signals: Signals, servers: &[Running]) {
+/// look as if it did. Begins new logs on the way when asked, and tells the watchdog of a service manager, if there is
+/// one, as long as the threads that serve do not hang.
+pub(crate) async fn until_stopped(signals: Signals, servers: &[Running], manager: &ServiceManager) {
     let one_ended = async {
         while !servers.iter().any(Running::has_ended) {
+            if manager.watchdog().is_some() {
+                feed(manager, servers).await;
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
@@ -121,6 +132,17 @@ pub(crate) async fn until_stopped(signals: Signals, servers: &[Running]) {
         () = signals.stop_wished(rotate_all) => {}
         () = one_ended => tracing::error!("a server has ended by itself"),
     }
+    manager.stopping();
+}
+
+async fn feed(manager: &ServiceManager, servers: &[Running]) {
+    for pulse in servers.iter().flat_map(Running::pulses) {
+        if !pulse.beats(BEAT_WITHIN).await {
+            tracing::error!(within = ?BEAT_WITHIN, "threads that serve connections hang");
+            return;
+        }
+    }
+    manager.alive();
 }
 
 fn stop(running: Running) -> anyhow::Result<()> {
