@@ -9,7 +9,7 @@ use crate::steps::say;
 use crate::workspace::{Workspace, run};
 
 /// Debian packages: a command that works when the package is there, and its name.
-const SYSTEM: [(&[&str], &str); 14] = [
+const SYSTEM: [(&[&str], &str); 19] = [
     (&["git", "--version"], "git"),
     (&["tar", "--version"], "tar"),
     (&["unzip", "-v"], "unzip"),
@@ -26,7 +26,14 @@ const SYSTEM: [(&[&str], &str); 14] = [
     (&["mariadb", "--version"], "mariadb-client-core"),
     (&["redis-server", "--version"], "redis-server"),
     (&["nats-server", "--version"], "nats-server"),
+    (&["dpkg-deb", "--version"], "dpkg"),
+    (&["buildah", "--version"], "buildah"),
+    (&["lintian", "--version"], "lintian"),
+    (&["shellcheck", "--version"], "shellcheck"),
+    (&["systemd-analyze", "--version"], "systemd"),
 ];
+/// Those that `cargo xtask dist` uses.
+const FOR_DIST: [&str; 4] = ["git", "tar", "dpkg", "buildah"];
 /// Pinned, because a new release may refuse what it accepted before.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
 const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
@@ -35,8 +42,13 @@ const PYTHON: &str = include_str!("../python.txt");
 
 /// Everything the end-to-end tests use.
 pub(crate) fn all(workspace: &Workspace) -> Result<()> {
-    system()?;
+    system(|_| true)?;
     python(workspace)
+}
+
+/// What packs the product.
+pub(crate) fn for_dist() -> Result<()> {
+    system(|package| FOR_DIST.contains(&package))
 }
 
 /// `cargo deny`, unless it is there in some version.
@@ -57,9 +69,10 @@ fn cargo_tool(workspace: &Workspace, command: &str, package: &str) -> Result<()>
     run(&mut workspace.cargo(["install", "--quiet", "--locked", package]))
 }
 
-fn system() -> Result<()> {
+fn system(wanted: impl Fn(&str) -> bool) -> Result<()> {
     let missing: Vec<&str> = SYSTEM
         .iter()
+        .filter(|(_, package)| wanted(package))
         .filter(|(probe, _)| {
             let mut command = Command::new(probe[0]);
             command.args(&probe[1..]);
