@@ -17,6 +17,9 @@ follow, each once, with the names of those that it came with. This software is b
 Independent JPEG Group.
 ";
 
+/// Packages that name their licence in their Readme only.
+const IN_README: [(&str, &str); 1] = [("combine-errors", "MIT")];
+
 /// Beginnings of the names of files with licences and notices.
 const FILES: [&str; 5] = ["license", "licence", "copying", "notice", "unlicense"];
 
@@ -145,8 +148,9 @@ fn in_page(web: &Path) -> Result<Vec<Work>> {
         .filter(|(folder, ..)| folder.is_dir())
         .map(|(folder, path, package)| {
             let name = path.rsplit("node_modules/").next().unwrap_or(&path);
+            let told = IN_README.iter().find(|(known, _)| *known == name).map(|(_, licence)| (*licence).to_owned());
+            let licence = package.license.or(told).with_context(|| format!("{name}: no licence"))?;
             let name = format!("{name} {} (the page)", package.version.unwrap_or_default());
-            let licence = package.license.with_context(|| format!("{name}: no licence"))?;
             Ok(Work { name, licence, folder })
         })
         .collect()
