@@ -50,6 +50,8 @@ enum Command {
     Stat(cmd::stat::Args),
     /// Show groups and storages
     Monitor(cmd::monitor::Args),
+    /// Ask a server whether it is well, for the checks of containers
+    Health(cmd::health::Args),
     /// Check a store against its ids and its records
     Fsck(cmd::fsck::Args),
     /// Hand a store back to FastDFS: every packed file becomes a file of its own
@@ -144,6 +146,7 @@ fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
         Command::Rm(args) => cmd::rm::run(&args, language),
         Command::Stat(args) => cmd::stat::run(&args),
         Command::Monitor(args) => cmd::monitor::run(&args),
+        Command::Health(args) => cmd::health::run(&args),
         Command::Fsck(args) => Ok(cmd::fsck::run(&args, language)),
         Command::Unpack(args) => cmd::unpack::run(&args, language),
         Command::InstallTools { dir } => {

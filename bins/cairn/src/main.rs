@@ -13,6 +13,8 @@ mod messages;
 mod output;
 mod server;
 mod shell;
+#[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+mod static_names;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -21,6 +23,8 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    #[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+    static_names::ask_only_files_and_name_servers();
     let mut args: Vec<OsString> = std::env::args_os().collect();
     let program = if args.is_empty() { OsString::from("cairn") } else { args.remove(0) };
     if let Some(tool) = fdfs::find(&program) {

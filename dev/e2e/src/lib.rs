@@ -3,6 +3,7 @@
 //! The tests are in `tests/`, one file per surface. Each starts servers of its own through `testkit`, on addresses of
 //! its own and in a temporary folder, so they may run side by side.
 
+pub mod confs;
 pub mod curl;
 pub mod files;
 pub mod http;

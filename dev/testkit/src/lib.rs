@@ -11,6 +11,7 @@ pub mod binary;
 pub mod browser;
 pub mod cluster;
 pub mod conf;
+pub mod dist;
 pub mod drive;
 pub mod fixtures;
 pub mod logs;

@@ -9,7 +9,7 @@ use crate::steps::say;
 use crate::workspace::{Workspace, run};
 
 /// Debian packages: a command that works when the package is there, and its name.
-const SYSTEM: [(&[&str], &str); 15] = [
+const SYSTEM: [(&[&str], &str); 20] = [
     (&["git", "--version"], "git"),
     (&["tar", "--version"], "tar"),
     (&["unzip", "-v"], "unzip"),
@@ -28,7 +28,14 @@ const SYSTEM: [(&[&str], &str); 15] = [
     (&["nats-server", "--version"], "nats-server"),
     // For promtool. Where systemd runs, it starts a Prometheus that watches itself.
     (&["promtool", "--version"], "prometheus"),
+    (&["dpkg-deb", "--version"], "dpkg"),
+    (&["buildah", "--version"], "buildah"),
+    (&["lintian", "--version"], "lintian"),
+    (&["shellcheck", "--version"], "shellcheck"),
+    (&["systemd-analyze", "--version"], "systemd"),
 ];
+/// Those that `cargo xtask dist` uses.
+const FOR_DIST: [&str; 4] = ["git", "tar", "dpkg", "buildah"];
 /// Pinned, because a new release may refuse what it accepted before.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
 const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
@@ -37,8 +44,13 @@ const PYTHON: &str = include_str!("../python.txt");
 
 /// Everything the end-to-end tests use.
 pub(crate) fn all(workspace: &Workspace) -> Result<()> {
-    system()?;
+    system(|_| true)?;
     python(workspace)
+}
+
+/// What packs the product.
+pub(crate) fn for_dist() -> Result<()> {
+    system(|package| FOR_DIST.contains(&package))
 }
 
 /// `cargo deny`, unless it is there in some version.
@@ -59,9 +71,10 @@ fn cargo_tool(workspace: &Workspace, command: &str, package: &str) -> Result<()>
     run(&mut workspace.cargo(["install", "--quiet", "--locked", package]))
 }
 
-fn system() -> Result<()> {
+fn system(wanted: impl Fn(&str) -> bool) -> Result<()> {
     let missing: Vec<&str> = SYSTEM
         .iter()
+        .filter(|(_, package)| wanted(package))
         .filter(|(probe, _)| {
             let mut command = Command::new(probe[0]);
             command.args(&probe[1..]);

@@ -6,6 +6,7 @@
 mod advisories;
 mod bench;
 mod check;
+mod dist;
 mod fuzz;
 mod gen_docs;
 mod install;
@@ -19,6 +20,7 @@ mod web;
 mod workspace;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -62,6 +64,15 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Make what is handed out: an archive with the static binary, a Debian package, a container image
+    Dist {
+        /// A profile of cargo
+        #[arg(long, default_value = "release")]
+        profile: String,
+        /// Where it goes; without it, into target/dist/PROFILE
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// Measure: `bench store --help`
     Bench {
         /// What to measure and how
@@ -81,6 +92,10 @@ fn main() -> ExitCode {
         Command::Gen { check } => gen_docs::write(&workspace, check),
         Command::Fuzz { target, seconds } => fuzz::fuzz(&workspace, target.as_deref(), seconds),
         Command::Sim { arguments } => sim::sim(&workspace, &arguments),
+        Command::Dist { profile, out } => {
+            let out = out.unwrap_or_else(|| dist::usual_place(&workspace, &profile));
+            dist::dist(&workspace, &dist::Options { profile, out })
+        }
         Command::Bench { arguments } => bench::bench(&workspace, &arguments),
     });
     match done {

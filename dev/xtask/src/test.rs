@@ -4,10 +4,12 @@ use anyhow::Result;
 
 use crate::steps::{Counts, Steps, run_tests, say};
 use crate::workspace::{Workspace, run};
-use crate::{check, install, web};
+use crate::{check, dist, install, web};
 
 /// Tells the end-to-end tests which program to start, so that each does not ask cargo.
 const CAIRN_BIN: &str = "CAIRN_BIN";
+/// Tells them where the archive, the package and the image are.
+const CAIRN_DIST: &str = "CAIRN_DIST";
 
 /// `cargo xtask test`
 pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
@@ -20,6 +22,9 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
         run(&mut workspace.cargo(["test", "--quiet", "--workspace", "--no-run"]))
     });
     if built {
+        // Without optimisation: it is looked at and run, not handed out.
+        let dist = dist::Options { profile: "dev".into(), out: dist::usual_place(workspace, "dev") };
+        steps.plain("archive, package and image", || dist::dist(workspace, &dist));
         steps.step("tests", || all_tests(workspace));
         steps.step("examples in the documentation", || {
             run_tests(&mut workspace.cargo(["test", "--quiet", "--workspace", "--doc"]))
@@ -39,5 +44,6 @@ fn all_tests(workspace: &Workspace) -> Result<Counts> {
         say("no cargo-nextest here; cargo test does the same, a little slower");
         workspace.cargo(["test", "--quiet", "--workspace", "--no-fail-fast", "--all-targets"])
     };
-    run_tests(command.env(CAIRN_BIN, workspace.built("debug", "cairn")))
+    command.env(CAIRN_BIN, workspace.built("debug", "cairn"));
+    run_tests(command.env(CAIRN_DIST, dist::usual_place(workspace, "dev")))
 }

@@ -21,6 +21,7 @@ pub(crate) struct Workspace {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Package {
     pub(crate) name: String,
+    pub(crate) version: String,
     pub(crate) manifest_path: PathBuf,
     pub(crate) dependencies: Vec<Dependency>,
     #[serde(default)]
@@ -64,6 +65,12 @@ impl Workspace {
         let mut command = Command::new(cargo());
         command.args(arguments).current_dir(&self.root);
         command
+    }
+
+    /// The version of a crate.
+    pub(crate) fn version(&self, name: &str) -> Result<String> {
+        let package = self.packages.iter().find(|package| package.name == name);
+        Ok(package.with_context(|| format!("no crate {name}"))?.version.clone())
     }
 
     /// A program built with this profile ("debug", "release").

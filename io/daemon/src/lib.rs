@@ -14,5 +14,6 @@ pub mod pid_file;
 pub mod port;
 pub mod process;
 pub mod run_as;
+pub mod service_manager;
 pub mod signals;
 pub mod state_file;

@@ -3,6 +3,7 @@
 mod cluster;
 pub(crate) mod fsck;
 pub(crate) mod get;
+pub(crate) mod health;
 pub(crate) mod install_tools;
 pub(crate) mod ls;
 pub(crate) mod metrics_page;

@@ -10,6 +10,7 @@ use daemon::limits;
 use daemon::log::{LogGuard, LogSetup, rotate_all};
 use daemon::pid_file::PidFile;
 use daemon::run_as::Identity;
+use daemon::service_manager::ServiceManager;
 use daemon::signals::Signals;
 use fdfs_conf::Warning;
 use fdfs_conf::service::LogLevel;
@@ -94,6 +95,7 @@ fn run(
     // The signals have to be caught before the server says that it is ready.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.block_on(async { Signals::install() }).context("catch signals")?;
+    let manager = ServiceManager::of_environment().context("NOTIFY_SOCKET")?;
     let (running, endpoint) = told::start(loaded)?;
     tracing::info!(
         program = loaded.role().program(),
@@ -106,15 +108,20 @@ fn run(
     if let Some(launcher) = launcher.and_then(Option::take) {
         launcher.ready().context("tell the launcher")?;
     }
-    runtime.block_on(until_stopped(signals, std::slice::from_ref(&running)));
+    manager.ready(&format!("{} serves on {:?}", loaded.role().program(), running.addresses()));
+    runtime.block_on(until_stopped(signals, std::slice::from_ref(&running), &manager));
     stop(running, endpoint)
 }
 
 /// Waits for the wish to stop, or until a server has ended by itself: a process that serves no more must not
-/// look as if it did. Begins new logs on the way when asked.
-pub(crate) async fn until_stopped(signals: Signals, servers: &[Running]) {
+/// look as if it did. Begins new logs on the way when asked, and tells the watchdog of a service manager, if there is
+/// one, as long as no server hangs.
+pub(crate) async fn until_stopped(signals: Signals, servers: &[Running], manager: &ServiceManager) {
     let one_ended = async {
         while !servers.iter().any(Running::has_ended) {
+            if manager.watchdog().is_some() {
+                feed(manager, servers);
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
@@ -122,6 +129,17 @@ pub(crate) async fn until_stopped(signals: Signals, servers: &[Running]) {
         () = signals.stop_wished(rotate_all) => {}
         () = one_ended => tracing::error!("a server has ended by itself"),
     }
+    manager.stopping();
+}
+
+fn feed(manager: &ServiceManager, servers: &[Running]) {
+    for node in servers.iter().flat_map(Running::nodes) {
+        if let Some(silent) = node.pulse().stalled() {
+            tracing::error!(role = node.role(), ?silent, "a server hangs");
+            return;
+        }
+    }
+    manager.alive();
 }
 
 fn stop(running: Running, endpoint: Option<Endpoint>) -> anyhow::Result<()> {

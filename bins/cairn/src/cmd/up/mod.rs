@@ -16,6 +16,7 @@ use anyhow::{Context, bail};
 use daemon::limits;
 use daemon::log::{LogSetup, Rotation};
 use daemon::pid_file::{PidFile, PidFileError};
+use daemon::service_manager::ServiceManager;
 use daemon::signals::Signals;
 use fdfs_client::{Client, ClientConfig, ServerAddr};
 use tokio::runtime::Runtime;
@@ -92,6 +93,7 @@ pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.block_on(async { Signals::install() }).context("catch signals")?;
     let told = server::listen_for_status(&[status_at])?;
+    let manager = ServiceManager::of_environment().context("NOTIFY_SOCKET")?;
     let mut running = Vec::new();
     let started = start_all(&folder, &runtime, tracker_at, &mut running);
     if let Err(error) = started {
@@ -108,7 +110,8 @@ pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
     tracing::info!(%tracker_at, %storage_at, %drive_at, data = %folder.path().display(), "up");
     let first = running.iter().any(Running::made_administrator);
     greet(args, &folder, program, (&at, status_at), first, language)?;
-    runtime.block_on(server::until_stopped(signals, &running));
+    manager.ready(&format!("the drive is at http://{drive_at}"));
+    runtime.block_on(server::until_stopped(signals, &running, &manager));
     writeln!(io::stdout(), "{}", Say::UpStopping.in_language(language))?;
     endpoint.stop();
     stop(running)?;

@@ -1,0 +1,433 @@
+//! The container image, and the compositions of containers in `deploy/compose`: no engine is needed to see whether they would
+//! work.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::Command;
+
+use e2e::confs;
+use e2e::curl::curl;
+use e2e::files::{noise, run};
+use fdfs_client::{Client, ClientConfig, GroupName, UploadOptions};
+use fdfs_conf::storage_ids::StorageIds;
+use serde_json::Value;
+use tempfile::TempDir;
+use testkit::address::Loopback;
+use testkit::mariadb::MariaDb;
+use testkit::nginx::Nginx;
+use testkit::process::Server;
+use testkit::redis::Redis;
+use testkit::{binary, dist, python, wait};
+
+const SECRET: &str = "0707070707070707070707070707070707070707070707070707070707070707";
+const ADMIN_PASSWORD: &str = "correct horse battery";
+
+// ── the image ────────────────────────────────────────────────────────────────────────────────────
+
+/// What is in the image, and what its engine is told.
+struct Image {
+    root: TempDir,
+    config: Value,
+}
+
+impl Image {
+    fn open() -> Image {
+        let (archive, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        untar(&dist::file("-image.tar").unwrap(), archive.path());
+        let json = |name: &str| -> Value {
+            serde_json::from_slice(&fs::read(archive.path().join(name)).unwrap()).unwrap()
+        };
+        let manifest = &json("manifest.json")[0];
+        for layer in manifest["Layers"].as_array().unwrap() {
+            untar(&archive.path().join(layer.as_str().unwrap()), root.path());
+        }
+        let config = json(manifest["Config"].as_str().unwrap())["config"].clone();
+        Image { root, config }
+    }
+
+    /// The program in its root, as its user where we may choose one. It is what follows `env`.
+    fn command(&self) -> Vec<String> {
+        let root = self.root.path().display();
+        let change = if rustix::process::geteuid().is_root() {
+            vec!["chroot".to_owned(), "--userspec=10001:10001".to_owned(), root.to_string()]
+        } else {
+            vec!["unshare".to_owned(), "--map-root-user".to_owned(), format!("--root={root}")]
+        };
+        let entry = self.config["Entrypoint"].as_array().unwrap();
+        change.into_iter().chain(entry.iter().map(|word| word.as_str().unwrap().to_owned())).collect()
+    }
+
+    fn run(&self, words: &[&str]) -> String {
+        let command = self.command();
+        let output = Command::new(&command[0]).args(&command[1..]).args(words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+fn untar(archive: &Path, folder: &Path) {
+    let status = Command::new("tar").arg("-xf").arg(archive).arg("-C").arg(folder).status().unwrap();
+    assert!(status.success(), "{}", archive.display());
+}
+
+/// A name server that knows one name, until the process ends.
+fn name_server(address: SocketAddr, name: &str, ip: Ipv4Addr) {
+    let socket = UdpSocket::bind(address).unwrap();
+    let labels = name.split('.').flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat());
+    let known: Vec<u8> = labels.chain([0]).collect();
+    std::thread::spawn(move || {
+        let mut packet = [0; 512];
+        while let Ok((len, from)) = socket.recv_from(&mut packet) {
+            let Some(question) = packet.get(12..len) else { continue };
+            // The name, then type and class; what follows are additions of newer clients.
+            let Some(end) = question.iter().position(|&byte| byte == 0).map(|zero| zero + 5) else {
+                continue;
+            };
+            let Some(question) = question.get(..end) else { continue };
+            let is_known = question.len() > known.len() && question[..known.len()] == known[..];
+            let asks_for_ipv4 = question[end - 4..] == [0, 1, 0, 1];
+            let mut answer = packet[..2].to_vec();
+            let code = if is_known { 0 } else { 3 };
+            answer.extend([0x81, 0x80 | code, 0, 1, 0, u8::from(is_known && asks_for_ipv4), 0, 0, 0, 0]);
+            answer.extend(question);
+            if is_known && asks_for_ipv4 {
+                answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4]);
+                answer.extend(ip.octets());
+            }
+            let _ = socket.send_to(&answer, from);
+        }
+    });
+}
+
+#[test]
+fn the_image_has_nothing_but_the_program_which_serves_in_it_and_finds_names() {
+    let image = Image::open();
+    assert_eq!(image.config["User"], "10001:10001");
+    assert_eq!(image.config["StopSignal"], "SIGTERM");
+    assert_eq!(image.run(&["--version"]), format!("cairn {}\n", env!("CARGO_PKG_VERSION")));
+    let mut names: Vec<_> =
+        fs::read_dir(image.root.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["etc", "tmp", "usr", "var"]);
+
+    let loopback = Loopback::claim().unwrap();
+    let ip = loopback.ip().to_string();
+    let log = tempfile::tempdir().unwrap();
+    let mut words = image.command();
+    words.extend(["up", "--data", "/var/lib/cairn", "--listen", &ip].map(str::to_owned));
+    let mut up = Server::start("up", Path::new(&words[0]), &words[1..], &log.path().join("up.log")).unwrap();
+    up.until_ready(|| {
+        fs::read_to_string(log.path().join("up.log")).is_ok_and(|said| said.contains("Ctrl-C"))
+    })
+    .unwrap();
+
+    // By a name in /etc/hosts, and by one that a name server knows: what a program with shared libraries would load modules
+    // for.
+    let etc = |name: &str, text: String| fs::write(image.root.path().join("etc").join(name), text).unwrap();
+    // A module that is not there, as with a machine's libraries that are not for this program: it is not even asked.
+    etc("nsswitch.conf", "hosts: no_such_module [UNAVAIL=return] files dns\n".to_owned());
+    etc("hosts", format!("{ip} tracker-in-hosts\n"));
+    etc("resolv.conf", format!("nameserver {ip}\noptions timeout:2 attempts:1\n"));
+    name_server(loopback.port(53), "tracker.cairn.test", loopback.ip());
+    fs::write(image.root.path().join("etc/content"), noise(100_000)).unwrap();
+    for name in ["tracker-in-hosts", "tracker.cairn.test"] {
+        etc("client.conf", format!("tracker_server = {name}:22122\n"));
+        let id = image.run(&["fdfs_upload_file", "/etc/client.conf", "/etc/content"]);
+        let (answer, _) = curl(&[&format!("http://{ip}:8888/{}", id.trim_end())]).unwrap();
+        assert!(answer.content == noise(100_000), "{name}");
+    }
+    assert_eq!(image.run(&["health", &format!("{ip}:8080")]).lines().next(), Some("{\"status\":\"ok\"}"));
+    assert!(up.terminate().unwrap().success());
+}
+
+// ── the compositions ─────────────────────────────────────────────────────────────────────────────
+
+/// What `.env` says in these tests.
+const VARIABLES: [(&str, &str); 6] = [
+    ("CAIRN_IMAGE", "cairn:test"),
+    ("CAIRN_ADDRESS", "192.0.2.10"),
+    ("CAIRN_SECRET", SECRET),
+    ("CAIRN_DATABASE_PASSWORD", "of the database"),
+    ("CAIRN_ADMIN_PASSWORD", ADMIN_PASSWORD),
+    ("GRAFANA_ADMIN_PASSWORD", "of grafana"),
+];
+
+/// `${NAME}`, `${NAME:-default}` and `${NAME:?what is missing}` replaced.
+fn filled_in(text: &str) -> String {
+    let mut pieces = text.split("${");
+    let mut done = pieces.next().unwrap().to_owned();
+    for piece in pieces {
+        let (inside, rest) = piece.split_once('}').unwrap();
+        let (name, other) = inside.split_once(':').unwrap_or((inside, ""));
+        let value = VARIABLES.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        let value = value.or_else(|| other.strip_prefix('-'));
+        done.push_str(value.unwrap_or_else(|| panic!("{name} is not set: {other}")));
+        done.push_str(rest);
+    }
+    done
+}
+
+/// A composition with its variables filled in.
+fn composition(name: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(name);
+    fs::write(&file, filled_in(&fs::read_to_string(confs::project("deploy/compose").join(name)).unwrap()))
+        .unwrap();
+    confs::yaml(&file).remove(0)
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array().map(|list| list.iter().map(|text| text.as_str().unwrap()).collect()).unwrap_or_default()
+}
+
+/// The services that run `cairn`, with the words after it.
+fn of_ours(composition: &Value) -> BTreeMap<String, (&Value, Vec<&str>)> {
+    let services = composition["services"].as_object().unwrap();
+    let ours = services.iter().filter(|(_, service)| service["image"] == "cairn:test");
+    ours.map(|(name, service)| (name.clone(), (service, texts(&service["command"])))).collect()
+}
+
+#[test]
+fn the_compositions_are_what_engines_take_and_have_what_every_service_needs() {
+    let schema = python::interpreter().unwrap().with_file_name("check-jsonschema");
+    for name in ["single.yaml", "cluster.yaml"] {
+        let file = confs::project("deploy/compose").join(name);
+        let output = Command::new(&schema)
+            .args(["--builtin-schema", "vendor.compose-spec"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+
+        let composition = composition(name);
+        let named: Vec<&String> = composition["volumes"].as_object().unwrap().keys().collect();
+        for (service, about) in composition["services"].as_object().unwrap() {
+            assert!(about["healthcheck"]["test"].is_array(), "{service}");
+            assert_eq!(about["restart"], "unless-stopped", "{service}");
+            assert!(texts(&about["security_opt"]).contains(&"no-new-privileges:true"), "{service}");
+            let image = about["image"].as_str().unwrap();
+            assert!(image.contains(':') && !image.ends_with(":latest"), "{service}: {image}");
+            // The images of others that have a user of their own: nginx (101), Prometheus (nobody), Grafana (472).
+            let own_user = ["nginxinc/nginx-unprivileged", "prom/prometheus", "grafana/grafana"];
+            let has_user =
+                about["user"].as_str().is_some_and(|user| user != "root" && !user.starts_with('0'));
+            assert!(has_user || own_user.iter().any(|own| image.starts_with(own)), "{service}");
+            // What has to outlive a container is in a volume that has a name.
+            let volumes = texts(&about["volumes"]);
+            let kept = volumes.iter().filter(|volume| !volume.starts_with('.'));
+            assert!(kept.clone().count() > 0, "{service}");
+            for volume in kept {
+                let name = volume.split(':').next().unwrap();
+                assert!(named.iter().any(|known| *known == name), "{service}: {name}");
+            }
+            for mount in volumes.iter().filter_map(|volume| volume.strip_prefix("./")) {
+                let file = mount.split(':').next().unwrap();
+                assert!(confs::project("deploy/compose").join(file).exists(), "{service}: {file}");
+                assert!(mount.ends_with(":ro"), "{service}: {mount}");
+            }
+        }
+    }
+}
+
+#[test]
+fn storages_are_announced_to_everybody_by_an_address_that_he_reaches() {
+    let cluster = composition("cluster.yaml");
+    let text = cluster["configs"]["storage_ids"]["content"].as_str().unwrap();
+    let ids = StorageIds::parse("storage_ids.conf", text).unwrap();
+    let folder = Site::files_of(&cluster);
+    let mut storages = 0;
+    for (name, (service, command)) in of_ours(&cluster) {
+        if command[0] != "storage" {
+            continue;
+        }
+        storages += 1;
+        let (conf, http) = confs::storage(&folder.path().join(command[1].trim_start_matches('/')));
+        let entry = ids.by_id(conf.server_id.unwrap()).unwrap();
+        let inside = service["networks"]["cairn"]["ipv4_address"].as_str().unwrap();
+        let port = conf.listen.inner_port;
+        assert_eq!(Some(entry.group), conf.group_name, "{name}");
+        assert_eq!(entry.addr.port(), port, "{name}");
+        // A container, somebody in another private network, somebody on the internet.
+        for (peer, told) in [("172.30.0.41", inside), ("198.51.100.7", "192.0.2.10")] {
+            assert_eq!(entry.addr.shown_to(peer.parse().unwrap()).to_string(), told, "{name} to {peer}");
+        }
+        // The port is the same on both sides, since a storage tells one.
+        assert_eq!(texts(&service["ports"]), [format!("{port}:{port}")], "{name}");
+        assert_eq!(http.unwrap().listen.port, 8888);
+    }
+    assert_eq!((storages, ids.len()), (4, 4));
+    // The single one has the network of the host: what it listens on is what it announces.
+    let single = composition("single.yaml");
+    let service = &single["services"]["cairn"];
+    assert_eq!(service["network_mode"], "host");
+    assert!(texts(&service["command"]).windows(2).any(|words| words == ["--listen", "192.0.2.10"]));
+    assert_eq!(texts(&service["healthcheck"]["test"])[3], "192.0.2.10:8080");
+}
+
+#[test]
+fn health_is_asked_and_figures_are_fetched_where_the_configurations_tell_them() {
+    let cluster = composition("cluster.yaml");
+    let folder = Site::files_of(&cluster);
+    let prometheus = confs::yaml(&confs::project("deploy/compose/conf/prometheus.yml")).remove(0);
+    let mut targets: Vec<String> = Vec::new();
+    for job in prometheus["scrape_configs"][0]["static_configs"].as_array().unwrap() {
+        targets.extend(texts(&job["targets"]).into_iter().map(str::to_owned));
+    }
+    targets.sort();
+    let mut told = Vec::new();
+    for (name, (service, command)) in of_ours(&cluster) {
+        let file = folder.path().join(command[1].trim_start_matches('/'));
+        let included = file.with_file_name("storage.conf");
+        let text = fs::read_to_string(&file).unwrap() + &fs::read_to_string(included).unwrap();
+        let port = text.lines().find_map(|line| line.strip_prefix("status_listen = 0.0.0.0:")).unwrap();
+        assert_eq!(
+            texts(&service["healthcheck"]["test"])[1..],
+            ["/usr/bin/cairn", "health", &format!("127.0.0.1:{port}")]
+        );
+        told.push(format!("{name}:{port}"));
+    }
+    assert_eq!(targets, told);
+}
+
+/// The cluster of `cluster.yaml`, as processes on loopback addresses.
+struct Site {
+    entry: Nginx,
+    folder: TempDir,
+    _servers: Vec<Server>,
+    _redis: Redis,
+    _mariadb: MariaDb,
+    _addresses: Vec<Loopback>,
+}
+
+impl Site {
+    /// The files that containers of ours see, below a folder.
+    fn files_of(cluster: &Value) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let (conf, network) = (folder.path().join("etc/cairn"), folder.path().join("etc/cairn-network"));
+        fs::create_dir_all(&conf).unwrap();
+        fs::create_dir_all(&network).unwrap();
+        for entry in fs::read_dir(confs::project("deploy/compose/conf")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let text = fs::read_to_string(&path)
+                    .unwrap()
+                    .replace("/etc/cairn-network", network.to_str().unwrap());
+                fs::write(conf.join(path.file_name().unwrap()), text).unwrap();
+            }
+        }
+        for (name, config) in cluster["configs"].as_object().unwrap() {
+            let text = config["content"].as_str().unwrap();
+            fs::write(network.join(format!("{name}.conf")), text).unwrap();
+        }
+        folder
+    }
+
+    fn start() -> Site {
+        let cluster = composition("cluster.yaml");
+        let (mariadb, redis) = (MariaDb::start().unwrap(), Redis::start_durable().unwrap());
+        let database = mariadb.database().unwrap();
+        let folder = Site::files_of(&cluster);
+        let services = of_ours(&cluster);
+        let addresses: Vec<Loopback> = services.iter().map(|_| Loopback::claim().unwrap()).collect();
+        // Names and addresses of containers, and what stands for them here.
+        let mut places: Vec<(String, String)> = Vec::new();
+        for ((name, (service, _)), address) in services.iter().zip(&addresses) {
+            let inside = service["networks"]["cairn"]["ipv4_address"].as_str().unwrap();
+            places.push((format!("{inside},192.0.2.10:"), format!("{}:", address.ip())));
+            places.push((format!("{name}:"), format!("{}:", address.ip())));
+        }
+        places.extend([
+            ("mysql://cairn@mariadb:3306/cairn".to_owned(), mariadb.url(&database)),
+            ("redis:6379".to_owned(), redis.address().to_string()),
+            // The entry.
+            ("172.30.0.50".to_owned(), "127.0.0.1".to_owned()),
+        ]);
+        let moved = |text: String| places.iter().fold(text, |text, (from, to)| text.replace(from, to));
+        for path in ["etc/cairn", "etc/cairn-network"].map(|path| folder.path().join(path)) {
+            for entry in fs::read_dir(path).unwrap() {
+                let path = entry.unwrap().path();
+                fs::write(&path, moved(fs::read_to_string(&path).unwrap())).unwrap();
+            }
+        }
+        let mut servers = Vec::new();
+        for ((name, (_, command)), address) in services.iter().zip(&addresses) {
+            servers.push(Site::serve(folder.path(), name, command, address));
+        }
+        let conf = fs::read_to_string(folder.path().join("etc/cairn/nginx.conf")).unwrap();
+        let entry = Nginx::start(&conf.replace("listen 8080;", "listen 80;")).unwrap();
+        Site { entry, folder, _servers: servers, _redis: redis, _mariadb: mariadb, _addresses: addresses }
+    }
+
+    /// Starts what a container runs. Its files are its own, because it has no network of its own here: its addresses are in
+    /// them. The disk of a test machine may be nearly full, and making 65,536 folders takes longer than the rest.
+    fn serve(folder: &Path, name: &str, command: &[&str], address: &Loopback) -> Server {
+        let (own, data) = (folder.join(name), folder.join(format!("{name}-data")));
+        fs::create_dir_all(&own).unwrap();
+        fs::create_dir_all(&data).unwrap();
+        let ip = address.ip();
+        for entry in fs::read_dir(folder.join("etc/cairn")).unwrap() {
+            let path = entry.unwrap().path();
+            let text = fs::read_to_string(&path)
+                .unwrap()
+                .replace("/var/lib/cairn", data.to_str().unwrap())
+                .replace("0.0.0.0", &ip.to_string())
+                .replace("reserved_storage_space = 10%", "reserved_storage_space = 1MB");
+            fs::write(own.join(path.file_name().unwrap()), format!("bind_addr = {ip}\n{text}")).unwrap();
+        }
+        let file = own.join(Path::new(command[1]).file_name().unwrap());
+        if command[0] == "storage" {
+            let text = fs::read_to_string(&file).unwrap();
+            fs::write(&file, format!("{text}subdir_count_per_path = 4\nheart_beat_interval = 1\n")).unwrap();
+        }
+        let variables = [format!("CAIRN_SECRET={SECRET}"), format!("CAIRN_ADMIN_PASSWORD={ADMIN_PASSWORD}")];
+        let program: [&std::ffi::OsStr; 4] = [
+            binary::cairn().unwrap().as_os_str(),
+            command[0].as_ref(),
+            file.as_os_str(),
+            command[2].as_ref(),
+        ];
+        let words = variables.iter().map(AsRef::as_ref).chain(program);
+        Server::start(name, Path::new("env"), words, &folder.join(format!("{name}.log"))).unwrap()
+    }
+
+    /// A client of both trackers.
+    fn client(&self) -> Client {
+        let (storage, _) = confs::storage(&self.folder.path().join("etc/cairn/group1-storage1.conf"));
+        Client::new(ClientConfig::new(storage.tracker_servers.as_slice().iter().cloned()))
+    }
+}
+
+#[test]
+fn the_cluster_of_the_composition_serves_through_its_entry() {
+    let site = Site::start();
+    let client = site.client();
+    let content = noise(300_000);
+    for group in ["group1", "group2"] {
+        let options = UploadOptions {
+            group: Some(GroupName::parse(group.as_bytes()).unwrap()),
+            ..UploadOptions::default()
+        };
+        let id = wait::until("an upload", wait::READY, || {
+            run(client.upload(content.clone().into(), &options)).ok().map(|done| done.id.to_string())
+        })
+        .unwrap();
+        assert!(id.starts_with(group));
+        let (answer, _) = curl(&[&format!("http://{}/{id}", site.entry.address())]).unwrap();
+        assert_eq!(answer.status, 200);
+        assert!(answer.content == content);
+    }
+    let fields = format!("{{\"user_name\":\"admin\",\"password\":\"{ADMIN_PASSWORD}\",\"hand\":\"token\"}}");
+    let url = format!("http://{}/api/v1/session", site.entry.address());
+    let signed_in = wait::until("the drive", wait::READY, || {
+        let (answer, _) =
+            curl(&["--header", "content-type: application/json", "--data", &fields, &url]).unwrap();
+        (answer.status == 201 || answer.status == 200).then_some(())
+    });
+    signed_in.unwrap();
+    let (page, _) = curl(&[&format!("http://{}/", site.entry.address())]).unwrap();
+    assert_eq!(page.status, 200);
+}
