@@ -89,7 +89,8 @@ impl Drive {
             }
         };
         let (database, bytes, cache, queue) = tokio::join!(
-            asked(self.database.has_administrator()),
+            // On the heap, like all that is long: the call itself has many states.
+            asked(Box::pin(self.database.has_administrator())),
             asked(self.blobs.check()),
             asked(self.cache.check()),
             queue

@@ -86,7 +86,7 @@ mod tests {
                 let well = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
                 assert!(metric.family().chars().all(well), "{}", metric.name);
                 assert!(metric.labels.iter().all(|label| label.chars().all(well)), "{}", metric.name);
-                assert!(!metric.name.ends_with("_total"), "{}: the ending comes by itself", metric.name);
+                assert!(!metric.family().ends_with("_total"), "{}: the ending comes by itself", metric.name);
                 assert!(
                     metric.doc.ends_with('.') && !metric.doc.contains(['\n', '\\', '|']),
                     "{}",
