@@ -4,8 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
@@ -24,6 +25,8 @@ use testkit::redis::Redis;
 use testkit::{binary, dist, python, wait};
 
 const SECRET: &str = "0707070707070707070707070707070707070707070707070707070707070707";
+/// Devices that every engine gives a container, and that the program opens.
+const DEVICES: [&str; 3] = ["null", "random", "urandom"];
 const ADMIN_PASSWORD: &str = "correct horse battery";
 
 // ── the image ────────────────────────────────────────────────────────────────────────────────────
@@ -49,16 +52,25 @@ impl Image {
         Image { root, config }
     }
 
-    /// The program in its root, as its user where we may choose one. It is what follows `env`.
+    /// The program in its root, as its user where we may choose one, with those devices that it uses: every engine gives them.
     fn command(&self) -> Vec<String> {
+        let devices = self.root.path().join("dev");
+        fs::create_dir_all(&devices).unwrap();
+        for device in DEVICES {
+            File::options().create(true).append(true).open(devices.join(device)).unwrap();
+        }
         let root = self.root.path().display();
-        let change = if rustix::process::geteuid().is_root() {
-            vec!["chroot".to_owned(), "--userspec=10001:10001".to_owned(), root.to_string()]
-        } else {
-            vec!["unshare".to_owned(), "--map-root-user".to_owned(), format!("--root={root}")]
+        let script = |chroot: &str| {
+            let binds = DEVICES.map(|device| format!("mount --bind /dev/{device} {root}/dev/{device} && "));
+            format!("{} exec {chroot} {root} \"$@\"", binds.concat())
         };
-        let entry = self.config["Entrypoint"].as_array().unwrap();
-        change.into_iter().chain(entry.iter().map(|word| word.as_str().unwrap().to_owned())).collect()
+        let (unshare, script) = if rustix::process::geteuid().is_root() {
+            (vec!["unshare", "--mount"], script("chroot --userspec=10001:10001"))
+        } else {
+            (vec!["unshare", "--mount", "--map-root-user"], script("chroot"))
+        };
+        let words = unshare.into_iter().chain(["sh", "-c", &script, "sh"]);
+        words.chain(texts(&self.config["Entrypoint"])).map(str::to_owned).collect()
     }
 
     fn run(&self, words: &[&str]) -> String {
@@ -108,11 +120,20 @@ fn the_image_has_nothing_but_the_program_which_serves_in_it_and_finds_names() {
     let image = Image::open();
     assert_eq!(image.config["User"], "10001:10001");
     assert_eq!(image.config["StopSignal"], "SIGTERM");
-    assert_eq!(image.run(&["--version"]), format!("cairn {}\n", env!("CARGO_PKG_VERSION")));
     let mut names: Vec<_> =
         fs::read_dir(image.root.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["etc", "tmp", "usr", "var"]);
+    let about = |path: &str| {
+        let meta = fs::metadata(image.root.path().join(path)).unwrap();
+        (meta.permissions().mode() & 0o7777, meta.uid())
+    };
+    assert_eq!(about("tmp").0, 0o1777);
+    if rustix::process::geteuid().is_root() {
+        assert_eq!(["usr/bin/cairn", "var/lib"].map(about), [(0o755, 0); 2]);
+        assert_eq!(about("var/lib/cairn"), (0o755, 10001));
+    }
+    assert_eq!(image.run(&["--version"]), format!("cairn {}\n", env!("CARGO_PKG_VERSION")));
 
     let loopback = Loopback::claim().unwrap();
     let ip = loopback.ip().to_string();
@@ -140,7 +161,9 @@ fn the_image_has_nothing_but_the_program_which_serves_in_it_and_finds_names() {
         let (answer, _) = curl(&[&format!("http://{ip}:8888/{}", id.trim_end())]).unwrap();
         assert!(answer.content == noise(100_000), "{name}");
     }
-    assert_eq!(image.run(&["health", &format!("{ip}:8080")]).lines().next(), Some("{\"status\":\"ok\"}"));
+    // It succeeds when the server says that it is well.
+    image.run(&["health", &format!("{ip}:9122")]);
+    image.run(&["health", "--ready", &format!("{ip}:9122")]);
     assert!(up.terminate().unwrap().success());
 }
 
@@ -224,7 +247,7 @@ fn the_compositions_are_what_engines_take_and_have_what_every_service_needs() {
                 let name = volume.split(':').next().unwrap();
                 assert!(named.iter().any(|known| *known == name), "{service}: {name}");
             }
-            for mount in volumes.iter().filter_map(|volume| volume.strip_prefix("./")) {
+            for mount in volumes.iter().filter(|volume| volume.starts_with('.')) {
                 let file = mount.split(':').next().unwrap();
                 assert!(confs::project("deploy/compose").join(file).exists(), "{service}: {file}");
                 assert!(mount.ends_with(":ro"), "{service}: {mount}");
@@ -265,7 +288,8 @@ fn storages_are_announced_to_everybody_by_an_address_that_he_reaches() {
     let service = &single["services"]["cairn"];
     assert_eq!(service["network_mode"], "host");
     assert!(texts(&service["command"]).windows(2).any(|words| words == ["--listen", "192.0.2.10"]));
-    assert_eq!(texts(&service["healthcheck"]["test"])[3], "192.0.2.10:8080");
+    // Where `up` tells it to this machine, whatever it listens on.
+    assert_eq!(texts(&service["healthcheck"]["test"])[3], "127.0.0.1:9122");
 }
 
 #[test]
@@ -291,6 +315,15 @@ fn health_is_asked_and_figures_are_fetched_where_the_configurations_tell_them() 
         told.push(format!("{name}:{port}"));
     }
     assert_eq!(targets, told);
+
+    // As Prometheus sees its files.
+    let place = tempfile::tempdir().unwrap();
+    for file in ["compose/conf/prometheus.yml", "prometheus/alerts.yml"].map(|file| confs::project("deploy").join(file)) {
+        fs::copy(&file, place.path().join(file.file_name().unwrap())).unwrap();
+    }
+    let check = ["check", "config", "prometheus.yml"];
+    let output = Command::new("promtool").args(check).current_dir(place.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// The cluster of `cluster.yaml`, as processes on loopback addresses.
@@ -300,7 +333,7 @@ struct Site {
     _servers: Vec<Server>,
     _redis: Redis,
     _mariadb: MariaDb,
-    _addresses: Vec<Loopback>,
+    addresses: Vec<Loopback>,
 }
 
 impl Site {
@@ -359,7 +392,7 @@ impl Site {
         }
         let conf = fs::read_to_string(folder.path().join("etc/cairn/nginx.conf")).unwrap();
         let entry = Nginx::start(&conf.replace("listen 8080;", "listen 80;")).unwrap();
-        Site { entry, folder, _servers: servers, _redis: redis, _mariadb: mariadb, _addresses: addresses }
+        Site { entry, folder, _servers: servers, _redis: redis, _mariadb: mariadb, addresses }
     }
 
     /// Starts what a container runs. Its files are its own, because it has no network of its own here: its addresses are in
@@ -419,6 +452,14 @@ fn the_cluster_of_the_composition_serves_through_its_entry() {
         let (answer, _) = curl(&[&format!("http://{}/{id}", site.entry.address())]).unwrap();
         assert_eq!(answer.status, 200);
         assert!(answer.content == content);
+    }
+    // What the engine asks each of them, and what a person would.
+    for address in &site.addresses {
+        let status = address.port(9122).to_string();
+        let asked =
+            || Command::new(binary::cairn().unwrap()).args(["health", "--ready", &status]).output().unwrap();
+        wait::until("a server that can do its work", wait::READY, || asked().status.success().then_some(()))
+            .unwrap();
     }
     let fields = format!("{{\"user_name\":\"admin\",\"password\":\"{ADMIN_PASSWORD}\",\"hand\":\"token\"}}");
     let url = format!("http://{}/api/v1/session", site.entry.address());

@@ -1,5 +1,7 @@
 //! The container image, from nothing but the binary, by buildah, which needs no engine for it.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -22,8 +24,15 @@ pub(super) fn build(workspace: &Workspace, product: &Product) -> Result<String> 
     lay(&workspace.root.join("conf"), &context.join("conf"), "0644")?;
     lay(&workspace.root.join("LICENSE"), &context.join("LICENSE"), "0644")?;
     lay(&product.notices, &context.join("THIRD-PARTY-NOTICES"), "0644")?;
-    std::fs::create_dir_all(context.join("image/empty"))?;
-    std::fs::create_dir_all(context.join("image/etc"))?;
+    // Folders whose modes and owners a COPY keeps are those inside of what is copied.
+    for (folder, mode) in
+        [("image/etc", 0o755), ("image/var/lib", 0o755), ("image/tmp", 0o1777), ("owned/cairn", 0o755)]
+    {
+        let folder = context.join(folder);
+        std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+        std::fs::set_permissions(&folder, Permissions::from_mode(mode))
+            .context("set the mode of a folder")?;
+    }
     for (name, text) in ETC {
         std::fs::write(context.join("image/etc").join(name), text)
             .with_context(|| format!("write {name}"))?;
