@@ -445,7 +445,7 @@ fn the_cluster_of_the_composition_serves_through_its_entry() {
             ..UploadOptions::default()
         };
         let id = wait::until("an upload", wait::READY, || {
-            run(client.upload(content.clone().into(), &options)).ok().map(|done| done.id.to_string())
+            run(client.upload(content.as_slice().into(), &options)).ok().map(|done| done.id.to_string())
         })
         .unwrap();
         assert!(id.starts_with(group));
