@@ -1,4 +1,4 @@
-import { choose, expect, expectAccessible, LANGUAGES, test } from "./kit";
+import { choose, expect, expectAccessible, LANGUAGES, makeFolder, test } from "./kit";
 
 for (const locale of LANGUAGES) {
   test(`an address that leads nowhere says so and leads home (${locale})`, async ({ drive }) => {
@@ -12,3 +12,14 @@ for (const locale of LANGUAGES) {
     await expect(drive).toHaveURL(/\/files$/);
   });
 }
+
+test("the titles of all screens are of one size", async ({ drive, person }) => {
+  const folder = await makeFolder(person, person.root, "trip");
+  await choose(drive, { locale: "en" });
+  const places = ["recent", "search?q=a", "shares", "popular", "pictures", "trash", "account"];
+  for (const place of ["files", `files/${folder.id}`, ...places]) {
+    await drive.goto(`/${place}`);
+    const title = drive.getByRole("main").getByRole("heading", { level: 1 });
+    await expect(title, place).toHaveCSS("font-size", "16px");
+  }
+});
