@@ -12,6 +12,7 @@ import {
   LANGUAGES,
   type Person,
   PHONE,
+  putFile,
   shot,
   signIn,
   test,
@@ -113,7 +114,7 @@ for (const locale of LANGUAGES) {
 
   test(`administration is for administrators (${locale})`, async ({ drive }) => {
     await choose(drive, { locale });
-    for (const place of ["people", "cluster", "jobs", "audit"]) {
+    for (const place of ["overview", "people", "cluster", "jobs", "audit"]) {
       await drive.goto(`/admin/${place}`);
       await expect(
         drive.getByRole("heading", { name: words.frame["no-rights"].title }),
@@ -229,6 +230,75 @@ for (const locale of LANGUAGES) {
     await dialog.getByRole("button", { name: words.people.password.done }).click();
     await page.getByRole("searchbox", { name: words.people.find }).fill(name);
     await expect(page.getByRole("row").filter({ hasText: name })).toHaveCount(1);
+  });
+
+  test(`somebody is found among many by nick name or address (${locale})`, async ({
+    page,
+    site,
+    newPerson,
+  }) => {
+    await choose(page, { locale });
+    const person = await newPerson();
+    const nick = `王伟${person.name.slice(-6)}`;
+    const email = `Post.${person.name}@Example.CN`;
+    await person.api.patch("/api/v1/me", { data: { nick_name: nick, email } });
+    await signIn(page, site.admin);
+    const asked: string[] = [];
+    page.on("request", (request) => {
+      const url = new URL(request.url());
+      if (url.pathname.endsWith("/admin/accounts")) asked.push(url.searchParams.get("q") ?? "");
+    });
+    await page.goto("/admin/people");
+    const rows = page.getByRole("row").filter({ hasText: "@" });
+    const field = page.getByRole("searchbox", { name: words.people.find });
+    await field.pressSequentially(`example.cn ${nick.slice(1)}`);
+    await expect(rows).toHaveCount(1);
+    await expect(rows).toContainText(person.name);
+    // Once for all accounts, and not for each letter.
+    expect(asked[0]).toBe("");
+    expect(asked.length).toBeLessThan(5);
+    await expectAccessible(page);
+    await field.fill("nobody-is-called-so");
+    await expect(page.getByText(words.people.none, { exact: true })).toBeVisible();
+    await expectAccessible(page);
+    await field.fill("");
+    await expect(page.getByRole("row").filter({ hasText: "admin" }).first()).toBeVisible();
+  });
+
+  test(`the drive is seen at a glance, with whose uploads are under way (${locale})`, async ({
+    page,
+    site,
+    newPerson,
+  }) => {
+    await choose(page, { locale });
+    const person = await newPerson();
+    await putFile(person, person.root, "a.txt", "content");
+    const begun = await person.api.post("/api/v1/uploads", {
+      data: Buffer.alloc(3 * 1024),
+      headers: {
+        "tus-resumable": "1.0.0",
+        "upload-length": String(12 * 1024),
+        "upload-metadata": `filename ${Buffer.from("secret").toString("base64")}`,
+        "content-type": "application/offset+octet-stream",
+      },
+    });
+    expect(begun.status(), await begun.text()).toBe(201);
+    await signIn(page, site.admin);
+    await page.goto("/files");
+    await page.getByRole("link", { name: words.frame.nav.overview }).click();
+    const row = page.getByRole("listitem").filter({ hasText: person.name });
+    await expect(row).toContainText(
+      words.overview.uploads.of.replace("{here}", "3 KB").replace("{all}", "12 KB"),
+    );
+    await expect(row.getByRole("progressbar")).toHaveAttribute("aria-valuenow", "25");
+    await expect(row).toContainText(words.overview.uploads.waits);
+    await expect(page.getByText("secret")).toBeHidden();
+    const accounts = page.locator("[data-figure=accounts]");
+    await expect(accounts).toContainText(/[1-9]/);
+    await expect(page.locator("[data-figure=waiting]")).toContainText("0");
+    await expectAccessible(page);
+    await accounts.getByRole("link").click();
+    await expect(page.getByRole("heading", { name: words.people.title })).toBeVisible();
   });
 
   test(`the audit log tells of a sign-in and of a wrong password (${locale})`, async ({
@@ -349,7 +419,7 @@ for (const locale of LANGUAGES) {
       await person.api.patch("/api/v1/me", { data: { nick_name: "名".repeat(32) } });
       await signIn(page, site.admin);
       await fakeCluster(page);
-      for (const place of ["people", "cluster", "jobs", "audit"] as const) {
+      for (const place of ["overview", "people", "cluster", "jobs", "audit"] as const) {
         await page.setViewportSize({ width: 1280, height: 900 });
         await page.goto(`/admin/${place}`);
         await expect(page.getByRole("heading", { level: 1 })).toBeVisible();

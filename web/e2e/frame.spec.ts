@@ -1,4 +1,13 @@
-import { choose, expect, expectAccessible, LANGUAGES, putFile, signIn, test } from "./kit";
+import {
+  choose,
+  expect,
+  expectAccessible,
+  LANGUAGES,
+  makeFolder,
+  putFile,
+  signIn,
+  test,
+} from "./kit";
 
 /** From the address to a list that can be worked with, in a browser that was never here. */
 const USABLE_MS = 1_000;
@@ -48,4 +57,15 @@ test("the files can be worked with within a second, the first time that the page
     await context.close();
   }
   expect(Math.min(...took), took.join(", ")).toBeLessThan(USABLE_MS);
+});
+
+test("the titles of all screens are of one size", async ({ drive, person }) => {
+  const folder = await makeFolder(person, person.root, "trip");
+  await choose(drive, { locale: "en" });
+  const places = ["recent", "search?q=a", "shares", "popular", "pictures", "trash", "account"];
+  for (const place of ["files", `files/${folder.id}`, ...places]) {
+    await drive.goto(`/${place}`);
+    const title = drive.getByRole("main").getByRole("heading", { level: 1 });
+    await expect(title, place).toHaveCSS("font-size", "16px");
+  }
 });

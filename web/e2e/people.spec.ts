@@ -118,7 +118,33 @@ for (const locale of LANGUAGES) {
     });
   }
 
-  test(`a drive that lets nobody sign up says whom to ask (${locale})`, async ({ page }) => {
+  test(`a drive that lets nobody sign up offers it to nobody, and says whom to ask (${locale})`, async ({
+    page,
+    person,
+  }) => {
+    await choose(page, { locale });
+    await page.route("**/api/v1/about", (route) =>
+      route.fulfill({ json: { version: "1", open_registration: false } }),
+    );
+    const told = page.waitForResponse("**/api/v1/about");
+    await page.goto("/sign-in");
+    await (await told).finished();
+    await expect(page.getByRole("heading", { name: words["sign-in"].title })).toBeVisible();
+    await expect(page.getByText(words["sign-in"]["other-link"])).toBeHidden();
+    await expectAccessible(page);
+    // Whoever has the address, or a bookmark.
+    await page.goto("/sign-up");
+    await expect(page.getByRole("status").first()).toContainText(words["sign-up"]["closed-text"]);
+    await expectAccessible(page);
+    await page.getByRole("link", { name: words["sign-up"]["other-link"] }).click();
+    const { name, password } = form(page, locale);
+    await name.fill(person.name);
+    await password.fill(person.password);
+    await password.press("Enter");
+    await expect(page).toHaveURL(/\/files$/);
+  });
+
+  test(`a drive that is closed meanwhile says whom to ask (${locale})`, async ({ page }) => {
     await choose(page, { locale });
     await page.route("**/api/v1/accounts", (route) =>
       route.fulfill({

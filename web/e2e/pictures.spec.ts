@@ -1,6 +1,10 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import enCommon from "../src/i18n/en/common.json" with { type: "json" };
 import en from "../src/i18n/en/pictures.json" with { type: "json" };
+import enUpload from "../src/i18n/en/upload.json" with { type: "json" };
 import zhCommon from "../src/i18n/zh-CN/common.json" with { type: "json" };
 import zh from "../src/i18n/zh-CN/pictures.json" with { type: "json" };
 import {
@@ -12,6 +16,7 @@ import {
   type Person,
   PHONE,
   putFile,
+  signIn,
   test,
 } from "./kit";
 import { png } from "./made";
@@ -102,7 +107,7 @@ test("pictures are kept in one folder, which is made once, under names of their 
   person,
 }) => {
   await choose(drive, { locale: "en" });
-  const folder = await makeFolder(person, person.root, en.folder);
+  const folder = await makeFolder(person, person.root, "Pictures");
   await drive.goto("/pictures");
   await add(drive, { name: "a.png", buffer: png(8, 8) }, { name: "b.png", buffer: png(8, 8) });
   await expect(drive.getByRole("checkbox")).toHaveCount(2);
@@ -113,6 +118,29 @@ test("pictures are kept in one folder, which is made once, under names of their 
   const answer = await person.api.get(`/api/v1/nodes/${folder.id}/children`);
   const names = ((await answer.json()) as { rows: { name: string }[] }).rows.map((row) => row.name);
   expect(names.sort()).toEqual(["a (2).png", "a.png", "b.png"]);
+});
+
+test("whoever speaks another language later has no second folder", async ({ page, person }) => {
+  await choose(page, { locale: "zh-CN" });
+  await signIn(page, person);
+  await page.goto("/pictures");
+  await expect(page.getByText("“图床”")).toBeVisible();
+  await add(page, { name: "a.png", buffer: png(8, 8) });
+  await expect(page.getByRole("checkbox")).toHaveCount(1);
+  await choose(page, { locale: "en" });
+  await page.goto("/pictures");
+  await expect(page.getByRole("heading", { level: 1, name: en.title })).toBeVisible();
+  await expect(page.getByRole("checkbox")).toHaveCount(1);
+  await add(page, { name: "b.png", buffer: png(8, 8) });
+  await expect(page.getByRole("checkbox")).toHaveCount(2);
+  const there = async (node: string): Promise<string[]> => {
+    const answer = await person.api.get(`/api/v1/nodes/${node}/children`);
+    const { rows } = (await answer.json()) as { rows: { id: string; name: string }[] };
+    return node === person.root ? rows.map(({ id }) => id) : rows.map(({ name }) => name);
+  };
+  const [folder, ...others] = await there(person.root);
+  expect(others).toEqual([]);
+  expect(await there(folder ?? "")).toEqual(["a.png", "b.png"]);
 });
 
 test("every form is copied, of one picture and of several", async ({ drive, person }) => {
@@ -173,7 +201,7 @@ test("what is pasted becomes a link, and what is no picture does not", async ({
   await expect(drive.getByRole("checkbox")).toHaveCount(1);
 });
 
-test("a picture that was not sent says why, and is sent again", async ({ drive }) => {
+test("a picture that could not be sent goes on by itself, and gets its link", async ({ drive }) => {
   await choose(drive, { locale: "en" });
   await drive.goto("/pictures");
   const address = "**/files/*";
@@ -181,14 +209,89 @@ test("a picture that was not sent says why, and is sent again", async ({ drive }
     route.request().method() === "PUT" ? route.abort() : route.continue(),
   );
   await add(drive, { name: "late.png", buffer: png(10, 10) });
-  await expect(drive.getByText("The drive does not answer.")).toBeVisible();
+  const tray = drive.getByRole("region", { name: enUpload.tray });
+  await expect(tray.getByRole("heading", { level: 2 })).toHaveText(enUpload.away);
   await expectAccessible(drive);
   await drive.unroute(address);
-  await drive.getByRole("button", { name: enCommon.retry }).click();
   await expect(
     drive.getByRole("checkbox", { name: filled(en.select, { name: "late.png" }) }),
   ).toBeVisible();
-  await expect(drive.getByText("The drive does not answer.")).toBeHidden();
+  await expect(tray.getByText(enUpload.state.done)).toBeVisible();
+});
+
+test("a picture whose link was not made is not sent again", async ({ drive, person }) => {
+  await choose(drive, { locale: "en" });
+  await drive.goto("/pictures");
+  const sent: string[] = [];
+  drive.on("request", (request) => {
+    if (request.method() === "PUT") sent.push(request.url());
+  });
+  await drive.route("**/shares", (route) =>
+    route.fulfill({
+      status: 409,
+      contentType: "application/problem+json",
+      json: { code: "too-many-of-these", status: 409, title: "", type: "", detail: "" },
+    }),
+  );
+  await add(drive, { name: "a.png", buffer: png(10, 10) });
+  const tray = drive.getByRole("region", { name: enUpload.tray });
+  const again = tray.getByRole("button", { name: filled(enUpload.do.retry, { name: "a.png" }) });
+  await expect(again).toBeVisible();
+  expect(await shared(person)).toEqual([]);
+  await drive.unroute("**/shares");
+  await again.click();
+  await expect(
+    drive.getByRole("checkbox", { name: filled(en.select, { name: "a.png" }) }),
+  ).toBeVisible();
+  expect(sent).toHaveLength(1);
+  expect(await shared(person)).toHaveLength(1);
+});
+
+test("a large picture goes on where it was after the page was loaded anew, and gets its link", async ({
+  drive,
+  person,
+}) => {
+  await choose(drive, { locale: "en" });
+  await drive.goto("/pictures");
+  // Bytes after its end make a picture large, and change nothing of it.
+  const buffer = Buffer.concat([png(40, 30), randomBytes(4 * 1024 * 1024)]);
+  const picture = join(test.info().outputDir, "large.png");
+  mkdirSync(test.info().outputDir, { recursive: true });
+  writeFileSync(picture, buffer);
+  const slow = await drive.context().newCDPSession(drive);
+  const network = { offline: false, latency: 0, downloadThroughput: -1 };
+  await slow.send("Network.enable");
+  await slow.send("Network.emulateNetworkConditions", {
+    ...network,
+    uploadThroughput: 1024 * 1024,
+  });
+  await drive.locator("input[type=file]").setInputFiles(picture);
+  const offset = async (): Promise<number> => {
+    const answer = await person.api.get("/api/v1/uploads");
+    const { rows } = (await answer.json()) as { rows: { offset: number }[] };
+    return rows[0]?.offset ?? 0;
+  };
+  await expect.poll(offset, { timeout: 30_000 }).toBeGreaterThan(0);
+  drive.once("dialog", (dialog) => dialog.accept());
+  await drive.reload();
+  const tray = drive.getByRole("region", { name: enUpload.tray });
+  await expect(tray.getByRole("heading", { level: 2 })).toHaveText("1 upload to go on with");
+  const before = await offset();
+  const sent: number[] = [];
+  drive.on("request", (request) => {
+    if (request.method() === "PATCH") sent.push(Number(request.headers()["upload-offset"]));
+  });
+  await slow.send("Network.emulateNetworkConditions", { ...network, uploadThroughput: -1 });
+  const [chooser] = await Promise.all([
+    drive.waitForEvent("filechooser"),
+    tray.getByRole("button", { name: enUpload.do["choose-short"] }).click(),
+  ]);
+  await chooser.setFiles(picture);
+  await expect(
+    drive.getByRole("checkbox", { name: filled(en.select, { name: "large.png" }) }),
+  ).toBeVisible({ timeout: 30_000 });
+  expect(Math.min(...sent)).toBeGreaterThanOrEqual(before);
+  expect((await shared(person)).map(({ node }) => node.name)).toEqual(["large.png"]);
 });
 
 test("a picture is looked at from here, and its neighbours after it", async ({ drive }) => {

@@ -238,6 +238,38 @@ test("what is listed shows in the ranking, and opens", async ({ drive, person })
   }
 });
 
+test("beside a file are its own links, and the drive is asked for no others", async ({
+  drive,
+  person,
+}) => {
+  await choose(drive, { locale: "en" });
+  const [a, b] = await Promise.all(
+    ["a.txt", "b.txt"].map((name) => putFile(person, person.root, name, "the content")),
+  );
+  await makeLink(person, a?.id ?? "", { expires_at: null });
+  await withdraw(person, await makeLink(person, a?.id ?? "", { expires_at: null }));
+  await makeLink(person, b?.id ?? "", { expires_at: null });
+  await makeLink(person, b?.id ?? "", { expires_at: null });
+  const asked: (string | null)[] = [];
+  drive.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.pathname.endsWith("/api/v1/shares")) asked.push(url.searchParams.get("node"));
+  });
+  await drive.goto("/files");
+  await drive.getByRole("button", { name: "Details", exact: true }).click();
+  const links = drive.getByRole("complementary").getByRole("button", { name: /^Has no end/ });
+  for (const [name, count] of [
+    ["a.txt", 1],
+    ["b.txt", 2],
+  ] as const) {
+    const row = drive.getByRole("row").filter({ hasText: name });
+    await row.getByRole("checkbox").click();
+    await expect(links).toHaveCount(count);
+    await row.getByRole("checkbox").click();
+  }
+  expect([...new Set(asked)].sort()).toEqual([a?.id, b?.id].sort());
+});
+
 test("many links come as somebody scrolls", async ({ drive, person }) => {
   const file = await putFile(person, person.root, "a.txt", "the content");
   for (let count = 0; count < 70; count += 1) await makeLink(person, file.id);

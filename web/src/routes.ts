@@ -69,6 +69,12 @@ export const routes: RouteRecordRaw[] = [
     meta: member("frame.me.account"),
   },
   {
+    path: "/admin/overview",
+    name: "overview",
+    component: () => import("@/features/admin/overview.vue"),
+    meta: administrator("frame.nav.overview"),
+  },
+  {
     path: "/admin/people",
     name: "people",
     component: () => import("@/features/admin/people.vue"),

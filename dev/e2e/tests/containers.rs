@@ -318,7 +318,9 @@ fn health_is_asked_and_figures_are_fetched_where_the_configurations_tell_them() 
 
     // As Prometheus sees its files.
     let place = tempfile::tempdir().unwrap();
-    for file in ["compose/conf/prometheus.yml", "prometheus/alerts.yml"].map(|file| confs::project("deploy").join(file)) {
+    for file in ["compose/conf/prometheus.yml", "prometheus/alerts.yml"]
+        .map(|file| confs::project("deploy").join(file))
+    {
         fs::copy(&file, place.path().join(file.file_name().unwrap())).unwrap();
     }
     let check = ["check", "config", "prometheus.yml"];

@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use drive_core::account::{
     Account, AccountState, Decree, Email, Epochs, NickName, PasswordHash, Phone, Registration, Role,
-    UserName, Verifiers, decree, first_administrator,
+    UserName, Verifiers, decree, first_administrator, found_by,
 };
 use drive_core::audit::AuditEvent;
 use drive_core::node::{NodeKind, SearchKey};
-use drive_core::page::Cursor;
+use drive_core::page::{Cursor, SearchQuery};
 use drive_core::quota::Quota;
 use drive_core::{AccountId, ByteCount, Missing, NodeId, Problem};
 
 use crate::cause::{Cause, Made};
 use crate::database::{Database, Tx};
-use crate::engine::{Columns, Value, marks, padded, parts, rows_of, values, whens};
+use crate::engine::{Columns, Connection, Sql, Value, marks, padded, parts, rows_of, values, whens};
 use crate::error::Fault;
 use crate::page::{Page, by_text, text_cursor};
 
@@ -162,8 +162,10 @@ impl Tx<'_> {
         let quota = self.policy().quota;
         let root_key = SearchKey::of(ROOT_NAME);
         for part in parts(made) {
-            let mut values = Vec::with_capacity(18 * part.len());
-            for (account, root, one) in part {
+            let mut values = Vec::with_capacity(19 * part.len());
+            let found = |one: &Registration| found_by(&one.user_name, &one.nick_name, one.email.as_ref());
+            let found: Vec<String> = part.iter().map(|(.., one)| found(one)).collect();
+            for ((account, root, one), found) in part.iter().zip(&found) {
                 values.extend(values![
                     *account,
                     one.user_name.as_str(),
@@ -183,13 +185,14 @@ impl Tx<'_> {
                     1_i64,
                     *root,
                     one.at,
+                    found,
                 ]);
             }
             let sql = format!(
                 "INSERT INTO accounts (id, user_name, user_key, nick_name, email, phone, text_hash, dialect_hash, \
-                 role, state, session_epoch, token_epoch, quota, used, reserved, nodes, root_id, created_at) \
+                 role, state, session_epoch, token_epoch, quota, used, reserved, nodes, root_id, created_at, found_by) \
                  VALUES {}",
-                rows_of(18, part.len())
+                rows_of(19, part.len())
             );
             self.run(sql, &values).await?;
             let mut values = Vec::with_capacity(14 * part.len());
@@ -330,7 +333,30 @@ impl Database {
                 tx.list(sql, values![key, key, id, i64::from(limit) + 1], read).await
             })
         });
-        Ok(Page::cut(rows.await?, limit, |account| by_text(account.user_name.key(), account.id.get())))
+        Ok(Page::cut(rows.await?, limit, account_cursor))
+    }
+
+    /// Accounts that have all terms of a query, each somewhere in user name, nick name or e-mail address
+    /// ([`found_by`]), by user name, behind a cursor of the same list.
+    pub async fn search_accounts(
+        &self,
+        query: &SearchQuery,
+        after: Option<&Cursor>,
+        limit: u32,
+    ) -> Result<Page<Account>, Problem> {
+        let after = text_cursor(after)?;
+        let patterns: Vec<String> = query.like_patterns().collect();
+        let rows = self.read_long("search accounts", |tx| {
+            Box::pin(async {
+                let (key, id) = after.unwrap_or(("", 0));
+                let mut values = values![key, key, id].to_vec();
+                values.extend(patterns.iter().map(Value::from));
+                values.push(Value::Int(i64::from(limit) + 1));
+                let found = tx.list(search_text(patterns.len()), &values, |columns| columns.id()).await?;
+                tx.accounts(&found).await
+            })
+        });
+        Ok(Page::cut(rows.await?, limit, account_cursor))
     }
 
     /// Changes what an account says of its owner.
@@ -342,11 +368,13 @@ impl Database {
     ) -> Result<(), Problem> {
         self.write("change profile", |tx| {
             Box::pin(async {
-                tx.lock_owner(account).await?;
+                let before = tx.lock_account(account).await?;
                 let (email, phone) =
                     (profile.email.as_ref().map(Email::as_str), profile.phone.as_ref().map(Phone::as_str));
-                let values = values![profile.nick_name.as_str(), email, phone, account];
-                let sql = "UPDATE accounts SET nick_name = ?, email = ?, phone = ? WHERE id = ?";
+                let found = found_by(&before.user_name, &profile.nick_name, profile.email.as_ref());
+                let values = values![profile.nick_name.as_str(), email, phone, &found, account];
+                let sql =
+                    "UPDATE accounts SET nick_name = ?, email = ?, phone = ?, found_by = ? WHERE id = ?";
                 tx.change(sql, &values).await?;
                 tx.answer(cause, Made::Account(account)).await
             })
@@ -458,7 +486,69 @@ impl Database {
     }
 }
 
+fn account_cursor(account: &Account) -> Cursor {
+    by_text(account.user_name.key(), account.id.get())
+}
+
+/// The statement of a search with so many terms: all that it compares is in the index that has the order, so that rows,
+/// which are many times as long, are read of those only that are found.
+pub(crate) fn search_text(terms: usize) -> String {
+    format!(
+        "SELECT id FROM accounts WHERE user_key >= ? AND (user_key > ? OR id > ?){} ORDER BY user_key, id LIMIT ?",
+        " AND COALESCE(found_by, user_key) LIKE ? ESCAPE '!'".repeat(terms)
+    )
+}
+
+/// The columns of which follows what an account is found by.
+pub(crate) const FOUND_BY_COLUMNS: &str = "id, user_name, nick_name, email";
+
+/// An id, and what that account is found by.
+pub(crate) fn read_found_by(columns: &mut Columns<'_>) -> Result<(i64, String), Fault> {
+    let id = columns.int()?;
+    let user_name = columns.parsed(|text| UserName::parse(text).ok())?;
+    let nick_name = columns.parsed(|text| NickName::new(text).ok())?;
+    let email = columns.opt_parsed(|text| Email::new(text).ok())?;
+    Ok((id, found_by(&user_name, &nick_name, email.as_ref())))
+}
+
+/// Accounts that are filled with what they are found by at once.
+const FILLED_AT_ONCE: i64 = 500;
+
+/// Writes what accounts are found by where it is missing.
+pub(crate) async fn fill_found_by(connection: &mut Connection) -> Result<(), Fault> {
+    let mut after = 0;
+    loop {
+        let sql = format!(
+            "SELECT {FOUND_BY_COLUMNS} FROM accounts WHERE id > ? AND found_by IS NULL ORDER BY id LIMIT ?"
+        );
+        let rows = connection.rows(Sql::Owned(sql), &values![after, FILLED_AT_ONCE]).await?;
+        let found = rows.iter().map(|row| read_found_by(&mut row.columns()));
+        let found = found.collect::<Result<Vec<(i64, String)>, Fault>>()?;
+        let Some((last, _)) = found.last() else { return Ok(()) };
+        after = *last;
+        for part in parts(&found) {
+            let each = whens(part.len());
+            let sql = format!("UPDATE accounts SET found_by = {each} WHERE id IN ({})", marks(part.len()));
+            let texts = part.iter().flat_map(|(id, text)| values![*id, text]);
+            let ids = part.iter().map(|(id, _)| Value::Int(*id));
+            connection.run(Sql::Owned(sql), &texts.chain(ids).collect::<Vec<_>>()).await?;
+        }
+    }
+}
+
 impl Tx<'_> {
+    /// Accounts, in the order of their names. Those that are not there are left out.
+    async fn accounts(&mut self, accounts: &[AccountId]) -> Result<Vec<Account>, Fault> {
+        let mut found: Vec<Account> = Vec::with_capacity(accounts.len());
+        for part in padded(accounts) {
+            let sql = format!("SELECT {COLUMNS} FROM accounts WHERE id IN ({})", marks(part.len()));
+            let values: Vec<Value<'_>> = part.into_iter().map(Value::from).collect();
+            found.extend(self.list(sql, &values, read).await?);
+        }
+        found.sort_by(|one, other| (one.user_name.key(), one.id).cmp(&(other.user_name.key(), other.id)));
+        Ok(found)
+    }
+
     pub(crate) async fn write_verifiers(
         &mut self,
         account: AccountId,

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use drive_core::Problem;
 use drive_core::node::SearchKey;
 
+use crate::accounts::{FOUND_BY_COLUMNS, read_found_by};
 use crate::database::{Database, Tx};
 use crate::engine::values;
 use crate::error::Fault;
@@ -159,6 +160,27 @@ impl Tx<'_> {
         Ok(in_circles(&parents))
     }
 
+    async fn wrongly_found(&mut self) -> Result<Vec<Difference>, Fault> {
+        let (mut wrong, mut after) = (Vec::new(), 0);
+        loop {
+            let sql = format!(
+                "SELECT {FOUND_BY_COLUMNS}, found_by FROM accounts \
+                 WHERE id > ? AND found_by IS NOT NULL ORDER BY id LIMIT ?"
+            );
+            let rows = self.list(sql, values![after, ROWS_AT_ONCE], |columns| {
+                let (id, found_by) = read_found_by(columns)?;
+                Ok((id, columns.text()? == found_by))
+            });
+            let rows = rows.await?;
+            let Some((last, _)) = rows.last() else { break };
+            after = *last;
+            let differs = rows.iter().filter(|(_, right)| !right);
+            wrong.extend(differs.map(|(id, _)| difference("what an account is found by", *id)));
+        }
+        wrong.truncate(DIFFERENCES_MAX as usize);
+        Ok(wrong)
+    }
+
     async fn wrong_keys(&mut self) -> Result<Vec<Difference>, Fault> {
         let (mut wrong, mut after) = (Vec::new(), 0);
         loop {
@@ -223,6 +245,7 @@ impl Database {
                 }
                 differences.extend(tx.folders_in_circles().await?);
                 differences.extend(tx.wrong_keys().await?);
+                differences.extend(tx.wrongly_found().await?);
                 Ok(differences)
             })
         })

@@ -4,7 +4,7 @@
 use drive_core::account::{NickName, PasswordHash, Registration, Role, UserName, Verifiers};
 use drive_core::content::{ContentIdentity, Md5Digest, Sha256Digest};
 use drive_core::node::NodeName;
-use drive_core::page::{Direction, NodeOrder};
+use drive_core::page::{Direction, NodeOrder, ShareOrder};
 use drive_core::ports::BlobKey;
 use drive_core::queue::{Entry, EntryKey, Event, UploadRecord};
 use drive_core::session::{Door, TokenDigest};
@@ -13,6 +13,7 @@ use drive_core::tree::OnConflict;
 use drive_core::{AccountId, ByteCount, DriveSecret, NodeId, UnixMillis};
 use testkit::mariadb::MariaDb;
 
+use crate::accounts;
 use crate::cause::Cause;
 use crate::contents::by_identity_text;
 use crate::database::Database;
@@ -20,8 +21,9 @@ use crate::dialect::{RootOrder, root_files_text};
 use crate::engine::{Engine, Value};
 use crate::sessions::by_token_text;
 use crate::settings::Settings;
-use crate::shares::{NewShare, ranking_text, share_text};
+use crate::shares::{NewShare, ShareFilter, own_shares_text, ranking_text, share_text};
 use crate::tree::{FAMILY, first_page, kind_of_list, recent_text, search_text};
+use crate::uploads::{count_under_way_text, under_way_text};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
@@ -61,11 +63,16 @@ fn hot(folder: NodeId, owner: AccountId) -> Vec<Hot> {
     };
     let pattern = Value::Text("%file%");
     add("a search", search_text(1), "search", &[owner, text, text, one, pattern, Value::Int(11)]);
+    let name = Value::Text("user1");
+    let values = [name, name, one, Value::Text("%user%"), Value::Int(11)];
+    add("a search of accounts", accounts::search_text(1), "search", &values);
     add("recent files", recent_text(false), "recent", &[owner, one, Value::Int(11)]);
     let behind = [owner, one, Value::Int(NOW.0), Value::Int(NOW.0), one, Value::Int(11)];
     add("more of the recent files", recent_text(true), "recent", &behind);
     let like = Value::Text("file 005%(%)%");
     let end = Value::Text("file 005\u{10ffff}");
+    let under_way = [Value::Int(0), Value::Int(0), Value::Int(50)];
+    add("uploads under way", under_way_text(), "under_way", &under_way);
     add("names that begin so", FAMILY.to_owned(), "name", &[folder, Value::Text("file 005"), end, like, one]);
     add("a session", by_token_text(), "token", &[Value::Bytes(&[7; 32])]);
     add("a content", by_identity_text(), "identity", &[Value::Bytes(&[7; 32]), one]);
@@ -130,6 +137,19 @@ async fn filled(database: &Database) -> (NodeId, AccountId) {
         let cause = Cause::account(account.id, None, NOW);
         database.make_share(&new, &DriveSecret::new([1; 32]), &cause).await.unwrap();
     }
+    // Those that are done are many beside those under way.
+    database
+        .write("uploads", |tx| {
+            Box::pin(async {
+                let sql = "INSERT INTO uploads (id, owner_id, parent_id, name, on_conflict, length, done_bytes, reserved, \
+                     expires_at, state, node_id, doubtful, complete) \
+                     SELECT id, owner_id, parent_id, name, 0, size, size, 0, modified_at, CASE WHEN id % 100 = 0 THEN 0 \
+                     ELSE 2 END, id, 0, 0 FROM nodes WHERE kind = 1";
+                tx.run(sql, &[]).await
+            })
+        })
+        .await
+        .unwrap();
     let (seen, token) = (&account.verifiers, TokenDigest([7; 32]));
     let cause = Cause::account(account.id, None, NOW);
     database.sign_in(account.id, seen, token, Door::V1, None, &cause).await.unwrap();
@@ -164,7 +184,7 @@ fn used(database: &Database, index: &str) -> String {
 async fn check(database: &Database) {
     let (folder, owner) = filled(database).await;
     if database.engine() == Engine::MySql {
-        let tables = ["accounts", "sessions", "contents", "nodes", "shares"];
+        let tables = ["accounts", "sessions", "contents", "nodes", "shares", "uploads"];
         for table in tables {
             let analyze = format!("ANALYZE TABLE {table}");
             database.read_long("analyze", |tx| Box::pin(tx.rows(analyze.clone(), &[]))).await.unwrap();
@@ -180,6 +200,27 @@ async fn check(database: &Database) {
     let lines = plan(database, &first_page).await.join("\n");
     assert_eq!(lines.matches(&used(database, "by_size")).count(), 2, "{lines}");
     assert!(!lines.contains("TEMP B-TREE") && !lines.contains("filesort"), "{lines}");
+    // A node has few links, which are sorted: all that matters is that those of its owner are not read.
+    let which = ShareFilter { kind: Some(ShareKind::Link), node: Some(folder) };
+    let key = Value::Int(NOW.0);
+    let of_node = Hot {
+        what: "the links of a node".to_owned(),
+        sql: own_shares_text(which, ShareOrder::Created, Direction::Down),
+        index: "node",
+        values: vec![owner.into(), folder.into(), Value::Int(0), key, key, Value::Int(1), Value::Int(11)],
+    };
+    let lines = plan(database, &of_node).await.join("\n");
+    assert!(lines.contains(&used(database, "node")), "{lines}");
+    assert!(!lines.contains("SCAN") && !lines.contains("\"access_type\": \"ALL\""), "{lines}");
+    let under_way = Hot {
+        what: "how many uploads are under way".to_owned(),
+        sql: count_under_way_text().to_owned(),
+        index: "under_way",
+        values: vec![Value::Int(2), Value::Int(10)],
+    };
+    // Here, too, what is scanned is what the inner part gave.
+    let lines = plan(database, &under_way).await.join("\n");
+    assert!(lines.contains(&used(database, "under_way")), "{lines}");
     for query in hot(folder, owner) {
         let lines = plan(database, &query).await;
         let used = used(database, query.index);

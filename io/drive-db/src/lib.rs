@@ -29,7 +29,7 @@
 //! | `tree/`, `contents`, `uploads` | what |
 //! | `shares`, `dialect` | links; what only the old dialect asks for |
 //! | `queue`, `requests`, `cause` | entries of the durable queue; requests with keys; the audit log |
-//! | `sweep`, `check` | what time ends; the checker |
+//! | `sweep`, `check`, `totals` | what time ends; the checker; what there is in all |
 
 mod accounts;
 mod api_tokens;
@@ -52,6 +52,7 @@ mod sessions;
 mod settings;
 mod shares;
 mod sweep;
+mod totals;
 mod tree;
 mod uploads;
 
@@ -70,6 +71,8 @@ pub use sessions::{Holder, PasswordChange};
 pub use settings::{
     CONNECTIONS_MAX, Deadlines, MYSQL_CONNECTIONS, Place, Policy, SQLITE_READERS, Settings, URLS_MAX,
 };
-pub use shares::{Gate, ListedShare, NewShare, SaveShared, ShareChange, ShareRow, ShareView};
+pub use shares::{Gate, ListedShare, NewShare, SaveShared, ShareChange, ShareFilter, ShareRow, ShareView};
 pub use tree::{FileRow, FoundNode, PurgeProgress, TrashRow};
-pub use uploads::{FinishBy, HASH_STATE_BYTES_MAX, NewUpload, Piece, SealedUpload};
+pub use uploads::{
+    FinishBy, HASH_STATE_BYTES_MAX, NewUpload, Piece, SealedUpload, UNDER_WAY_COUNTED_MAX, UnderWay,
+};

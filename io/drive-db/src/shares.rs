@@ -123,6 +123,15 @@ pub struct ShareView {
     pub behind: Behind,
 }
 
+/// Which of one's own links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ShareFilter {
+    /// Of this kind; none: of any.
+    pub kind: Option<ShareKind>,
+    /// To this node; none: to any.
+    pub node: Option<NodeId>,
+}
+
 /// A link of one's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShareRow {
@@ -338,6 +347,31 @@ pub(crate) fn share_text() -> String {
     )
 }
 
+/// The statement of a list of one's own links.
+pub(crate) fn own_shares_text(which: ShareFilter, order: ShareOrder, direction: Direction) -> String {
+    let column = match order {
+        ShareOrder::Created => "created_at",
+        ShareOrder::Views => "views",
+        ShareOrder::Downloads => "downloads",
+    };
+    let (compare, sort) = match direction {
+        Direction::Up => (">", "ASC"),
+        Direction::Down => ("<", "DESC"),
+    };
+    // A link and its node have one owner. Asked of the node, only the index of nodes is left to read by; that of owners would
+    // read all of their links.
+    let (owner, node) = match which.node {
+        Some(_) => ("n", " AND s.node_id = ?"),
+        None => ("s", ""),
+    };
+    let kind = if which.kind.is_some() { " AND s.kind = ?" } else { "" };
+    format!(
+        "SELECT {SHARE}, {NODE} FROM shares s JOIN nodes n ON n.id = s.node_id \
+         WHERE {owner}.owner_id = ?{node}{kind} AND s.{column} {compare}= ? \
+         AND (s.{column} {compare} ? OR s.id {compare} ?) ORDER BY s.{column} {sort}, s.id {sort} LIMIT ?"
+    )
+}
+
 /// The statement of the ranking.
 pub(crate) fn ranking_text() -> String {
     format!(
@@ -532,40 +566,29 @@ impl Database {
         .await
     }
 
-    /// One's own links, of one kind or all, behind a cursor of the same list.
+    /// One's own links, all or some, behind a cursor of the same list.
     pub async fn list_shares(
         &self,
         owner: AccountId,
-        kind: Option<ShareKind>,
+        which: ShareFilter,
         order: ShareOrder,
         direction: Direction,
         after: Option<&Cursor>,
         limit: u32,
     ) -> Result<Page<ShareRow>, Problem> {
         let after = number_cursor(after)?;
-        let column = match order {
-            ShareOrder::Created => "created_at",
-            ShareOrder::Views => "views",
-            ShareOrder::Downloads => "downloads",
+        let first = match direction {
+            Direction::Up => (i64::MIN, i64::MIN),
+            Direction::Down => (i64::MAX, i64::MAX),
         };
-        let (compare, sort, first) = match direction {
-            Direction::Up => (">", "ASC", (i64::MIN, i64::MIN)),
-            Direction::Down => ("<", "DESC", (i64::MAX, i64::MAX)),
-        };
-        let kinds = if kind.is_some() { " AND s.kind = ?" } else { "" };
         let rows = self.read("list shares", |tx| {
             Box::pin(async move {
                 let (key, id) = after.unwrap_or(first);
-                let sql = format!(
-                    "SELECT {SHARE}, {NODE} FROM shares s JOIN nodes n ON n.id = s.node_id \
-                     WHERE s.owner_id = ?{kinds} AND s.{column} {compare}= ? \
-                     AND (s.{column} {compare} ? OR s.id {compare} ?) \
-                     ORDER BY s.{column} {sort}, s.id {sort} LIMIT ?"
-                );
                 let mut values = vec![Value::from(owner)];
-                values.extend(kind.map(|kind| Value::from(kind.to_db())));
+                values.extend(which.node.map(Value::from));
+                values.extend(which.kind.map(|kind| Value::from(kind.to_db())));
                 values.extend(values![key, key, id, i64::from(limit) + 1]);
-                tx.list(sql, &values, read_row).await
+                tx.list(own_shares_text(which, order, direction), &values, read_row).await
             })
         });
         Ok(Page::cut(rows.await?, limit, |row| {

@@ -1,5 +1,6 @@
 //! Uploads that can be resumed: a row each, changed by whoever has the lease.
 
+use drive_core::account::UserName;
 use drive_core::content::{ContentIdentity, Md5Digest, Sha256Digest};
 use drive_core::node::{Node, NodeName};
 use drive_core::ports::{BlobKey, PartialBlob};
@@ -17,8 +18,10 @@ use crate::tree::NewChild;
 /// Bytes of the state of the hashes at most.
 pub const HASH_STATE_BYTES_MAX: usize = 1024;
 
-const COLUMNS: &str = "id, owner_id, parent_id, name, on_conflict, length, done_bytes, reserved, claimed, \
-     expires_at, state, blob_key, node_id, lease_holder, lease_until, doubtful, partial_state, partial_length";
+/// The columns of an upload, as `u`.
+const COLUMNS: &str = "u.id, u.owner_id, u.parent_id, u.name, u.on_conflict, u.length, u.done_bytes, u.reserved, \
+     u.claimed, u.expires_at, u.state, u.blob_key, u.node_id, u.lease_holder, u.lease_until, u.doubtful, \
+     u.partial_state, u.partial_length";
 
 /// States in the database.
 const OPEN: i16 = 0;
@@ -107,6 +110,18 @@ pub struct SealedUpload {
     pub read_back: bool,
 }
 
+/// Uploads under way, of everybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnderWay {
+    /// The last begun first, with the names of their owners; some of them.
+    pub uploads: Vec<(Upload, UserName)>,
+    /// How many there are. [`UNDER_WAY_COUNTED_MAX`]: so many or more.
+    pub count: u64,
+}
+
+/// Uploads under way that are counted at most.
+pub const UNDER_WAY_COUNTED_MAX: u32 = 10_000;
+
 /// How an upload's name and folder are taken at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FinishBy {
@@ -116,9 +131,22 @@ pub enum FinishBy {
     Drive,
 }
 
+/// The statement of uploads in one state, the last begun first.
+pub(crate) fn under_way_text() -> String {
+    format!(
+        "SELECT {COLUMNS}, a.user_name FROM uploads u JOIN accounts a ON a.id = u.owner_id \
+         WHERE u.state = ? AND u.expires_at > ? ORDER BY u.id DESC LIMIT ?"
+    )
+}
+
+/// The statement that counts uploads that are not done, up to a bound.
+pub(crate) const fn count_under_way_text() -> &'static str {
+    "SELECT COUNT(*) FROM (SELECT id FROM uploads WHERE state < ? LIMIT ?) AS counted"
+}
+
 impl Tx<'_> {
     async fn upload(&mut self, owner: AccountId, upload: UploadId) -> Result<Upload, Fault> {
-        let sql = format!("SELECT {COLUMNS} FROM uploads WHERE id = ? AND owner_id = ? FOR UPDATE");
+        let sql = format!("SELECT {COLUMNS} FROM uploads u WHERE id = ? AND owner_id = ? FOR UPDATE");
         let found = self.get(sql, values![upload, owner], read).await?;
         found.ok_or_else(|| Problem::NotFound(Missing::Upload).into())
     }
@@ -230,7 +258,7 @@ impl Database {
     pub async fn upload(&self, owner: AccountId, upload: UploadId) -> Result<Upload, Problem> {
         let found = self.read("upload", |tx| {
             Box::pin(async move {
-                let sql = format!("SELECT {COLUMNS} FROM uploads WHERE id = ? AND owner_id = ?");
+                let sql = format!("SELECT {COLUMNS} FROM uploads u WHERE id = ? AND owner_id = ?");
                 tx.get(sql, values![upload, owner], read).await
             })
         });
@@ -242,7 +270,7 @@ impl Database {
     pub async fn uploads(&self, owner: AccountId, limit: u32) -> Result<Vec<Upload>, Problem> {
         self.read("uploads", |tx| {
             Box::pin(async move {
-                let sql = format!("SELECT {COLUMNS} FROM uploads WHERE owner_id = ? ORDER BY id LIMIT ?");
+                let sql = format!("SELECT {COLUMNS} FROM uploads u WHERE owner_id = ? ORDER BY id LIMIT ?");
                 tx.list(sql, values![owner, limit], read).await
             })
         })
@@ -255,9 +283,33 @@ impl Database {
         self.read("unfinished uploads", |tx| {
             Box::pin(async move {
                 let sql = format!(
-                    "SELECT {COLUMNS} FROM uploads WHERE owner_id = ? AND state < ? ORDER BY id LIMIT ?"
+                    "SELECT {COLUMNS} FROM uploads u WHERE owner_id = ? AND state < ? ORDER BY id LIMIT ?"
                 );
                 tx.list(sql, values![owner, DONE, UPLOADS_MAX as u32], read).await
+            })
+        })
+        .await
+    }
+
+    /// Uploads of everybody that have become no node and are not over, the last begun first: the first `limit`, and how
+    /// many there are.
+    pub async fn uploads_under_way(&self, limit: u32, now: UnixMillis) -> Result<UnderWay, Problem> {
+        self.read("uploads under way", |tx| {
+            Box::pin(async move {
+                let mut uploads = Vec::new();
+                // Each state is a range of an index that has them in order.
+                for state in [OPEN, SEALED] {
+                    uploads.extend(
+                        tx.list(under_way_text(), values![state, now, limit], |columns| {
+                            Ok((read(columns)?, columns.parsed(|text| UserName::parse(text).ok())?))
+                        })
+                        .await?,
+                    );
+                }
+                uploads.sort_by_key(|(upload, _)| std::cmp::Reverse(upload.id));
+                uploads.truncate(limit as usize);
+                let count = tx.number(count_under_way_text(), values![DONE, UNDER_WAY_COUNTED_MAX]).await?;
+                Ok(UnderWay { uploads, count: u64::try_from(count).unwrap_or(0) })
             })
         })
         .await
@@ -479,7 +531,7 @@ impl Database {
         self.read("over uploads", |tx| {
             Box::pin(async move {
                 let sql = format!(
-                    "SELECT {COLUMNS} FROM uploads WHERE expires_at <= ? \
+                    "SELECT {COLUMNS} FROM uploads u WHERE expires_at <= ? \
                      AND (lease_until IS NULL OR lease_until <= ?) ORDER BY expires_at, id LIMIT ?"
                 );
                 tx.list(sql, values![now, now, limit], read).await
@@ -493,7 +545,7 @@ impl Database {
         let found = self.read("left uploads", |tx| {
             Box::pin(async move {
                 let sql = format!(
-                    "SELECT {COLUMNS} FROM uploads WHERE complete = 1 \
+                    "SELECT {COLUMNS} FROM uploads u WHERE complete = 1 \
                      AND (lease_until IS NULL OR lease_until <= ?) AND expires_at > ? ORDER BY id LIMIT ?"
                 );
                 tx.list(sql, values![now, now, limit], read).await

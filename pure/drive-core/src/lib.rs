@@ -45,6 +45,7 @@ pub mod session;
 pub mod share;
 mod size;
 mod time;
+pub mod totals;
 pub mod tree;
 pub mod upload;
 pub mod zip;

@@ -23,6 +23,7 @@ use crate::passwords::{HASHES_AT_ONCE, Passwords};
 use crate::records::Waiting;
 use crate::take::UPLOADS_AT_ONCE;
 use crate::thumbnails::Thumbnails;
+use crate::totals::Known;
 use crate::zip::ZIPS_AT_ONCE;
 
 /// What an administrator configures.
@@ -106,6 +107,7 @@ pub struct Drive {
     pub(crate) cluster: Option<Arc<dyn Cluster>>,
     /// How the cluster was, as this process saw it.
     pub(crate) past: Mutex<History>,
+    pub(crate) totals: Known,
     pub(crate) cache: Arc<dyn Cache>,
     pub(crate) queue: Option<Arc<dyn Queue>>,
     /// Requests that wait for what comes of their records.
@@ -143,6 +145,7 @@ impl Drive {
             blobs,
             cluster,
             past: Mutex::default(),
+            totals: Known::default(),
             cache,
             queue,
             waiting: Waiting::default(),

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use drive_core::account::{AddressBlock, Track};
+use drive_core::ports::{PurposeOfRate, RateSubject};
+use drive_core::queue::Counter;
+use drive_core::rate::{Admission, Rate};
 use drive_core::share::{
-    GRANT_LIFETIME, Pass, Seen, Share, ShareKind, ShareToken, Shown, VisitorMark, Wish, admit,
+    GRANT_LIFETIME, PICTURE_SEEN, Pass, Seen, Share, ShareKind, ShareToken, Shown, VisitorMark, Wish, admit,
 };
 use drive_core::{Missing, NodeId, Problem, UnixMillis};
 use drive_db::ShareView;
@@ -14,6 +17,7 @@ use http::header::USER_AGENT;
 use http::request::Parts;
 
 use crate::app::Drive;
+use crate::records::new_key;
 use crate::refusal::Refusal;
 use crate::who::{Signed, Visitor, cookie};
 
@@ -134,6 +138,35 @@ impl Drive {
         };
         let pass = admit(&view.share, &view.behind, guest.shown(), &mark, wish, &self.secret, now)?;
         Ok(Admitted { view, pass, mark })
+    }
+
+    /// Counts that a link was opened.
+    pub(crate) async fn count_opened(&self, share: &Share, visitor: &VisitorMark) {
+        if share.kind == ShareKind::Picture {
+            // It is shown next, which is no other view.
+            self.sees_it_anew(share, visitor).await;
+        }
+        self.count(new_key(), Counter::ShareViews(share.id)).await;
+    }
+
+    /// Counts that the picture of a picture link is shown, wherever, unless its visitor has seen it lately.
+    pub(crate) async fn count_shown(&self, share: &Share, visitor: &VisitorMark) {
+        if self.sees_it_anew(share, visitor).await {
+            self.count(new_key(), Counter::ShareViews(share.id)).await;
+        }
+    }
+
+    /// Has a visitor not seen the picture lately? Of several that ask at once, one is told so. Without the cache, nobody.
+    async fn sees_it_anew(&self, share: &Share, visitor: &VisitorMark) -> bool {
+        let Some(once) = Rate::new(1, PICTURE_SEEN, 1) else { return false };
+        let subject = RateSubject::Visitor(share.id, *visitor);
+        match self.cache.take(&subject, PurposeOfRate::Picture, &once, self.now()).await {
+            Ok(admission) => admission == Admission::Admitted,
+            Err(error) => {
+                tracing::warn!(%error, "whether a picture was seen before is not known");
+                false
+            }
+        }
     }
 
     async fn seen(&self, share: &Share, mark: &VisitorMark, now: UnixMillis) -> Result<Seen, Problem> {

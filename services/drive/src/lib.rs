@@ -46,6 +46,7 @@ mod start;
 mod take;
 mod text;
 mod thumbnails;
+mod totals;
 mod v1;
 mod who;
 mod work;

@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/about": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a page has to know before anybody signs in. */
+        get: operations["getAbout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/accounts": {
         parameters: {
             query?: never;
@@ -28,7 +45,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All accounts, by user name. */
+        /** Accounts, by user name: all, or those that have all of these terms. */
         get: operations["listAccounts"];
         put?: never;
         post?: never;
@@ -133,6 +150,23 @@ export interface paths {
         };
         /** The groups over the last hour, as the process that answers saw them since its start. */
         get: operations["getClusterHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much there is, what comes in, what waits. */
+        get: operations["getOverview"];
         put?: never;
         post?: never;
         delete?: never;
@@ -550,7 +584,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What a link leads to. */
+        /** What a link leads to. Counted as a view. */
         get: operations["lookAtShare"];
         put?: never;
         post?: never;
@@ -601,7 +635,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The bytes of a shared file. Counted as a download at their first one, but for the picture of a picture link. */
+        /**
+         * The bytes of a shared file. Counted as a download at their first one. The picture of a picture link is counted as a view
+         *     instead: once per visitor and hour, and not while the visitor has its link open.
+         */
         get: operations["getSharedContent"];
         put?: never;
         post?: never;
@@ -1002,6 +1039,13 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A drive, as those see it who are not signed in. */
+        About: {
+            /** @description Everybody may make an account. Otherwise administrators make them. */
+            open_registration: boolean;
+            /** @description Of the program. */
+            version: string;
+        };
         /** @description An account, as its owner and administrators see it. */
         Account: {
             /** Format: date-time */
@@ -1496,6 +1540,20 @@ export interface components {
          * @enum {string}
          */
         OnConflict: "fail" | "keep-both" | "replace";
+        /** @description The drive at a glance. */
+        Overview: {
+            /** @description Of the queue, as in `/admin/queue`: none without one, null when it does not answer. */
+            lanes: components["schemas"]["LaneView"][] | null;
+            /**
+             * Format: int32
+             * @description Requests that bring files to the process that answers, now.
+             */
+            receiving: number;
+            totals: components["schemas"]["Totals"] | null;
+            uploads: components["schemas"]["UploadsUnderWay"];
+            /** @description Of the program. */
+            version: string;
+        };
         /** @description A page of a list. */
         Page_Account: {
             /** @description The cursor of the next page; none on the last. */
@@ -1911,6 +1969,56 @@ export interface components {
         Tokens: {
             rows: components["schemas"]["Token"][];
         };
+        /**
+         * @description What there is in all. It is counted in parts while the drive goes on, at most every half minute, and where there is so much
+         *     that it takes long, more seldom: `counted_at` says when.
+         */
+        Totals: {
+            /** Format: int64 */
+            accounts: number;
+            /**
+             * Format: int64
+             * @description Contents that differ: each is stored once, however many files have it.
+             */
+            contents: number;
+            /** Format: date-time */
+            counted_at: string;
+            /**
+             * Format: int64
+             * @description Of all accounts, the trash included.
+             */
+            files: number;
+            /**
+             * Format: int64
+             * @description Of all accounts, the trash included.
+             */
+            folders: number;
+            /**
+             * Format: int64
+             * @description Links of all kinds.
+             */
+            links: number;
+            /**
+             * Format: int64
+             * @description Links that were neither taken back, nor have they ended or been used up.
+             */
+            links_open: number;
+            /**
+             * Format: int64
+             * @description Bytes that uploads under way have reserved.
+             */
+            reserved_bytes: number;
+            /**
+             * Format: int64
+             * @description Bytes of these.
+             */
+            stored_bytes: number;
+            /**
+             * Format: int64
+             * @description Bytes of all files, as quotas count them.
+             */
+            used_bytes: number;
+        };
         /** @description A tracker. */
         Tracker: {
             /** @description As it is configured. */
@@ -1987,10 +2095,43 @@ export interface components {
             parent: components["schemas"]["Id"];
             sha256: components["schemas"]["Sha256"] | null;
         };
+        /** @description An upload of somebody. What the file is called is its owner's business. */
+        UploadOf: {
+            /**
+             * Format: date-time
+             * @description When it is given up unless something comes.
+             */
+            expires_at: string;
+            id: components["schemas"]["Id"];
+            /**
+             * Format: int64
+             * @description Bytes in all; null while that is not known.
+             */
+            length: number | null;
+            /**
+             * Format: int64
+             * @description Bytes that are here.
+             */
+            offset: number;
+            /** @description Somebody sends. Otherwise it waits to be gone on with. */
+            sending: boolean;
+            /** @description Whose. */
+            user_name: string;
+        };
         /** @description The uploads of somebody that are not finished. */
         Uploads: {
             /** @description The oldest first. */
             rows: components["schemas"]["Upload"][];
+        };
+        /** @description Uploads under way: those that can be resumed. A file that comes in one request is not known before its end. */
+        UploadsUnderWay: {
+            /**
+             * Format: int64
+             * @description How many; 10000: so many or more.
+             */
+            count: number;
+            /** @description The last begun first, some of them. */
+            rows: components["schemas"]["UploadOf"][];
         };
         /** @description What an account stores and may store, bytes. */
         Usage: {
@@ -2035,6 +2176,26 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    getAbout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["About"];
+                };
+            };
+        };
+    };
     register: {
         parameters: {
             query?: never;
@@ -2201,6 +2362,11 @@ export interface operations {
                 cursor?: components["schemas"]["Cursor"];
                 /** @description Rows of the page at most. */
                 limit?: components["schemas"]["PageRows"];
+                /**
+                 * @description Terms with blanks between. Each has to be somewhere in the user name, the nick name or the e-mail address; upper and
+                 *     lower case, and full and half width, are the same. All accounts unless it is given.
+                 */
+                q?: components["schemas"]["SearchTerms"];
             };
             header?: never;
             path?: never;
@@ -3028,6 +3194,90 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ClusterHistory"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "session-ended" | "sign-in-needed";
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account-frozen" | "not-allowed" | "scope-missing";
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "rate-limited";
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "contradiction";
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "database-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    getOverview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The drive at a glance. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Overview"];
                 };
             };
             /** @description Unauthorized */
@@ -8905,6 +9155,8 @@ export interface operations {
                 kind?: components["schemas"]["ShareKind"];
                 /** @description Rows of the page at most. */
                 limit?: components["schemas"]["PageRows"];
+                /** @description Only links to this folder or file itself, not to what is in it. */
+                node?: components["schemas"]["NodeRef"];
                 order?: components["schemas"]["ShareOrder"];
             };
             header?: never;
@@ -8957,6 +9209,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         code?: "account-frozen" | "scope-missing";
+                    };
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "node-not-found";
                     };
                 };
             };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { beginning, collapse, dayOf, totals } from "./lists";
+import { beginning, collapse, dayOf, searchTerms, totals } from "./lists";
 
 test("days are counted from midnight, and a week is seven of them", () => {
   const now = new Date(2026, 4, 10, 9, 30);
@@ -42,4 +42,11 @@ test("totals have folders, files and bytes", () => {
     { kind: "file", size: 4 },
   ];
   expect(totals(rows)).toEqual({ folders: 1, files: 2, bytes: 7 });
+});
+
+test("terms are those that the drive looks for", () => {
+  expect(searchTerms("")).toBe("");
+  expect(searchTerms(" \u3000 ")).toBe("");
+  expect(searchTerms("  li\u3000 lei ")).toBe("li lei");
+  expect(searchTerms("a b c d e f g h i")).toBe("a b c d e f g h");
 });

@@ -1,4 +1,4 @@
-/** Lists as they are shown: days, found beginnings, shortened paths. */
+/** Lists as they are shown and looked through: days, found beginnings, shortened paths, terms of a search. */
 
 export type Day = "today" | "yesterday" | "week" | "earlier";
 
@@ -61,4 +61,14 @@ export function totals(rows: Iterable<{ kind: string; size: number | null }>): {
     sum.bytes += row.size ?? 0;
   }
   return sum;
+}
+
+/** Characters of a search at most, and terms, as the drive takes them. */
+export const SEARCH_CHARS_MAX = 200;
+const SEARCH_TERMS_MAX = 8;
+
+/** What was typed as the drive takes it: one blank between terms, and no more of them than it looks for. */
+export function searchTerms(typed: string): string {
+  const terms = typed.split(/\s+/).filter((term) => term !== "");
+  return terms.slice(0, SEARCH_TERMS_MAX).join(" ");
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { linkable, pastedName } from "./pictures";
+import { linkable, pastedName, pictureFolder } from "./pictures";
 
 describe("pictures", () => {
   test.each([
@@ -17,5 +17,17 @@ describe("pictures", () => {
     const at = new Date(2026, 0, 2, 3, 4, 5);
     expect(pastedName("image.png", at)).toBe("2026-01-02 030405.png");
     expect(pastedName("cat.png", at)).toBe("cat.png");
+  });
+
+  test("their folder is the oldest that has its name in any language", () => {
+    const row = (kind: string, name: string, day: number) => ({
+      ...{ kind, name },
+      created_at: `2026-01-0${day}T08:00:00Z`,
+    });
+    expect(pictureFolder([])).toBe(null);
+    expect(pictureFolder([row("folder", "trip", 1), row("file", "Pictures", 2)])).toBe(null);
+    const [chinese, english] = [row("folder", "图床", 3), row("folder", "Pictures", 2)];
+    expect(pictureFolder([row("folder", "Pictures 2", 1), chinese])).toBe(chinese);
+    expect(pictureFolder([chinese, english])).toBe(english);
   });
 });

@@ -15,6 +15,19 @@ const BY_TYPE: Record<string, string> = {
 /** For the window in which files are picked. */
 export const ACCEPT = SHOWN.map((one) => `.${one}`).join(",");
 
+/** The folder of pictures, by the language in which it was made: an account has one, whatever it speaks later. */
+export const FOLDER_NAMES = { "zh-CN": "图床", en: "Pictures" } as const;
+
+/** Which of the folders in the root is that of pictures: of several the oldest. */
+export function pictureFolder<F extends { kind: string; name: string; created_at: string }>(
+  rows: readonly F[],
+): F | null {
+  const names: readonly string[] = Object.values(FOLDER_NAMES);
+  const found = rows.filter((row) => row.kind === "folder" && names.includes(row.name));
+  found.sort((one, other) => one.created_at.localeCompare(other.created_at));
+  return found[0] ?? null;
+}
+
 /** The name that a picture is stored under, or `null`: it is none that a link shows. */
 export function linkable(name: string, type: string): string | null {
   if (SHOWN.includes(extension(name))) return name;

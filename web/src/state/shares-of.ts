@@ -1,45 +1,36 @@
-/**
- * The links of a node. The API lists all links of an account, so they are read once and kept until one changes here; whoever
- * is about to make another asks anew.
- */
+/** The links of a node. They are kept until one changes here; whoever is about to make another asks anew. */
 import { api, done, type Share } from "@/api/client";
 import { stateOf } from "@/domain/shares";
 import { onChange } from "./changes";
 
-const PAGE_ROWS = 1_000;
-/** An account has 10,000 links at most. */
-const PAGES_MAX = 10;
+/** Links that are asked for: as many as the drive gives at once, and more than anybody makes of one node. */
+const ROWS = 1_000;
+/** Nodes whose links are kept. */
+const KEPT_MAX = 100;
 
-let all: Promise<Share[]> | null = null;
+const kept = new Map<string, Promise<Share[]>>();
 onChange((change) => {
-  if (change.what === "shares") all = null;
+  if (change.what === "shares") kept.clear();
 });
 
-async function read(): Promise<Share[]> {
-  const shares: Share[] = [];
-  let cursor: string | null = null;
-  for (let page = 0; page < PAGES_MAX; page++) {
-    const query = { kind: "link", order: "created", direction: "desc", limit: PAGE_ROWS } as const;
-    const asked: { rows: Share[]; next: string | null } = await done(
-      api.GET("/shares", { params: { query: cursor === null ? query : { ...query, cursor } } }),
-    );
-    shares.push(...asked.rows);
-    cursor = asked.next;
-    if (cursor === null) break;
-  }
-  return shares;
+async function read(node: string): Promise<Share[]> {
+  const query = { kind: "link", node, order: "created", direction: "desc", limit: ROWS } as const;
+  return (await done(api.GET("/shares", { params: { query } }))).rows;
 }
 
 /** Those that work, the newest first. */
 export async function sharesOf(node: string, anew = false): Promise<Share[]> {
-  if (anew) all = null;
-  all ??= read();
-  const asked = all;
+  const asked = (anew ? undefined : kept.get(node)) ?? read(node);
+  // The last one asked for is the last one in the map.
+  kept.delete(node);
+  kept.set(node, asked);
+  const [oldest] = kept.keys();
+  if (kept.size > KEPT_MAX && oldest !== undefined) kept.delete(oldest);
   try {
     const now = new Date();
-    return (await asked).filter((one) => one.node.id === node && stateOf(one, now) === "active");
+    return (await asked).filter((one) => stateOf(one, now) === "active");
   } catch (error) {
-    if (all === asked) all = null;
+    if (kept.get(node) === asked) kept.delete(node);
     throw error;
   }
 }

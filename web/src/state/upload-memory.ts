@@ -14,6 +14,8 @@ export interface Remembered {
   parent: string;
   size: number;
   lastModified: number;
+  /** It gets a link when it is there. Not said by earlier versions of the page. */
+  picture?: boolean;
   /** Opens the file again where the browser lets it. */
   handle: FileSystemFileHandle | null;
 }

@@ -17,9 +17,11 @@ import {
   wouldLose,
 } from "@/domain/upload-queue";
 import { Speed, secondsLeft } from "@/domain/upload-speed";
-import { nameOf, pathText, type Tree } from "@/domain/upload-tree";
+import { nameOf, pathText, type Tree, treeOf } from "@/domain/upload-tree";
+import { i18n } from "@/i18n";
 import { changed } from "./changes";
 import { ask, open } from "./dialogs";
+import { bed, link } from "./pictures";
 import { me } from "./session";
 import { sayProblem } from "./toasts";
 import { forget, type Remembered, remember, remembered } from "./upload-memory";
@@ -51,7 +53,7 @@ const SIGNED_OUT = new Set(["session-ended", "sign-in-needed"]);
 
 /** Files that came together, into one folder. */
 interface Batch {
-  folders: Folders;
+  folders: Pick<Folders, "id" | "forget">;
   conflicts: Conflicts;
   /** Ids of those that are not through. */
   open: Set<number>;
@@ -68,12 +70,21 @@ interface Work {
   lastModified: number | null;
   sha256: string | null;
   onConflict: OnConflict;
+  /** It gets a link that shows it. */
+  picture: boolean;
+  /** What it has become: sent or not, and the file's id, if the drive has told it. */
+  there: There | null;
   key: string;
   /** Failures in a row. */
   times: number;
   anew: number;
   control: AbortController | null;
   speed: Speed;
+}
+
+interface There {
+  node: string | null;
+  sent: boolean;
 }
 
 /** What a group is called: a folder, or the folder that files were put into. `null`: the root. */
@@ -180,11 +191,30 @@ export function add(
   handles: ReadonlyMap<string, FileSystemFileHandle> = new Map(),
 ): void {
   const root = into.id ?? me.value?.root ?? "root";
-  const batch: Batch = {
-    folders: new Folders(root, doorOf()),
-    conflicts: newConflicts(),
-    open: new Set(),
-  };
+  const batch = newBatch(new Folders(root, doorOf()));
+  queueUp(tree, batch, into, (file, path) => ({
+    handle: path.length === 0 ? (handles.get(file.name) ?? null) : null,
+  }));
+  makeEmpty(tree, batch);
+}
+
+/** Takes pictures into the folder of those, each of which gets a link when it is there. */
+export function addPictures(pictures: readonly File[]): void {
+  const into = { id: null, name: i18n.global.t("pictures.title") };
+  const tree = treeOf(pictures.map((file) => ({ path: [], file })));
+  queueUp(tree, newBatch(bed), into, () => ({ picture: true, onConflict: "keep-both" }));
+}
+
+function newBatch(folders: Batch["folders"]): Batch {
+  return { folders, conflicts: newConflicts(), open: new Set() };
+}
+
+function queueUp(
+  tree: Tree<File>,
+  batch: Batch,
+  into: { id: string | null; name: string | null },
+  more: (file: File, path: readonly string[]) => Partial<Work>,
+): void {
   const number = nextBatch++;
   account = me.value?.id ?? null;
   for (const { path, file } of inOrder(tree.files)) {
@@ -204,8 +234,8 @@ export function add(
       batch,
       path,
       file,
-      handle: path.length === 0 ? (handles.get(file.name) ?? null) : null,
       lastModified: file.lastModified,
+      ...more(file, path),
     });
     queue.add({
       id,
@@ -219,7 +249,6 @@ export function add(
       elsewhere: false,
     });
   }
-  makeEmpty(tree, batch);
   show();
   pump();
 }
@@ -248,6 +277,8 @@ function unbegun(): Work {
     lastModified: null,
     sha256: null,
     onConflict: "fail",
+    picture: false,
+    there: null,
     key: crypto.getRandomValues(new Uint32Array(4)).join("-"),
     times: 0,
     anew: 0,
@@ -397,12 +428,13 @@ async function run(id: number, work: Work, signal: AbortSignal): Promise<void> {
       drop(work);
       continue;
     }
-    if (problem.code === "node-not-found" && work.path.length > 0 && work.anew < 1) {
-      // A folder on the way was deleted meanwhile: it is made again.
+    if (problem.code === "node-not-found" && canBeMade(work) && work.anew < 1) {
+      // A folder on the way was deleted meanwhile, or a picture before it had its link: it is made again.
       work.anew += 1;
       work.batch?.folders.forget();
       drop(work);
       work.parent = null;
+      work.there = null;
       continue;
     }
     const pause = pauseAfter(problem.code, work.times, problem.body.retry_after_s);
@@ -415,6 +447,11 @@ async function run(id: number, work: Work, signal: AbortSignal): Promise<void> {
     if (pause.kind === "away") happen(id, { what: "away" });
     await rest(pause.ms, signal);
   }
+}
+
+/** Is the folder that it goes to made when it is not there? */
+function canBeMade(work: Work): boolean {
+  return work.batch !== null && (work.path.length > 0 || work.picture);
 }
 
 /** An upload is not gone on with. */
@@ -502,9 +539,26 @@ async function decide(id: number, work: Work): Promise<boolean> {
 
 /** One try, from wherever it is. */
 async function attempt(id: number, work: Work, signal: AbortSignal): Promise<void> {
+  work.there ??= await bring(id, work, signal);
+  if (work.there === null) return;
+  const { node, sent } = work.there;
+  if (work.picture) {
+    happen(id, { what: "finish" });
+    if (node === null) {
+      // Asked for with the same key, the drive says what it has become.
+      work.there = null;
+      throw new Problem("no-answer", 0, "the file is not there yet");
+    }
+    await link(node, `${work.key}-link`, signal);
+  }
+  over(id, work, { what: sent ? "done" : "here" });
+}
+
+/** Brings the bytes to the drive, unless it has them; `null` when nobody wants that any more. */
+async function bring(id: number, work: Work, signal: AbortSignal): Promise<There | null> {
   const { file } = work;
   const job = queue.get(id);
-  if (!job || file === null) return;
+  if (!job || file === null) return null;
   work.parent ??= (await work.batch?.folders.id(work.path)) ?? "root";
   signal.throwIfAborted();
   adopt(id, work);
@@ -517,33 +571,31 @@ async function attempt(id: number, work: Work, signal: AbortSignal): Promise<voi
     signal,
     onSent: (sent) => moved(id, work, sent),
   };
-  if (work.upload === null && (await isThere(id, work, sending))) {
-    over(id, work, { what: "here" });
-    return;
-  }
+  const here = work.upload === null ? await isThere(id, work, sending) : null;
+  if (here !== null) return { node: here, sent: false };
   signal.throwIfAborted();
   // While the connection is away it is not said that something goes before it does.
   if (queue.get(id)?.state !== "away") {
     happen(id, { what: "send", sent: work.upload === null ? 0 : (queue.get(id)?.sent ?? 0) });
   }
-  if (file.size < RESUME_MIN && work.upload === null) await put(sending);
-  else {
-    await resumable({
-      ...sending,
-      sha256: work.sha256,
-      upload: work.upload,
-      onBegun: (upload) => begun(id, work, upload),
-    });
+  if (file.size < RESUME_MIN && work.upload === null) {
+    return { node: await put(sending), sent: true };
   }
-  over(id, work, { what: "done" });
+  const node = await resumable({
+    ...sending,
+    sha256: work.sha256,
+    upload: work.upload,
+    onBegun: (upload) => begun(id, work, upload),
+  });
+  return { node, sent: true };
 }
 
-/** Does the drive have it already? It is only asked about files for which that is less than sending them. */
-async function isThere(id: number, work: Work, sending: Sending): Promise<boolean> {
+/** The file that the drive makes if it has the bytes. It is only asked where that is less than sending them. */
+async function isThere(id: number, work: Work, sending: Sending): Promise<string | null> {
   const { file, signal } = sending;
-  if (file.size < ASK_MIN || file.size > HASH_MAX) return false;
+  if (file.size < ASK_MIN || file.size > HASH_MAX) return null;
   const mayAsk = performance.now() >= proofsFrom;
-  if (!mayAsk && file.size < RESUME_MIN) return false;
+  if (!mayAsk && file.size < RESUME_MIN) return null;
   if (work.sha256 === null) {
     happen(id, { what: "check" });
     try {
@@ -552,10 +604,10 @@ async function isThere(id: number, work: Work, sending: Sending): Promise<boolea
       signal.throwIfAborted();
       if (!(await isReadable(file))) throw new Problem("file-unreadable", 0, "");
       // Without a digest it is sent like any other.
-      return false;
+      return null;
     }
   }
-  if (!mayAsk) return false;
+  if (!mayAsk) return null;
   try {
     return await instant(sending, work.sha256);
   } catch (error) {
@@ -563,7 +615,7 @@ async function isThere(id: number, work: Work, sending: Sending): Promise<boolea
     if (problem.code !== "rate-limited") throw problem;
     // Sending it is always allowed.
     proofsFrom = performance.now() + (problem.body.retry_after_s ?? 1) * 1_000;
-    return false;
+    return null;
   }
 }
 
@@ -604,6 +656,7 @@ function begun(id: number, work: Work, upload: string): void {
     parent: work.parent ?? "root",
     size: job.size,
     lastModified: work.file.lastModified,
+    picture: work.picture,
     handle: work.handle,
   };
   remember(kept);
@@ -810,6 +863,7 @@ export async function restore(): Promise<void> {
       parent,
       upload,
       lastModified: kept?.lastModified ?? null,
+      ...(kept?.picture ? { picture: true, onConflict: "keep-both" as const } : {}),
     });
     queue.add({
       id,

@@ -23,8 +23,8 @@ export interface Sending {
   onSent: (bytes: number) => void;
 }
 
-/** The drive makes the file of what it has, if it has it: `true`. */
-export async function instant(sending: Sending, sha256: string): Promise<boolean> {
+/** The drive makes the file of what it has, if it has it: the file's id. */
+export async function instant(sending: Sending, sha256: string): Promise<string | null> {
   const { parent, name, file, onConflict, key, signal } = sending;
   const path = { node: parent };
   const answer = await done(
@@ -34,28 +34,28 @@ export async function instant(sending: Sending, sha256: string): Promise<boolean
       signal,
     }),
   );
-  if (!("challenge" in answer)) return true;
+  if (!("challenge" in answer)) return answer.id;
   const proof = await proofOf(file, answer.nonce, answer.ranges, signal);
   try {
     const { challenge } = answer;
-    await done(
+    const made = await done(
       api.POST("/nodes/{node}/instant/proof", {
         params: { path, header: { "Idempotency-Key": `${key}-proof` } },
         body: { name, challenge, proof, on_conflict: onConflict },
         signal,
       }),
     );
-    return true;
+    return made.id;
   } catch (error) {
-    if (Problem.of(error).code === "content-unknown") return false;
+    if (Problem.of(error).code === "content-unknown") return null;
     throw error;
   }
 }
 
 export { digestOf };
 
-/** The file as the body of one request. */
-export async function put(sending: Sending): Promise<void> {
+/** The file as the body of one request: its id, or `null` when it is certain and not there yet. */
+export async function put(sending: Sending): Promise<string | null> {
   const { parent, name, file, onConflict, key, signal, onSent } = sending;
   signal.throwIfAborted();
   const path = `${BASE}/nodes/${encodeURIComponent(parent)}/files/${encodeURIComponent(name)}`;
@@ -83,24 +83,22 @@ export async function put(sending: Sending): Promise<void> {
     stall.end();
     signal.removeEventListener("abort", leave);
   }
-  if (request.status === 201) return;
-  if (request.status === 202) {
-    await applied(request.responseText, signal);
-    return;
-  }
+  if (request.status === 201) return (JSON.parse(request.responseText) as { id: string }).id;
+  if (request.status === 202) return await applied(request.responseText, signal);
   throw noticed(problemOf(request.status, request.responseText));
 }
 
 /** A file that is certain and comes later: it may still be refused. One that takes long is believed. */
-async function applied(text: string, signal: AbortSignal): Promise<void> {
+async function applied(text: string, signal: AbortSignal): Promise<string | null> {
   const { key } = JSON.parse(text) as { key: string };
   for (let look = 0; look < RECORD_LOOKS; look += 1) {
     const record = await done(api.GET("/records/{key}", { params: { path: { key } }, signal }));
-    if (record.state === "applied") return;
+    if (record.state === "applied") return record.node;
     if (record.state === "refused") throw new Problem(record.problem ?? "unreadable", 409, "");
     await new Promise((resolve) => setTimeout(resolve, RECORD_PAUSE_MS));
     signal.throwIfAborted();
   }
+  return null;
 }
 
 /** An upload that can go on after whatever happens. */
@@ -113,10 +111,12 @@ export interface Resumable extends Sending {
 
 const UPLOADS = `${BASE}/uploads`;
 
-export async function resumable(sending: Resumable): Promise<void> {
+/** The file, in pieces, from where it was: its id. */
+export async function resumable(sending: Resumable): Promise<string | null> {
   const { parent, name, file, onConflict, sha256, key, signal, onSent, onBegun } = sending;
   signal.throwIfAborted();
-  if (sending.upload !== null && (await lookAgain(sending.upload, signal))) return;
+  const there = sending.upload === null ? null : await lookAgain(sending.upload, signal);
+  if (there !== null) return there;
   let stall: Stall | null = null;
   const last = await new Promise<{ url: string; response: HttpResponse }>((resolve, reject) => {
     const url = (path: string): string => new URL(path, location.href).href;
@@ -165,22 +165,29 @@ export async function resumable(sending: Resumable): Promise<void> {
     upload.start();
   }).finally(() => stall?.end());
   // All bytes can be there without the file: then whoever comes last asks for it.
-  if (!last.response.getHeader("Content-Location")) await finish(last.url, file.size, signal);
+  const made = fileAt(last.response.getHeader("Content-Location"));
+  return made ?? (await finish(last.url, file.size, signal));
+}
+
+/** The id of the file that an answer says the upload has become. */
+function fileAt(location: string | null | undefined): string | null {
+  return location?.split("/").pop() || null;
 }
 
 /**
  * Can an upload be gone on with? Asked with no bytes at all: whoever sends some to a drive that does not take them,
- * because a writer that died still holds it, is cut off and never reads why. `true` when it is a file already.
+ * because a writer that died still holds it, is cut off and never reads why. The file's id when it is one already.
  */
-async function lookAgain(upload: string, signal: AbortSignal): Promise<boolean> {
+async function lookAgain(upload: string, signal: AbortSignal): Promise<string | null> {
   const there = await done(api.GET("/uploads/{upload}", { params: { path: { upload } }, signal }));
-  if (there.node !== null) return true;
-  await finish(`${UPLOADS}/${upload}`, there.offset, signal);
-  return there.offset === there.length;
+  return there.node ?? (await finish(`${UPLOADS}/${upload}`, there.offset, signal));
 }
 
-/** Brings nothing: the last step of an upload whose bytes are all there, which makes the file. */
-async function finish(url: string, size: number, signal: AbortSignal): Promise<void> {
+/**
+ * Brings nothing: the last step of an upload whose bytes are all there, which makes the file. Its id; `null` while bytes
+ * are missing.
+ */
+async function finish(url: string, size: number, signal: AbortSignal): Promise<string | null> {
   const late = AbortSignal.any([signal, AbortSignal.timeout(STALL_MS)]);
   let answer: Response;
   try {
@@ -196,11 +203,12 @@ async function finish(url: string, size: number, signal: AbortSignal): Promise<v
   } catch (error) {
     throw Problem.of(error);
   }
-  if (answer.ok) return;
+  if (answer.ok) return fileAt(answer.headers.get("content-location"));
   const problem = await Problem.from(answer);
+  if (problem.code !== "upload-ended") throw noticed(problem);
   // The drive was faster.
-  if (problem.code === "upload-ended") return;
-  throw noticed(problem);
+  const upload = url.split("/").pop() ?? "";
+  return (await done(api.GET("/uploads/{upload}", { params: { path: { upload } }, signal }))).node;
 }
 
 /** Gives an upload up. The drive does so by itself when nothing comes for a day. */

@@ -505,6 +505,10 @@ pub(crate) const CASES: &[Case] = &[
     case("listAccounts", "GET /admin/accounts", |w| {
         Ok(admin(w, "GET", |_| "/admin/accounts?limit=10".to_owned(), None, OK))
     }),
+    case("listAccounts", "GET /admin/accounts", |w| {
+        Ok(admin(w, "GET", |_| "/admin/accounts?limit=10&q=v".to_owned(), None, OK))
+    })
+    .with("by a part of the name"),
     case("getAccount", "GET /admin/accounts/{account}", |w| {
         Ok(admin(w, "GET", |one| format!("/admin/accounts/{}", one.id), None, OK))
     }),
@@ -523,6 +527,10 @@ pub(crate) const CASES: &[Case] = &[
     case("listAudit", "GET /admin/audit", |w| {
         Ok(admin(w, "GET", |_| "/admin/audit?limit=10".to_owned(), None, OK))
     }),
+    case("getOverview", "GET /admin/overview", |w| {
+        Ok(admin(w, "GET", |_| "/admin/overview".to_owned(), None, OK))
+    })
+    .with("totals known"),
     case("getCluster", "GET /admin/cluster", |w| {
         Ok(admin(w, "GET", |_| "/admin/cluster".to_owned(), None, OK))
     }),
@@ -548,6 +556,7 @@ pub(crate) const CASES: &[Case] = &[
         let ask = |(_, id): &(&Person, String)| w.admin.ask("POST", &format!("/admin/shares/{id}/revoke"));
         Ok(w.once(shares.iter().map(ask).collect(), EMPTY))
     }),
+    case("getAbout", "GET /about", |w| public(w, |_| "/about".to_owned())),
     case("getDescription", "GET /openapi.json", |w| public(w, |_| "/openapi.json".to_owned())),
 ];
 

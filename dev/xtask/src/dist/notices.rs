@@ -148,7 +148,8 @@ fn in_page(web: &Path) -> Result<Vec<Work>> {
         .filter(|(folder, ..)| folder.is_dir())
         .map(|(folder, path, package)| {
             let name = path.rsplit("node_modules/").next().unwrap_or(&path);
-            let told = IN_README.iter().find(|(known, _)| *known == name).map(|(_, licence)| (*licence).to_owned());
+            let told =
+                IN_README.iter().find(|(known, _)| *known == name).map(|(_, licence)| (*licence).to_owned());
             let licence = package.license.or(told).with_context(|| format!("{name}: no licence"))?;
             let name = format!("{name} {} (the page)", package.version.unwrap_or_default());
             Ok(Work { name, licence, folder })

@@ -12,6 +12,7 @@ use drive_core::ports::{
 use drive_core::ranking::RankEntry;
 use drive_core::rate::{Admission, Rate};
 use drive_core::session::TokenDigest;
+use drive_core::share::VisitorMark;
 use drive_core::{AccountId, ShareId, UnixMillis};
 use futures_util::future::join_all;
 
@@ -265,8 +266,11 @@ pub(crate) async fn subjects_and_purposes_are_counted_apart(world: &dyn World) {
     let rate = Rate::new(1, HOUR, 1).unwrap();
     let account = |n| RateSubject::Account(AccountId::new(n).unwrap());
     let address = |n| RateSubject::Address(AddressBlock::of(IpAddr::from([192, 0, 2, n])));
-    for subject in [account(1), account(2), address(1), address(2)] {
-        for purpose in [PurposeOfRate::Request, PurposeOfRate::Registration, PurposeOfRate::Proof] {
+    let visitor = |n, m| RateSubject::Visitor(ShareId::new(n).unwrap(), VisitorMark([m; 16]));
+    let visitors = [visitor(1, 1), visitor(1, 2), visitor(2, 1)];
+    for subject in [account(1), account(2), address(1), address(2)].into_iter().chain(visitors) {
+        use PurposeOfRate::{Picture, Proof, Registration, Request};
+        for purpose in [Request, Registration, Proof, Picture] {
             let mut seen = Vec::new();
             for _ in 0..2 {
                 seen.push(world.cache().take(&subject, purpose, &rate, UnixMillis(5)).await.unwrap());

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::render::statements;
 use super::tables::STEPS;
-use super::{Index, Step};
+use super::{Added, Index, Step};
+use crate::accounts::fill_found_by;
 use crate::engine::{Connection, Connections, Engine, Sql, Value};
 use crate::error::{Fault, OpenError};
 
@@ -71,10 +72,14 @@ async fn run_steps(connection: &mut Connection) -> Result<(), OpenError> {
     for (number, step) in (1_i64..).zip(STEPS).filter(|(number, _)| *number > done) {
         let there = match step {
             Step::Index(index) if engine == Engine::MySql => has_index(connection, index).await?,
+            Step::Add(added) => has_column(connection, added).await?,
             _ => false,
         };
         for statement in statements(step, engine).into_iter().filter(|_| !there) {
             connection.plain(Sql::Owned(statement)).await.map_err(schema_error)?;
+        }
+        if let Step::FoundBy = step {
+            fill_found_by(connection).await.map_err(schema_error)?;
         }
         let write = Sql::Borrowed("INSERT INTO schema_steps (step) VALUES (?)");
         connection.run(write, &[Value::Int(number)]).await.map_err(schema_error)?;
@@ -86,7 +91,24 @@ async fn run_steps(connection: &mut Connection) -> Result<(), OpenError> {
 async fn has_index(connection: &mut Connection, index: &Index) -> Result<bool, OpenError> {
     let sql = "SELECT COUNT(*) FROM information_schema.statistics \
                WHERE table_schema = DATABASE() AND table_name = ? AND index_name = ?";
-    let values = [Value::Text(index.table), Value::Text(index.name)];
+    any(connection, sql, [index.table, index.name]).await
+}
+
+/// Whether a column is there: one that was made, and whose step was not written down.
+async fn has_column(connection: &mut Connection, added: &Added) -> Result<bool, OpenError> {
+    let sql = match connection.engine() {
+        Engine::Sqlite => "SELECT COUNT(*) FROM pragma_table_info(?) WHERE name = ?",
+        Engine::MySql => {
+            "SELECT COUNT(*) FROM information_schema.columns \
+             WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?"
+        }
+    };
+    any(connection, sql, [added.table, added.column.name]).await
+}
+
+/// Whether a count of what has two names is not 0.
+async fn any(connection: &mut Connection, sql: &'static str, names: [&str; 2]) -> Result<bool, OpenError> {
+    let values = names.map(Value::Text);
     let rows = connection.rows(Sql::Borrowed(sql), &values).await.map_err(schema_error)?;
     Ok(rows.first().map(|row| row.number()).transpose().map_err(schema_error)?.unwrap_or(0) > 0)
 }

@@ -54,6 +54,13 @@ struct Table {
     checks: &'static [&'static str],
 }
 
+/// A column that came later than its table. Rows that were there have nothing in it.
+#[derive(Debug, Clone, Copy)]
+struct Added {
+    table: &'static str,
+    column: Column,
+}
+
 /// An index that came later than its table.
 #[derive(Debug, Clone, Copy)]
 struct Index {
@@ -71,6 +78,10 @@ enum Step {
     Run(&'static str),
     /// An index of a table that was there before.
     Index(&'static Index),
+    /// A column of a table that was there before.
+    Add(&'static Added),
+    /// What accounts are found by, of those that were there before.
+    FoundBy,
 }
 
 const fn column(name: &'static str, kind: Kind) -> Column {

@@ -1,6 +1,6 @@
 //! Statements of the schema for each engine.
 
-use super::{Column, Index, Kind, Step, Table};
+use super::{Added, Column, Index, Kind, Step, Table};
 use crate::engine::Engine;
 
 /// The statements of a step.
@@ -13,6 +13,12 @@ pub(super) fn statements(step: &Step, engine: Engine) -> Vec<String> {
             Engine::MySql => format!("CREATE INDEX {name} ON {table} ({columns})"),
             Engine::Sqlite => format!("CREATE INDEX IF NOT EXISTS {table}_{name} ON {table} ({columns})"),
         }],
+        // SQLite and MySQL have no `IF NOT EXISTS` here: `migrate` looks first.
+        Step::Add(Added { table, column }) => {
+            vec![format!("ALTER TABLE {table} ADD COLUMN {}", define(column, engine))]
+        }
+        // Made by `migrate`.
+        Step::FoundBy => Vec::new(),
     }
 }
 
@@ -98,6 +104,14 @@ mod tests {
             "ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin"
         );
         assert_eq!(texts, [table]);
+    }
+
+    #[test]
+    fn a_column_that_comes_later_is_defined_as_those_of_its_table() {
+        const NOTE: Added = Added { table: "things", column: nullable("note", Kind::Text(7)) };
+        let later = Step::Add(&NOTE);
+        assert_eq!(statements(&later, Engine::Sqlite), ["ALTER TABLE things ADD COLUMN note TEXT"]);
+        assert_eq!(statements(&later, Engine::MySql), ["ALTER TABLE things ADD COLUMN note VARBINARY(7)"]);
     }
 
     #[test]

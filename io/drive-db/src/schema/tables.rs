@@ -1,6 +1,8 @@
 //! The tables, and the steps that made them. Steps are only ever added, at the end.
 
-use super::{Column, Index, Kind, Step, Table, column, nullable};
+use drive_core::account::FOUND_BY_BYTES_MAX;
+
+use super::{Added, Column, Index, Kind, Step, Table, column, nullable};
 
 /// The steps, from an empty database to this version. The number of those that were done is what the database knows
 /// of itself.
@@ -24,6 +26,10 @@ pub(super) const STEPS: &[Step] = &[
     Step::Create(&IDEMPOTENCY),
     Step::Create(&AUDIT),
     Step::Index(&NODES_RECENT),
+    Step::Add(&ACCOUNTS_FOUND_BY),
+    Step::FoundBy,
+    Step::Index(&ACCOUNTS_SEARCH),
+    Step::Index(&UPLOADS_UNDER_WAY),
 ];
 
 const ID: Column = column("id", Kind::Int);
@@ -67,6 +73,14 @@ const ACCOUNTS: Table = Table {
     references: &[],
     checks: &["used >= 0", "reserved >= 0", "nodes >= 0"],
 };
+
+/// [`drive_core::account::found_by`]. Nothing of accounts that an earlier version makes beside this one: those are found by
+/// their user name.
+const ACCOUNTS_FOUND_BY: Added =
+    Added { table: "accounts", column: nullable("found_by", Kind::Text(FOUND_BY_BYTES_MAX as u16)) };
+
+/// A search reads all accounts in the order of their names, and of each only this.
+const ACCOUNTS_SEARCH: Index = Index { table: "accounts", name: "search", columns: "user_key, id, found_by" };
 
 const SESSIONS: Table = Table {
     name: "sessions",
@@ -229,6 +243,9 @@ const UPLOADS: Table = Table {
     references: &[("owner_id", "accounts")],
     checks: &["reserved >= 0", "done_bytes >= 0"],
 };
+
+/// What is under way of everybody, among those that are done and not removed yet.
+const UPLOADS_UNDER_WAY: Index = Index { table: "uploads", name: "under_way", columns: "state, id" };
 
 /// Room that is reserved for an entry of the queue ([`drive_core::queue::UploadRecord::reserved`]).
 const RESERVATIONS: Table = Table {

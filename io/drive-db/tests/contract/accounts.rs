@@ -2,6 +2,7 @@
 
 use drive_core::account::{AccountState, Decree, Email, NickName, Phone, Role, UserName, Verifiers};
 use drive_core::audit::AuditEvent;
+use drive_core::page::SearchQuery;
 use drive_core::quota::Quota;
 use drive_core::{Missing, Problem};
 use drive_db::{Cause, Profile};
@@ -16,6 +17,7 @@ on_both! {
     the_last_administrator_stays
     a_quota_that_is_set_holds
     accounts_are_listed_by_name_in_pages
+    accounts_are_found_by_parts_of_their_names_and_addresses
 }
 
 async fn an_account_is_what_was_registered(bed: Bed) {
@@ -142,4 +144,59 @@ async fn accounts_are_listed_by_name_in_pages(bed: Bed) {
         }
     }
     assert_eq!(names, ["Anna", "bob", "wang", "zoe", "李雷"]);
+}
+
+/// User names that a query finds, in pages of two.
+async fn found(bed: &Bed, query: &str) -> Vec<String> {
+    let query = SearchQuery::new(query).unwrap();
+    let (mut names, mut after) = (Vec::new(), None);
+    loop {
+        let page = bed.search_accounts(&query, after.as_ref(), 2).await.unwrap();
+        assert!(page.rows.len() <= 2);
+        names.extend(page.rows.iter().map(|account| account.user_name.as_str().to_owned()));
+        after = page.next;
+        if after.is_none() {
+            return names;
+        }
+    }
+}
+
+async fn accounts_are_found_by_parts_of_their_names_and_addresses(bed: Bed) {
+    for (user, nick, email) in [
+        ("Wang.Wei", "王伟", Some("wei@one.cn")),
+        ("anna", "Anna Müller", Some("Post@Two.CN")),
+        ("bob", "Bob_100%", None),
+        ("zoe", "ＺＯＥ", None),
+        ("weilin", "林", Some("lin@two.cn")),
+    ] {
+        let mut one = registration(user);
+        one.nick_name = NickName::new(nick).unwrap();
+        one.email = email.map(|text| Email::new(text).unwrap());
+        bed.register(&one, &system()).await.unwrap();
+    }
+    for (query, names) in [
+        ("WEI", &["Wang.Wei", "weilin"][..]),
+        ("ang.w", &["Wang.Wei"]),
+        ("伟", &["Wang.Wei"]),
+        ("müll", &["anna"]),
+        ("MÜLLER post", &["anna"]),
+        ("two.cn", &["anna", "weilin"]),
+        ("cn", &["anna", "Wang.Wei", "weilin"]),
+        ("two wei", &["weilin"]),
+        // What LIKE would take for anything is only itself.
+        ("%", &["bob"]),
+        ("_", &["bob"]),
+        // No term goes from one text into the next.
+        ("bobbob", &[]),
+        ("nobody", &[]),
+        ("' OR 1=1", &[]),
+    ] {
+        assert_eq!(found(&bed, query).await, names, "{query}");
+    }
+    let anna = bed.account_by_name(&UserName::parse("anna").unwrap()).await.unwrap().unwrap();
+    let profile = Profile { nick_name: NickName::new("Änne").unwrap(), email: None, phone: None };
+    bed.change_profile(anna.id, &profile, &system()).await.unwrap();
+    assert_eq!(found(&bed, "äNN").await, ["anna"]);
+    assert_eq!(found(&bed, "müller").await, [""; 0]);
+    bed.is_well().await;
 }

@@ -45,6 +45,7 @@ const DAMAGE: &[(&str, &str)] = &[
         "a folder in a circle",
     ),
     ("UPDATE nodes SET name_key = 'other' WHERE name = 'a'", "the search key of a name"),
+    ("UPDATE accounts SET found_by = 'other'", "what an account is found by"),
     (
         "INSERT INTO dropped_blobs (id, blob_key, delete_at) SELECT 99999, blob_key, 0 FROM contents LIMIT 1",
         "a blob that is in use and dropped",

@@ -119,6 +119,10 @@ async fn all_other_texts_are_texts(bed: Bed) {
         assert_eq!(bed.db.account(person.id).await.unwrap().verifiers, hashes);
         let after = Cursor { kind: None, key: SortKey::Text((*text).to_owned()), id: 1 };
         bed.list_accounts(Some(&after), 5).await.unwrap();
+        let query = SearchQuery::new(profile.nick_name.as_str()).unwrap();
+        let found = bed.search_accounts(&query, None, 5).await.unwrap().rows;
+        assert_eq!(found.iter().map(|account| account.id).collect::<Vec<_>>(), [person.id], "{text}");
+        bed.search_accounts(&query, Some(&after), 5).await.unwrap();
         bed.search(person.id, &SearchQuery::new("x").unwrap(), Some(&after), 5).await.unwrap();
         // Visible ASCII only, as rules want them.
         let ascii: String = text.chars().filter(char::is_ascii_graphic).chain(['k']).take(60).collect();

@@ -5,6 +5,7 @@ use drive_core::page::{Cursor, Direction, List, NodeOrder, SearchQuery, ShareOrd
 use drive_core::queue::{Counter, Entry, Event};
 use drive_core::share::ShareKind;
 use drive_core::{NodeId, Problem};
+use drive_db::ShareFilter;
 
 use crate::kit::{Bed, NOW, Person, at, by, entry_key, secret};
 
@@ -16,6 +17,7 @@ on_both! {
     searches_have_pages
     recent_files_are_listed_in_any_pages
     links_are_listed_in_every_order
+    links_to_one_node_are_those_of_its_owner
 }
 
 /// Folders and files whose names, sizes, times and downloads sort differently.
@@ -267,12 +269,13 @@ async fn links_are_listed_in_every_order(bed: Bed) {
         count(4, Counter::ShareDownloads(ids[0])),
     ];
     bed.apply(&batch, NOW).await.unwrap();
+    let all = ShareFilter::default();
     for order in [ShareOrder::Created, ShareOrder::Views, ShareOrder::Downloads] {
         for direction in [Direction::Up, Direction::Down] {
             let (mut found, mut after) = (Vec::new(), None);
             loop {
                 let page =
-                    bed.list_shares(person.id, None, order, direction, after.as_ref(), 2).await.unwrap();
+                    bed.list_shares(person.id, all, order, direction, after.as_ref(), 2).await.unwrap();
                 found.extend(page.rows.into_iter().map(|row| row.share));
                 after = page.next;
                 if after.is_none() {
@@ -295,8 +298,43 @@ async fn links_are_listed_in_every_order(bed: Bed) {
             assert_eq!(found.len(), 6);
         }
     }
-    let pictures = bed
-        .list_shares(person.id, Some(ShareKind::Picture), ShareOrder::Created, Direction::Up, None, 10)
-        .await;
+    let pictures = ShareFilter { kind: Some(ShareKind::Picture), ..all };
+    let pictures = bed.list_shares(person.id, pictures, ShareOrder::Created, Direction::Up, None, 10).await;
     assert_eq!(pictures.unwrap().rows.len(), 3);
+}
+
+async fn links_to_one_node_are_those_of_its_owner(bed: Bed) {
+    let (person, other) = (bed.account("lilei").await, bed.account("hanmeimei").await);
+    let node = bed.file(person, person.root, "a.png", 1).await.id;
+    let beside = bed.file(person, person.root, "b.png", 2).await.id;
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        for node in [node, beside] {
+            let mut new = bed.link(person, node);
+            new.kind = if number == 3 { ShareKind::Picture } else { ShareKind::Link };
+            ids.push(bed.make_share(&new, &secret(), &at(person, NOW.0 + number)).await.unwrap().id);
+        }
+    }
+    let of = |node, kind| ShareFilter { kind, node: Some(node) };
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let (order, direction) = (ShareOrder::Created, Direction::Down);
+        let page = bed.list_shares(person.id, of(node, None), order, direction, after.as_ref(), 2).await;
+        let page = page.unwrap();
+        found.extend(page.rows.iter().map(|row| row.share.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(found, [ids[8], ids[6], ids[4], ids[2], ids[0]]);
+    for (owner, which, count) in [
+        (person, of(node, Some(ShareKind::Picture)), 1),
+        (person, of(node, Some(ShareKind::Link)), 4),
+        (person, of(person.root, None), 0),
+        (other, of(node, None), 0),
+    ] {
+        let page = bed.list_shares(owner.id, which, ShareOrder::Views, Direction::Up, None, 10).await;
+        assert_eq!(page.unwrap().rows.len(), count, "{which:?}");
+    }
 }

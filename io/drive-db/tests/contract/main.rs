@@ -34,5 +34,6 @@ mod requests;
 mod sessions;
 mod shares;
 mod sweep;
+mod totals;
 mod tree;
 mod uploads;

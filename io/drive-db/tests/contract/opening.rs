@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use drive_core::page::SearchQuery;
 use drive_core::{Part, Problem};
 use drive_db::{Database, Deadlines, Engine, OpenError, Place, Settings};
 use testkit::mariadb::MariaDb;
@@ -16,6 +17,7 @@ on_both! {
     a_schema_of_a_later_version_is_refused
     a_schema_that_was_left_half_made_is_finished
     an_index_that_came_later_is_made_in_a_database_of_before
+    accounts_of_before_are_found_as_new_ones_are
     a_dropped_step_leaves_nothing_and_holds_up_nobody
     two_databases_on_one_place_do_not_give_the_same_ids
 }
@@ -138,9 +140,10 @@ async fn an_index_that_came_later_is_made_in_a_database_of_before(bed: Bed) {
         Engine::MySql => "DROP INDEX recent ON nodes",
     })
     .await;
-    bed.by_hand("DELETE FROM schema_steps WHERE step = 16").await;
+    let steps = bed.look("SELECT COUNT(*) FROM schema_steps").await;
+    bed.by_hand("DELETE FROM schema_steps WHERE step >= 16").await;
     let again = Database::open(bed.settings.clone()).await.unwrap();
-    assert_eq!(bed.look("SELECT COUNT(*) FROM schema_steps").await, ["16"]);
+    assert_eq!(bed.look("SELECT COUNT(*) FROM schema_steps").await, steps);
     let there = bed.look(match bed.engine() {
         Engine::Sqlite => "SELECT COUNT(*) FROM sqlite_schema WHERE name = 'nodes_recent'",
         Engine::MySql => {
@@ -150,6 +153,32 @@ async fn an_index_that_came_later_is_made_in_a_database_of_before(bed: Bed) {
     });
     assert_eq!(there.await, ["1"]);
     assert_eq!(again.recent(person.id, None, 9).await.unwrap().rows[0].node.id, file);
+}
+
+async fn accounts_of_before_are_found_as_new_ones_are(bed: Bed) {
+    let count = 700;
+    for number in 0..count {
+        bed.account(&format!("Person{number}")).await;
+    }
+    bed.by_hand(match bed.engine() {
+        Engine::Sqlite => "DROP INDEX accounts_search",
+        Engine::MySql => "DROP INDEX search ON accounts",
+    })
+    .await;
+    bed.by_hand("ALTER TABLE accounts DROP COLUMN found_by").await;
+    bed.by_hand("DELETE FROM schema_steps WHERE step >= 17").await;
+    let again = Database::open(bed.settings.clone()).await.unwrap();
+    let found = async |text: &str| {
+        let query = SearchQuery::new(text).unwrap();
+        again.search_accounts(&query, None, 1000).await.unwrap().rows.len()
+    };
+    assert_eq!(found("person").await, count);
+    assert_eq!(found("person699").await, 1);
+    assert_eq!(bed.look("SELECT COUNT(*) FROM accounts WHERE found_by IS NULL").await, ["0"]);
+    // An earlier version beside this one knows nothing of it.
+    bed.by_hand("UPDATE accounts SET found_by = NULL").await;
+    assert_eq!(found("PERSON699").await, 1);
+    bed.is_well().await;
 }
 
 async fn a_dropped_step_leaves_nothing_and_holds_up_nobody(bed: Bed) {

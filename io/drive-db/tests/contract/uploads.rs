@@ -19,6 +19,7 @@ on_both! {
     the_drive_finishes_what_was_left
     what_is_claimed_is_compared
     others_have_no_uploads
+    all_that_is_under_way_is_seen_with_whose_it_is
 }
 
 fn new(person: Person, text: &str, length: Option<u64>) -> NewUpload {
@@ -259,4 +260,30 @@ async fn others_have_no_uploads(bed: Bed) {
     into.parent = person.root;
     let into = bed.begin_upload(&into, &by(other)).await;
     assert_eq!(into.err(), Some(Problem::NotFound(Missing::Node)));
+}
+
+async fn all_that_is_under_way_is_seen_with_whose_it_is(bed: Bed) {
+    let (one, other) = (bed.account("lilei").await, bed.account("hanmeimei").await);
+    let nothing = bed.uploads_under_way(10, NOW).await.unwrap();
+    assert_eq!((nothing.uploads.len(), nothing.count), (0, 0));
+    let first = begun(&bed, one, "a", 50).await;
+    let sealed_one = begun(&bed, other, "b", 40).await;
+    filled(&bed, other, &sealed_one, 7).await;
+    bed.seal_upload(other.id, sealed_one.id, 7, &blob("sealed")).await.unwrap();
+    let done = begun(&bed, one, "c", 30).await;
+    filled(&bed, one, &done, 8).await;
+    bed.seal_upload(one.id, done.id, 8, &blob("done")).await.unwrap();
+    bed.finish_upload(one.id, done.id, 8, &sealed(30), FinishBy::Client, &by(one)).await.unwrap();
+    let last = bed.begin_upload(&new(one, "d", None), &at(one, NOW.0 + 5)).await.unwrap();
+    let seen = bed.uploads_under_way(10, later(1)).await.unwrap();
+    let rows: Vec<_> = seen.uploads.iter().map(|(upload, owner)| (upload.id, owner.as_str())).collect();
+    assert_eq!(rows, [(last.id, "lilei"), (sealed_one.id, "hanmeimei"), (first.id, "lilei")]);
+    assert_eq!(seen.count, 3);
+    let (upload, _) = &seen.uploads[1];
+    assert_eq!((upload.offset, upload.length), (bytes(40), Some(bytes(40))));
+    let two = bed.uploads_under_way(2, later(1)).await.unwrap();
+    assert_eq!((two.uploads.len(), two.count), (2, 3));
+    // Those that are over are nobody's business any more.
+    let over = bed.uploads_under_way(10, later(DAY)).await.unwrap();
+    assert_eq!(over.uploads.iter().map(|(upload, _)| upload.id).collect::<Vec<_>>(), [last.id]);
 }

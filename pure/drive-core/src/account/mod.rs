@@ -1,5 +1,6 @@
 //! Accounts: names, passwords, roles, and how attempts to sign in are slowed down.
 
+mod found;
 mod password;
 mod profile;
 mod record;
@@ -7,6 +8,7 @@ mod reserved;
 mod throttle;
 mod user_name;
 
+pub use found::{FOUND_BY_BYTES_MAX, found_by};
 pub use password::{
     Check, DialectPassword, PASSWORD_BYTES_MAX, PASSWORD_CHARS_MIN, PasswordCost, PasswordFault,
     PasswordHash, Secret, Typed, Verifiers, check_dialect, check_typed,

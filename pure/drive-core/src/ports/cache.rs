@@ -12,6 +12,7 @@ use crate::ids::{AccountId, ShareId};
 use crate::ranking::RankEntry;
 use crate::rate::{Admission, Rate};
 use crate::session::TokenDigest;
+use crate::share::VisitorMark;
 use crate::time::UnixMillis;
 
 /// Bytes of a value at most.
@@ -59,6 +60,8 @@ pub enum RateSubject {
     Account(AccountId),
     /// Those of visitors from an address.
     Address(AddressBlock),
+    /// Those of a visitor of a link.
+    Visitor(ShareId, VisitorMark),
 }
 
 /// Which requests are counted together.
@@ -70,6 +73,8 @@ pub enum PurposeOfRate {
     Registration,
     /// Challenges to prove possession: each asks for other ranges, and lets the server read.
     Proof,
+    /// Pictures that are shown: which of these are views.
+    Picture,
 }
 
 impl PurposeOfRate {
@@ -79,6 +84,7 @@ impl PurposeOfRate {
             Self::Request => "request",
             Self::Registration => "registration",
             Self::Proof => "proof",
+            Self::Picture => "picture",
         }
     }
 }
@@ -90,6 +96,7 @@ impl RateSubject {
         match self {
             Self::Account(account) => format!("rate:{purpose}:account:{account}"),
             Self::Address(block) => format!("rate:{purpose}:address:{block}"),
+            Self::Visitor(share, mark) => format!("rate:{purpose}:share:{share}:{}", hex(&mark.0)),
         }
     }
 }
@@ -209,6 +216,10 @@ mod tests {
             (
                 RateSubject::Address(block).to_text(PurposeOfRate::Request),
                 "rate:request:address:192.0.2.7".to_owned(),
+            ),
+            (
+                RateSubject::Visitor(share, VisitorMark([0xef; 16])).to_text(PurposeOfRate::Picture),
+                format!("rate:picture:share:7:{}", "ef".repeat(16)),
             ),
         ] {
             assert_eq!(text, expected);

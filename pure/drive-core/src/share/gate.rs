@@ -5,9 +5,11 @@
 //! its URL; whether its code is right is told before anything about what it leads to; and that its downloads are used
 //! up is told only to those who know the code.
 
+use std::time::Duration;
+
 use super::code::ShareCode;
 use super::grant::{Grant, VisitorMark};
-use super::record::{Share, ShareKind};
+use super::record::Share;
 use crate::account::AccountState;
 use crate::problem::Problem;
 use crate::seal::DriveSecret;
@@ -128,6 +130,10 @@ fn check_code(
     }
 }
 
+/// How long a picture that a visitor has seen is shown to them without another view being counted: pages show it again and
+/// again. Opening its link is a view each time, and showing it there is none besides.
+pub const PICTURE_SEEN: Duration = Duration::from_secs(3600);
+
 /// What the first byte of a download changes, in one statement or transaction: a row for this visitor and hour, if it
 /// was not there, and then the link's columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,11 +156,6 @@ pub fn count_download(share: &Share, already: bool) -> Result<Option<Counted>, P
         None => None,
     };
     Ok(Some(Counted { downloads_left, downloads: share.downloads.saturating_add(1) }))
-}
-
-/// Does a look at it count as a view? Of a picture link each look; of others the page, which the door knows.
-pub fn counts_view(share: &Share, page: bool) -> bool {
-    page || share.kind == ShareKind::Picture
 }
 
 #[cfg(test)]

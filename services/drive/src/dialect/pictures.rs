@@ -3,7 +3,6 @@
 use axum::response::Response;
 use drive_core::access::Action;
 use drive_core::dialect::{Code, Page, PictureRow, PictureSeen, PictureShared, picture_has_code};
-use drive_core::queue::Counter;
 use drive_core::share::{ShareKind, ShareToken, WantedCode};
 use drive_core::{Missing, Problem};
 use drive_db::{NewShare, PictureLink};
@@ -13,7 +12,6 @@ use super::call::Call;
 use super::reply::{done, link_url, reply};
 use crate::app::Drive;
 use crate::gate::Wanted;
-use crate::records::new_key;
 use crate::refusal::Answer;
 use crate::who::Signed;
 
@@ -60,7 +58,7 @@ pub(super) async fn browse(call: &Call) -> Answer<Response> {
         None => drive.enter(&guest, text, None, Wanted::Look).await?,
     };
     let view = admitted.view;
-    drive.count(new_key(), Counter::ShareViews(view.share.id)).await;
+    drive.count_opened(&view.share, &admitted.mark).await;
     let seen = PictureSeen {
         code: Code::Done.number(),
         url: link_url(&link, view.top.id),

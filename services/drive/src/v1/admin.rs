@@ -8,15 +8,15 @@ use axum::extract::State;
 use drive_core::access::Action;
 use drive_core::account::{AccountState, Decree, Role, Typed, Verifiers};
 use drive_core::audit::{Actor, AuditEvent};
-use drive_core::page::{List, page_rows};
+use drive_core::page::{List, SearchQuery, page_rows};
 use drive_core::{AccountId, ByteCount, Problem, ShareId};
 use drive_db::AuditRow;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Drive;
-use crate::described::{IdText, NewPasswordText, refused};
+use crate::described::{CursorText, IdText, NewPasswordText, PageRows, SearchText, refused};
 use crate::fields::{Asked, Fields, Path};
 use crate::refusal::Answer;
 use crate::text::{Id, time};
@@ -29,21 +29,41 @@ pub(super) fn administers(signed: &Signed) -> Result<(), Problem> {
     signed.may(|_| Action::Administer).map(drop)
 }
 
-/// All accounts, by user name.
+/// Which accounts, and which page of them.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccountsQuery {
+    /// Terms with blanks between. Each has to be somewhere in the user name, the nick name or the e-mail address; upper and
+    /// lower case, and full and half width, are the same. All accounts unless it is given.
+    #[param(value_type = Option<SearchText>)]
+    q: Option<String>,
+    /// `next` of the page before.
+    #[param(value_type = Option<CursorText>)]
+    cursor: Option<String>,
+    /// Rows of the page at most.
+    #[param(value_type = Option<PageRows>)]
+    limit: Option<u32>,
+}
+
+/// Accounts, by user name: all, or those that have all of these terms.
 #[utoipa::path(
     get, path = "/admin/accounts", operation_id = "listAccounts", tag = "admin",
-    params(PageQuery),
+    params(AccountsQuery),
     responses((status = 200, description = "A page.", body = PageView<AccountView>)),
     extensions(("x-refusals" = json!(refused(&[ADMIN, PAGE])))),
 )]
 pub(crate) async fn accounts(
     State(drive): State<Arc<Drive>>,
     signed: Signed,
-    Asked(query): Asked<PageQuery>,
+    Asked(query): Asked<AccountsQuery>,
 ) -> Answer<Json<PageView<AccountView>>> {
     administers(&signed)?;
-    let after = cursor(query.cursor.as_deref(), List::Accounts)?;
-    let page = drive.database.list_accounts(after.as_ref(), page_rows(query.limit)?).await?;
+    let (after, limit) = (cursor(query.cursor.as_deref(), List::Accounts)?, page_rows(query.limit)?);
+    let page = match &query.q {
+        None => drive.database.list_accounts(after.as_ref(), limit).await?,
+        Some(text) => drive.database.search_accounts(&SearchQuery::new(text)?, after.as_ref(), limit).await?,
+    };
     Ok(Json(PageView::of(page, List::Accounts, AccountView::from)))
 }
 

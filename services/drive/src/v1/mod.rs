@@ -3,12 +3,14 @@
 //! Lists come in pages: `rows`, and `next`, the cursor of the next page, if there is one. Ids are texts. Errors are
 //! problem+json.
 
+mod about;
 mod accounts;
 mod admin;
 mod cluster;
 mod files;
 mod instant;
 mod nodes;
+mod overview;
 mod public;
 mod queue;
 mod records;
@@ -34,6 +36,7 @@ use crate::described;
 pub(crate) fn routes() -> OpenApiRouter<Arc<Drive>> {
     OpenApiRouter::new()
         .routes(routes!(described::get))
+        .routes(routes!(about::get))
         .routes(routes!(accounts::register))
         .routes(routes!(accounts::me, accounts::change))
         .routes(routes!(accounts::change_password))
@@ -83,6 +86,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Drive>> {
         .routes(routes!(admin::end_sessions))
         .routes(routes!(admin::revoke_share))
         .routes(routes!(admin::audit))
+        .routes(routes!(overview::get))
         .routes(routes!(cluster::now))
         .routes(routes!(cluster::past))
         .routes(routes!(queue::depth))

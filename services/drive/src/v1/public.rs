@@ -10,7 +10,6 @@ use drive_core::content::serving;
 use drive_core::node::{Node, NodeKind, NodeName};
 use drive_core::page::{List, page_rows};
 use drive_core::ports::Order;
-use drive_core::queue::Counter;
 use drive_core::share::{ShareKind, VisitorMark, Wish, admit};
 use drive_core::tree::OnConflict;
 use drive_core::{NodeId, Problem, ShareId};
@@ -26,9 +25,8 @@ use crate::described::{
 };
 use crate::door::RESOURCE_POLICY;
 use crate::fields::{Asked, Fields, Path};
-use crate::gate::{Guest, Wanted, token};
+use crate::gate::{Admitted, Guest, Wanted, token};
 use crate::give::{Given, give};
-use crate::records::new_key;
 use crate::refusal::Answer;
 use crate::text::{Id, time};
 use crate::v1::files::{Conditions, Fetch};
@@ -91,7 +89,7 @@ pub(crate) struct SharedView {
     downloads_left: Option<u32>,
 }
 
-/// What a link leads to.
+/// What a link leads to. Counted as a view.
 #[utoipa::path(
     get, path = "/public/shares/{token}", operation_id = "lookAtShare", tag = "public",
     params(("token" = ShareTokenText, Path, description = "What is in the link's URL."), Granted),
@@ -104,8 +102,8 @@ pub(crate) async fn look(
     guest: Guest,
     Path(text): Path<String>,
 ) -> Answer<Json<SharedView>> {
-    let view = drive.enter(&guest, &text, None, Wanted::Look).await?.view;
-    drive.count(new_key(), Counter::ShareViews(view.share.id)).await;
+    let Admitted { view, mark, .. } = drive.enter(&guest, &text, None, Wanted::Look).await?;
+    drive.count_opened(&view.share, &mark).await;
     Ok(Json(SharedView {
         kind: view.share.kind,
         owner: view.owner_name.as_str().to_owned(),
@@ -195,7 +193,8 @@ pub(crate) async fn list(
     Ok(Json(PageView::of(page, list, |node| SharedNode::from(&node))))
 }
 
-/// The bytes of a shared file. Counted as a download at their first one, but for the picture of a picture link.
+/// The bytes of a shared file. Counted as a download at their first one. The picture of a picture link is counted as a view
+/// instead: once per visitor and hour, and not while the visitor has its link open.
 #[utoipa::path(
     get, path = "/public/shares/{token}/nodes/{node}/content", operation_id = "getSharedContent", tag = "public",
     params(
@@ -236,6 +235,10 @@ pub(crate) async fn fetch(
         drive.count_shared(share, &admitted.mark).await?;
     }
     if share.kind == ShareKind::Picture {
+        let shown = bytes || response.status() == StatusCode::NOT_MODIFIED;
+        if shown && method == Method::GET {
+            drive.count_shown(share, &admitted.mark).await;
+        }
         // To be shown by other pages is what it is for.
         response.headers_mut().insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     }

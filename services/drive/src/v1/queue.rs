@@ -132,6 +132,17 @@ fn queue(drive: &Drive, signed: &Signed) -> Result<Option<Arc<dyn Queue>>, Probl
     Ok(drive.queue.clone())
 }
 
+/// How much there is in each lane; nothing without a queue.
+pub(super) async fn lanes(queue: Option<&dyn Queue>) -> Result<Vec<LaneView>, Problem> {
+    let mut lanes = Vec::new();
+    for lane in Lane::ALL {
+        let Some(queue) = queue else { break };
+        let depth = queue.depth(lane).await.map_err(away)?;
+        lanes.push(LaneView { lane: lane.as_str(), waiting: depth.waiting, set_aside: depth.set_aside });
+    }
+    Ok(lanes)
+}
+
 /// Where an entry is that an administrator names.
 struct NamedEntry {
     queue: Arc<dyn Queue>,
@@ -153,14 +164,8 @@ fn entry(drive: &Drive, signed: &Signed, text: &str, named: Named) -> Result<Opt
     extensions(("x-refusals" = json!(refused(&[ADMIN, QUEUE])))),
 )]
 pub(crate) async fn depth(State(drive): State<Arc<Drive>>, signed: Signed) -> Answer<Json<QueueView>> {
-    let mut lanes = Vec::new();
-    if let Some(queue) = queue(&drive, &signed)? {
-        for lane in Lane::ALL {
-            let depth = queue.depth(lane).await.map_err(away)?;
-            lanes.push(LaneView { lane: lane.as_str(), waiting: depth.waiting, set_aside: depth.set_aside });
-        }
-    }
-    Ok(Json(QueueView { lanes }))
+    let queue = queue(&drive, &signed)?;
+    Ok(Json(QueueView { lanes: lanes(queue.as_deref()).await? }))
 }
 
 /// What could not be applied.

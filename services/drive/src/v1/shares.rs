@@ -8,7 +8,7 @@ use drive_core::access::Action;
 use drive_core::page::{Direction, List, ShareOrder, page_rows};
 use drive_core::share::{Expiry, Share, ShareCode, ShareKind, ShareToken, WantedCode};
 use drive_core::{DriveSecret, Problem, ShareId, UnixMillis};
-use drive_db::{Made, NewShare, ShareChange, ShareRow};
+use drive_db::{Made, NewShare, ShareChange, ShareFilter, ShareRow};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -212,6 +212,9 @@ async fn made_share(made: Made) -> Result<ShareId, Problem> {
 pub(crate) struct ListQuery {
     #[param(value_type = Option<ShareKind>)]
     kind: Option<Kind>,
+    /// Only links to this folder or file itself, not to what is in it.
+    #[param(value_type = Option<NodeText>)]
+    node: Option<String>,
     #[serde(default)]
     order: ShareOrder,
     #[serde(default)]
@@ -229,7 +232,7 @@ pub(crate) struct ListQuery {
     get, path = "/shares", operation_id = "listShares", tag = "shares",
     params(ListQuery),
     responses((status = 200, description = "A page.", body = PageView<ShareView>)),
-    extensions(("x-refusals" = json!(refused(&[SCOPED, PAGE])))),
+    extensions(("x-refusals" = json!(refused(&[SCOPED, PAGE, NO_NODE])))),
 )]
 pub(crate) async fn list(
     State(drive): State<Arc<Drive>>,
@@ -239,9 +242,11 @@ pub(crate) async fn list(
     let owner = signed.may(Action::Share)?;
     let list = List::Shares(query.order, query.direction);
     let after = cursor(query.cursor.as_deref(), list)?;
-    let (kind, limit) = (query.kind.map(ShareKind::from), page_rows(query.limit)?);
+    let limit = page_rows(query.limit)?;
+    let node = query.node.map(|text| named(&signed, &text)).transpose()?;
+    let which = ShareFilter { kind: query.kind.map(ShareKind::from), node };
     let page =
-        drive.database.list_shares(owner, kind, query.order, query.direction, after.as_ref(), limit).await?;
+        drive.database.list_shares(owner, which, query.order, query.direction, after.as_ref(), limit).await?;
     Ok(Json(PageView::of(page, list, |row| ShareView::of(row, &drive.secret))))
 }
 

@@ -75,6 +75,20 @@ async fn where_registration_is_closed_only_administrators_make_accounts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whether_everybody_may_make_an_account_is_told_before_anybody_tries() {
+    for (registration, open) in [(RegistrationPolicy::Open, true), (RegistrationPolicy::Closed, false)] {
+        // Nobody who asks is counted: the page does each time that it is opened.
+        let request_rate = Rate::new(1, Duration::from_secs(3600), 1);
+        let world = World::with(Settings { registration, request_rate, ..settings() }).await;
+        for _ in 0..3 {
+            let about = world.visitor().get("/about").await.expect(StatusCode::OK);
+            let version = env!("CARGO_PKG_VERSION");
+            assert_eq!(about.body, json!({"version": version, "open_registration": open}));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn new_accounts_of_one_address_are_limited() {
     let rate = Rate::new(1, Duration::from_secs(3600), 2);
     let world = World::with(Settings { registration_rate: rate, ..settings() }).await;

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use drive_core::ports::{Append, Lane};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::kit::{Client, PASSWORD, World, until};
@@ -27,6 +29,7 @@ async fn administration_is_for_administrators() {
         client.delete(&format!("{path}/sessions")).await.problem(status, code);
         client.post("/admin/shares/1/revoke", json!({})).await.problem(status, code);
         client.get("/admin/audit").await.problem(status, code);
+        client.get("/admin/overview").await.problem(status, code);
     }
 }
 
@@ -46,6 +49,38 @@ async fn accounts_are_listed_by_name_in_pages() {
         cursor = format!("&cursor={next}");
     }
     assert_eq!(names, ["admin", "alice", "bob", "carol"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_are_searched_by_parts_of_names_and_addresses_in_pages() {
+    let world = World::new().await;
+    for (name, nick, email) in
+        [("wangwei", "王伟", "wei@one.cn"), ("anna", "Anna", "anna@wei.cn"), ("bob", "Bob", "bob@two.cn")]
+    {
+        let fields = json!({"nick_name": nick, "email": email});
+        world.user(name).await.patch("/me", fields).await.expect(StatusCode::OK);
+    }
+    let admin = world.admin().await;
+    let found = async |query: &str| {
+        let (mut names, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/admin/accounts?limit=1&q={query}{cursor}");
+            let page = admin.get(&path).await.expect(StatusCode::OK);
+            let rows = page.body["rows"].as_array().unwrap();
+            names.extend(rows.iter().map(|row| row["user_name"].as_str().unwrap().to_owned()));
+            let Some(next) = page.body["next"].as_str() else { return names };
+            cursor = format!("&cursor={next}");
+        }
+    };
+    assert_eq!(found("WEI").await, ["anna", "wangwei"]);
+    assert_eq!(found("%E4%BC%9F").await, ["wangwei"]);
+    assert_eq!(found("two.cn%20bob").await, ["bob"]);
+    assert_eq!(found("nobody").await, [""; 0]);
+    for text in ["", "%20", "a%20b%20c%20d%20e%20f%20g%20h%20i"] {
+        admin.get(&format!("/admin/accounts?q={text}")).await.problem(400, "field-invalid");
+    }
+    let cursor = admin.get("/admin/audit?limit=1").await.text("/next");
+    admin.get(&format!("/admin/accounts?q=wei&cursor={cursor}")).await.problem(400, "cursor-invalid");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -170,4 +205,60 @@ async fn what_could_not_be_applied_is_shown_put_back_and_dropped() {
     assert_eq!(admin.get("/admin/queue/records").await.body["rows"], json!([]));
     admin.get("/admin/queue/other").await.problem(400, "field-invalid");
     world.user("bob").await.get("/admin/queue").await.problem(403, "not-allowed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_drive_is_seen_at_a_glance() {
+    let world = World::working(|_| {}).await;
+    let (admin, alice, bob) = (world.admin().await, world.user("alice").await, world.user("bob").await);
+    alice.folder("root", "plans").await;
+    let file = alice.file("a.txt", b"content").await;
+    bob.file("b.txt", b"content").await;
+    let gone = bob.file("c.txt", b"other").await;
+    bob.delete(&format!("/nodes/{gone}")).await.expect(StatusCode::OK);
+    let mut links = Vec::new();
+    for _ in 0..2 {
+        let made = alice.post(&format!("/nodes/{file}/shares"), json!({})).await;
+        links.push(made.expect(StatusCode::CREATED).text("/id"));
+    }
+    let revoked = alice.post(&format!("/shares/{}/revoke", links[0]), json!({})).await;
+    revoked.expect(StatusCode::NO_CONTENT);
+    let upload = bob
+        .with("tus-resumable", "1.0.0")
+        .with("upload-length", "10")
+        .with("upload-metadata", &format!("filename {}", STANDARD.encode("secret plans")))
+        .with("content-type", "application/offset+octet-stream")
+        .raw(Method::POST, "/uploads", "four")
+        .await;
+    assert_eq!(upload.0, StatusCode::CREATED);
+    let seen = until("all is counted", async || {
+        let seen = admin.get("/admin/overview").await.expect(StatusCode::OK).body;
+        (!seen["totals"].is_null()).then_some(seen)
+    })
+    .await;
+    for (field, value) in [
+        ("accounts", 3),
+        ("folders", 1),
+        ("files", 3),
+        ("used_bytes", 19),
+        ("reserved_bytes", 10),
+        ("contents", 2),
+        ("stored_bytes", 12),
+        ("links", 2),
+        ("links_open", 1),
+    ] {
+        assert_eq!(seen["totals"][field], value, "{field}: {seen}");
+    }
+    assert_eq!(seen["uploads"]["count"], 1);
+    let row = &seen["uploads"]["rows"][0];
+    assert_eq!((&row["user_name"], &row["offset"], &row["length"]), (&json!("bob"), &json!(4), &json!(10)));
+    assert_eq!((&row["sending"], &seen["receiving"]), (&json!(false), &json!(0)));
+    assert!(!seen.to_string().contains("secret plans"), "{seen}");
+    let lanes: Vec<_> = seen["lanes"].as_array().unwrap().iter().map(|lane| &lane["lane"]).collect();
+    assert_eq!(lanes, ["records", "counts"]);
+    assert_eq!(seen["version"], env!("CARGO_PKG_VERSION"));
+    // They are not counted again for each who asks.
+    world.user("carol").await;
+    let again = admin.get("/admin/overview").await.expect(StatusCode::OK).body;
+    assert_eq!(again["totals"], seen["totals"]);
 }

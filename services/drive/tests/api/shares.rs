@@ -1,5 +1,6 @@
 //! Links and their gate over API v1.
 
+use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -219,6 +220,35 @@ async fn terms_are_those_that_were_asked_for_or_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn links_are_listed_by_what_they_lead_to() {
+    let world = World::storing().await;
+    let (alice, bob) = (world.user("alice").await, world.user("bob").await);
+    let folder = alice.folder("root", "shared").await;
+    let picture = alice.file("a.png", b"no real picture").await;
+    let (first, _) = share(&alice, &picture, json!({})).await;
+    let (shown, _) = share(&alice, &picture, json!({"kind": "picture"})).await;
+    share(&alice, &folder, json!({})).await;
+    let (last, _) = share(&alice, &picture, json!({})).await;
+    let listed = async |client: &Client, query: &str| {
+        let page = client.get(&format!("/shares?{query}")).await.expect(StatusCode::OK);
+        let rows = page.body["rows"].as_array().unwrap();
+        rows.iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(&alice, "").await.len(), 4);
+    let of_picture = format!("node={picture}&order=created&direction=desc");
+    assert_eq!(listed(&alice, &of_picture).await, [&last, &shown, &first].map(String::clone));
+    assert_eq!(listed(&alice, &format!("kind=link&{of_picture}")).await, [last, first]);
+    assert_eq!(listed(&alice, &format!("kind=picture&node={picture}")).await, [shown]);
+    assert_eq!(listed(&alice, &format!("node={folder}")).await.len(), 1);
+    // Nobody learns whether there is such a node.
+    for query in ["node=root".to_owned(), "node=999999".to_owned()] {
+        assert_eq!(listed(&alice, &query).await, [""; 0]);
+    }
+    assert_eq!(listed(&bob, &of_picture).await, [""; 0]);
+    alice.get("/shares?node=x").await.problem(404, "node-not-found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_link_leads_to_is_saved_without_its_bytes_being_sent_again() {
     let world = World::storing().await;
     let (alice, bob) = (world.user("alice").await, world.user("bob").await);
@@ -266,6 +296,44 @@ async fn only_what_is_listed_and_needs_no_code_is_shown_to_everybody() {
     let rows = listed.body["rows"].as_array().unwrap();
     let names: Vec<_> = rows.iter().map(|row| row["node"]["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["listed later", "listed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_pages_show_is_a_view_of_each_visitor_and_no_second_one_of_who_opens_its_link() {
+    let world = World::storing().await;
+    let alice = world.user("alice").await;
+    let picture = alice.file("a.png", b"no real picture").await;
+    let (id, link) = share(&alice, &picture, json!({"kind": "picture"})).await;
+    let path = format!("{link}/nodes/{picture}/content");
+    let views = async || alice.get(&format!("/shares/{id}")).await.body["views"].as_u64().unwrap();
+    let [one, other, opener, late] =
+        ["one", "other", "opener", "late"].map(|agent| world.visitor().with("user-agent", agent));
+    // Pages load it again and again, in parts, and ask whether it is still the same.
+    let (_, headers, _) = one.raw(Method::GET, &path, "").await;
+    let tag = headers["etag"].to_str().unwrap();
+    one.with("if-none-match", tag).raw(Method::GET, &path, "").await;
+    one.with("range", "bytes=0-3").raw(Method::GET, &path, "").await;
+    assert_eq!(views().await, 1);
+    // Somebody else; who has it from before sees it, too; a question about it shows nothing.
+    other.raw(Method::HEAD, &path, "").await;
+    assert_eq!(views().await, 1);
+    let (status, ..) = other.with("if-none-match", tag).raw(Method::GET, &path, "").await;
+    assert_eq!((status, views().await), (StatusCode::NOT_MODIFIED, 2));
+    // Each time its link is opened counts, and what that shows does not.
+    for opened in 3..=5 {
+        opener.get(&link).await.expect(StatusCode::OK);
+        opener.raw(Method::GET, &path, "").await;
+        assert_eq!(views().await, opened);
+    }
+    // Many at once are one.
+    let loads = (0..8).map(|_| late.raw(Method::GET, &path, ""));
+    join_all(loads).await;
+    assert_eq!(views().await, 6);
+    // Other links count the page, and downloads.
+    let (file, file_link) = share(&alice, &picture, json!({})).await;
+    one.raw(Method::GET, &format!("{file_link}/nodes/{picture}/content"), "").await;
+    let row = alice.get(&format!("/shares/{file}")).await;
+    assert_eq!((&row.body["views"], &row.body["downloads"]), (&json!(0), &json!(1)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

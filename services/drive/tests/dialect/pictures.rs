@@ -42,13 +42,18 @@ async fn whoever_has_its_link_sees_a_picture_until_its_owner_takes_it_back() {
         let (status, bytes) = visitor.fetch(seen.body["url"].as_str().unwrap()).await;
         assert_eq!((status, &bytes[..]), (StatusCode::OK, PICTURE));
     }
+    // Whoever is signed in is the same visitor to both requests, too.
+    let signed = visitor.new_user("hanmeimei").await;
+    let seen = signed.call("/api/sharepic?cmd=browse", json!({"urlmd5": link})).await;
+    assert_eq!(seen.body["pv"], 4);
+    assert_eq!(signed.fetch(seen.body["url"].as_str().unwrap()).await.0, StatusCode::OK);
     let row = lilei.page("/api/sharepic?cmd=normal", 0, 10).await.rows().remove(0);
     for (field, value) in [
         ("user", json!("lilei")),
         ("filemd5", json!(md5(PICTURE))),
         ("file_name", json!("a.png")),
         ("urlmd5", link.clone()),
-        ("pv", json!(3)),
+        ("pv", json!(4)),
         ("size", json!(PICTURE.len())),
     ] {
         assert_eq!(row[field], value, "{field}");

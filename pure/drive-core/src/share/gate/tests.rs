@@ -3,7 +3,7 @@
 use super::*;
 use crate::account::AddressBlock;
 use crate::ids::{AccountId, NodeId, ShareId};
-use crate::share::{ShareToken, WantedCode};
+use crate::share::{ShareKind, ShareToken, WantedCode};
 
 const NOW: UnixMillis = UnixMillis(1_000_000);
 const HOUR: i64 = 3_600_000;
@@ -203,15 +203,6 @@ fn a_download_takes_one_of_those_left() {
     ] {
         let share = Share { downloads_left: left, ..share(ShareCode::None) };
         assert_eq!(count_download(&share, already), expected, "{left:?} {already}");
-    }
-}
-
-#[test]
-fn each_look_at_a_picture_is_a_view_and_of_others_the_page() {
-    let (link, picture) =
-        (share(ShareCode::None), Share { kind: ShareKind::Picture, ..share(ShareCode::None) });
-    for (share, page, expected) in [(&link, true, true), (&link, false, false), (&picture, false, true)] {
-        assert_eq!(counts_view(share, page), expected);
     }
 }
 
