@@ -23,13 +23,11 @@ fn without_a_word<T>(loaded: Result<(T, Vec<Warning>), ConfError>) -> T {
 }
 
 /// A `tracker.conf`.
-#[must_use]
 pub fn tracker(path: &Path) -> TrackerConf {
     without_a_word(TrackerConf::load(path.to_str().unwrap(), &mut read))
 }
 
 /// A `storage.conf`, with that of its gateway.
-#[must_use]
 pub fn storage(path: &Path) -> (StorageConf, Option<GatewayConf>) {
     let conf = without_a_word(StorageConf::load(path.to_str().unwrap(), &mut read));
     let http = conf.gateway_conf.as_deref().map(gateway);
@@ -37,25 +35,21 @@ pub fn storage(path: &Path) -> (StorageConf, Option<GatewayConf>) {
 }
 
 /// A `mod_fastdfs.conf`.
-#[must_use]
 pub fn gateway(path: &Path) -> GatewayConf {
     without_a_word(GatewayConf::load(path.to_str().unwrap(), &mut read))
 }
 
 /// A `drive.conf`.
-#[must_use]
 pub fn drive(path: &Path) -> DriveConf {
     without_a_word(DriveConf::load(path.to_str().unwrap(), &mut read))
 }
 
 /// A `client.conf`.
-#[must_use]
 pub fn client(path: &Path) -> ClientConf {
     without_a_word(ClientConf::load(path.to_str().unwrap(), &mut read))
 }
 
 /// The documents of a YAML file.
-#[must_use]
 pub fn yaml(path: &Path) -> Vec<Value> {
     let script = testkit::binary::workspace().join("dev/e2e/python/yaml_to_json.py");
     let printed = python::run(&script, &[path.to_str().unwrap()], Path::new("/")).unwrap();
@@ -63,7 +57,6 @@ pub fn yaml(path: &Path) -> Vec<Value> {
 }
 
 /// A folder of the project.
-#[must_use]
 pub fn project(folder: &str) -> PathBuf {
     testkit::binary::workspace().join(folder)
 }

@@ -105,6 +105,7 @@ mod tests {
     fn package(layer: &str, name: &str, dependencies: &[(&str, Option<&str>)]) -> Package {
         Package {
             name: name.to_owned(),
+            version: "1.0.0".to_owned(),
             manifest_path: PathBuf::from(format!("/root-of-it/{layer}/{name}/Cargo.toml")),
             dependencies: dependencies
                 .iter()
