@@ -66,13 +66,19 @@ async function start(
   data: string,
   ports: number[],
 ): Promise<{ child: ChildProcess; said: string }> {
-  const [tracker, storage, http, drive] = ports.map(String) as [string, string, string, string];
+  const [tracker, storage, http, drive, status] = ports.map(String) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   const child = spawn(
     BINARY,
     [
       ...["up", "--data", data, "--listen", "127.0.0.1", "--open-registration"],
       ...["--tracker-port", tracker, "--storage-port", storage],
-      ...["--http-port", http, "--drive-port", drive],
+      ...["--http-port", http, "--drive-port", drive, "--status-port", status],
     ],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
@@ -122,7 +128,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the parameters.
     async ({}, use) => {
       const data = mkdtempSync(join(tmpdir(), "cairn-page-"));
-      const ports = await freePorts(4);
+      const ports = await freePorts(5);
       let running = await start(data, ports).catch((error: unknown) => {
         // What a start that failed leaves fills the disk: storages reserve space.
         rmSync(data, { recursive: true, force: true });
