@@ -254,7 +254,7 @@ test("a large picture goes on where it was after the page was loaded anew, and g
   await choose(drive, { locale: "en" });
   await drive.goto("/pictures");
   // Bytes after its end make a picture large, and change nothing of it.
-  const buffer = Buffer.concat([png(40, 30), randomBytes(4 * 1024 * 1024)]);
+  const buffer = Buffer.concat([png(40, 30), randomBytes(32 * 1024 * 1024)]);
   const picture = join(test.info().outputDir, "large.png");
   mkdirSync(test.info().outputDir, { recursive: true });
   writeFileSync(picture, buffer);
@@ -263,7 +263,7 @@ test("a large picture goes on where it was after the page was loaded anew, and g
   await slow.send("Network.enable");
   await slow.send("Network.emulateNetworkConditions", {
     ...network,
-    uploadThroughput: 1024 * 1024,
+    uploadThroughput: 4 * 1024 * 1024,
   });
   await drive.locator("input[type=file]").setInputFiles(picture);
   const offset = async (): Promise<number> => {

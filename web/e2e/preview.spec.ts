@@ -3,16 +3,7 @@ import enCommon from "../src/i18n/en/common.json" with { type: "json" };
 import en from "../src/i18n/en/preview.json" with { type: "json" };
 import zhCommon from "../src/i18n/zh-CN/common.json" with { type: "json" };
 import zh from "../src/i18n/zh-CN/preview.json" with { type: "json" };
-import {
-  choose,
-  expect,
-  expectAccessible,
-  LANGUAGES,
-  makeFolder,
-  PHONE,
-  putFile,
-  test,
-} from "./kit";
+import { choose, expect, expectAccessible, LANGUAGES, PHONE, putFile, test } from "./kit";
 import { GB18030_HELLO, pdf, png, wav } from "./made";
 
 const TEXTS = { en, "zh-CN": zh };
@@ -53,60 +44,6 @@ test("arrows turn to the neighbours, and what closes it leaves the list as it wa
   await expect(drive.locator("[role=row]:focus, [role=row] :focus")).toHaveCount(1);
 
   await drive.keyboard.press("Space");
-  await expect(preview).toBeVisible();
-  await drive.keyboard.press("Escape");
-  await expect(preview).toBeHidden();
-});
-
-test("Back leaves the preview, and only it", async ({ drive, person }) => {
-  await choose(drive, { locale: "en" });
-  const folder = await makeFolder(person, person.root, "trip");
-  for (const name of ["a.txt", "b.txt"]) await putFile(person, folder.id, name, `text of ${name}`);
-  const row = (name: string): Locator => drive.getByRole("row").filter({ hasText: name });
-  const preview = drive.getByRole("dialog");
-  await drive.goto("/files");
-  await row("trip").focus();
-  await drive.keyboard.press("Enter");
-  await row("a.txt").focus();
-  await drive.keyboard.press("Space");
-  await expect(preview.getByText("text of a.txt")).toBeVisible();
-  await drive.keyboard.press("ArrowRight");
-  await expect(preview.getByText("text of b.txt")).toBeVisible();
-  const inFolder = new RegExp(`/files/${folder.id}$`);
-  await drive.goBack();
-  await expect(preview).toBeHidden();
-  await expect(drive).toHaveURL(inFolder);
-  await expect(row("b.txt")).toBeFocused();
-  // Going forward opens nothing by itself, and what is closed by a key leaves nothing to go back to.
-  await drive.goForward();
-  await expect(preview).toBeHidden();
-  for (const key of ["Escape", "Space"]) {
-    await row("b.txt").focus();
-    await drive.keyboard.press("Space");
-    await expect(preview.getByText("text of b.txt")).toBeVisible();
-    await drive.keyboard.press(key);
-    await expect(preview).toBeHidden();
-  }
-  await expect(drive).toHaveURL(inFolder);
-  await drive.goBack();
-  await expect(drive).toHaveURL(/\/files$/);
-  await expect(row("trip")).toBeVisible();
-});
-
-test("what is looked at is shared from there", async ({ drive, person }) => {
-  await choose(drive, { locale: "en" });
-  const file = await putFile(person, person.root, "a.txt", "text of a");
-  await look(drive, "a.txt");
-  const preview = drive.getByRole("dialog").filter({ hasText: "text of a" });
-  await preview.getByRole("button", { name: "Share", exact: true }).click();
-  const dialog = drive.getByRole("dialog", { name: /a\.txt/ }).filter({ hasText: "Copy link" });
-  await expect(dialog).toBeVisible();
-  await expectAccessible(drive);
-  const answer = await person.api.get(`/api/v1/shares?node=${file.id}`);
-  expect(((await answer.json()) as { rows: unknown[] }).rows).toHaveLength(1);
-  // It was asked for over the preview, which stays.
-  await drive.keyboard.press("Escape");
-  await expect(dialog).toBeHidden();
   await expect(preview).toBeVisible();
   await drive.keyboard.press("Escape");
   await expect(preview).toBeHidden();

@@ -35,9 +35,7 @@ export function mayStay(access: string): boolean {
   return access !== "administrator" || me.value?.role === "administrator";
 }
 
-router.afterEach((to, from) => {
-  // The same once more, as when a preview is opened or left: the screen may have given itself another title.
-  if (to.fullPath === from.fullPath) return;
+router.afterEach((to) => {
   document.title = `${i18n.global.t(to.meta.title)} · Cairn`;
 });
 

@@ -1,7 +1,6 @@
 /** Shows a file; the arrows go through the files of the list. */
 import { Eye } from "@lucide/vue";
 import { contentUrl, thumbnailUrl } from "@/api/client";
-import { ask } from "@/state/dialogs";
 import { show } from "@/state/preview";
 import type { Action } from "./action";
 import { live, one } from "./context";
@@ -22,10 +21,6 @@ export const preview: Action = {
       index: files.findIndex((file) => file.id === node.id),
       contentUrl,
       thumbnailUrl,
-      share: (id) => {
-        const file = files.find((one) => one.id === id);
-        if (file) void ask("share", { node: file });
-      },
       moved: (id) => {
         const { listing } = context;
         if (!listing) return;

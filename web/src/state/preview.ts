@@ -16,8 +16,6 @@ export interface Preview {
   index: number;
   contentUrl: (id: string, save?: boolean) => string;
   thumbnailUrl: (id: string, edge: 64 | 160 | 320 | 640 | 1280) => string;
-  /** Makes a link of a file; not of somebody else's. */
-  share?: (id: string) => void;
   /** Told where the preview is, so that the list behind it can follow. */
   moved?: (id: string) => void;
 }
