@@ -12,8 +12,10 @@ pub(super) fn build(workspace: &Workspace, profile: &str, folder: &Path) -> Resu
     let binary = folder.join("cairn");
     let mut cargo =
         workspace.cargo(["rustc", "--quiet", "--package", "cairn", "--bin", "cairn", "--profile"]);
-    cargo.arg(profile).args(["--", "-C", "target-feature=+crt-static", "-C", "strip=debuginfo", "--emit"]);
-    // Where it lies is not in it, but in the name of what cargo remembers: an unchanged program is not linked again.
+    // Names of functions are for reports of what broke, and a third of the bytes that a test packs and looks at.
+    let strip = if profile == "release" { "strip=debuginfo" } else { "strip=symbols" };
+    cargo.arg(profile).args(["--", "-C", "target-feature=+crt-static", "-C", strip, "--emit"]);
+    // Where `deploy/install.sh` finds it, too.
     let kept = workspace.target.join(format!("dist/cairn-{profile}"));
     std::fs::create_dir_all(workspace.target.join("dist")).context("make target/dist")?;
     let mut emit = std::ffi::OsString::from("link=");
