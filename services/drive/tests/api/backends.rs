@@ -18,10 +18,11 @@ use testkit::redis::Redis;
 const VARIABLE: &str = "CAIRN_TEST_BACKENDS";
 
 /// Tests that take hold of a SQLite file, or are about no back end.
-const NOT_ELSEWHERE: [&str; 6] = [
+const NOT_ELSEWHERE: [&str; 7] = [
     "backends::",
     "openapi::",
     "while_the_database_takes_nothing",
+    "a_file_that_sqlite_takes",
     "a_record_that_the_database_never_takes",
     "a_file_whose_bytes_are_here_is_made",
     "of_a_file_that_was_not_made",

@@ -143,6 +143,16 @@ async fn what_a_link_leads_to_is_given_and_counted_while_the_database_takes_noth
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_sqlite_takes_is_there_though_nobody_works_on_the_queue() {
+    let world = World::resting().await;
+    let alice = world.admin().await;
+    let sent = alice.upload(Method::PUT, "/nodes/root/files/a", "content").await;
+    let file = sent.expect(StatusCode::CREATED).text("/id");
+    assert_eq!(alice.bytes(&file).await, b"content");
+    assert_eq!(alice.get("/admin/queue").await.body["lanes"][0]["waiting"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_the_database_never_takes_does_not_hold_up_the_others_of_its_batch() {
     let world = World::resting().await;
     let alice = world.admin().await;
