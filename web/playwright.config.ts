@@ -3,14 +3,19 @@ import { defineConfig } from "@playwright/test";
 /** Debian's Chromium; without its sandbox where the tests run as root. */
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
+/** What takes its own time is alone on the machine: after everything else. */
+const flows = { name: "flows", testMatch: "*.spec.ts" };
+const times = { name: "times", testMatch: "times.ts", dependencies: [flows.name] };
+const images = { name: "images", testMatch: "images.ts" };
+
 export default defineConfig({
   testDir: "e2e",
-  testMatch: process.env.IMAGES ? "images.ts" : "*.spec.ts",
+  projects: process.env.IMAGES ? [images] : [flows, times],
   fullyParallel: true,
   workers: 2,
   retries: 0,
-  timeout: 60_000,
-  expect: { timeout: 10_000 },
+  timeout: 120_000,
+  expect: { timeout: 20_000 },
   reporter: [["list"]],
   outputDir: "../target/e2e",
   use: {
