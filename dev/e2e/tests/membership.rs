@@ -120,6 +120,17 @@ impl Ground {
         }
     }
 
+    /// Each of two members has heard that the other serves: until then its sender asks the trackers what to do.
+    #[track_caller]
+    fn both_know(&self) {
+        for (storage, other) in [(0, 1), (1, 0)] {
+            let peer = format!("a peer changed peer={} ", self.cluster.storages[other].address().ip());
+            let serves = |line: &str| line.contains(&peer) && line.ends_with("status=\"ACTIVE\"");
+            let heard = || self.log(storage).lines().any(serves).then_some(());
+            wait::until("the news that the other member serves", wait::READY, heard).unwrap();
+        }
+    }
+
     fn restart(&mut self, storage: usize) {
         let binary = self.cluster.binary().to_path_buf();
         self.cluster.storages[storage].start(&binary).unwrap();
@@ -358,6 +369,7 @@ fn with_every_tracker_stopped_whoever_knows_a_storage_goes_on_and_afterwards_all
     ground.all_listed();
     let before = ground.upload(0, b"before", true);
     ground.both_have(&[&before]);
+    ground.both_know();
     for tracker in [0, 1] {
         ground.cluster.trackers[tracker].stop().unwrap();
     }
