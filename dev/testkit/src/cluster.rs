@@ -176,6 +176,7 @@ impl Plan {
 
     fn storage(&self, index: usize, group: &str, trackers: &[SocketAddr], folder: &Path) -> Result<Node> {
         let mut node = Node::new(&format!("storage{index}"), "storage", STORAGE_PORT, folder)?;
+        node.group = Some(group.to_owned());
         let mut conf = self
             .told(&node)
             .set("group_name", group)
@@ -295,13 +296,20 @@ impl Cluster {
         Ok(node)
     }
 
-    /// Starts a stopped or killed storage again and waits until it answers and the cluster serves.
+    /// Starts a stopped or killed storage again and waits until it answers and the trackers offer its group.
     ///
     /// # Errors
     /// When it is not ready within [`wait::READY`].
     pub fn restart_storage(&mut self, index: usize) -> Result<()> {
         self.storages[index].start(&self.binary)?;
-        self.wait_ready()
+        self.wait_ready()?;
+        let Some(group) = &self.storages[index].group else { return Ok(()) };
+        for tracker in self.trackers.iter().filter(|tracker| tracker.server.is_some()) {
+            let what = format!("a storage of {group} known to {}", tracker.name);
+            let offered = || probe::offers_storage_of(tracker.address(), group).then_some(());
+            wait::until(&what, wait::READY, offered)?;
+        }
+        Ok(())
     }
 
     /// Starts a stopped or killed tracker again and waits until it answers and the cluster serves.
@@ -370,6 +378,8 @@ pub struct Node {
     pub server: Option<Server>,
     role: &'static str,
     port: u16,
+    /// Of a storage; a tracker has none.
+    group: Option<String>,
     /// It serves HTTP besides.
     with_http: bool,
     output: PathBuf,
@@ -386,6 +396,7 @@ impl Node {
             server: None,
             role,
             port,
+            group: None,
             with_http: false,
             output: folder.join(format!("{name}.output.log")),
             loopback: Loopback::claim()?,
