@@ -69,6 +69,24 @@ impl Database {
     /// # Errors
     /// When the settings make no sense, nothing answers by the deadlines, or a later version has been here.
     pub async fn open(settings: Settings) -> Result<Self, OpenError> {
+        let database = Self::connect(settings, true)?;
+        database.migrate().await?;
+        Ok(database)
+    }
+
+    /// Opens a database that is there and of this version, and changes nothing in it.
+    ///
+    /// # Errors
+    /// As [`Database::open`], and when it is not there or an earlier version made it.
+    pub async fn open_as_it_is(settings: Settings) -> Result<Self, OpenError> {
+        let database = Self::connect(settings, false)?;
+        let check = schema::check_version(&database.connections);
+        let late = || OpenError::Away("it did not say its version in time".to_owned());
+        tokio::time::timeout(database.deadlines.step, check).await.map_err(|_| late())??;
+        Ok(database)
+    }
+
+    fn connect(settings: Settings, create: bool) -> Result<Self, OpenError> {
         let Settings { place, deadlines, policy } = settings;
         let connections = match &place {
             Place::Sqlite { file, readers } => {
@@ -85,7 +103,7 @@ impl Database {
                     DirectOptions { file, first, prepared: PREPARED_MAX, create }
                 };
                 let readers = Pool::direct(direct(READS, false), DIRECT_READERS, &deadlines);
-                let writer = Grouped::new(direct(WRITES, true), deadlines.lock);
+                let writer = Grouped::new(direct(WRITES, create), deadlines.lock);
                 let writer = writer.map_err(|error| OpenError::Away(error.to_string()))?;
                 Connections::Sqlite { writer, readers, long_readers }
             }
@@ -98,9 +116,7 @@ impl Database {
                 Connections::MySql(Pool::mysql(servers, *connections, &deadlines))
             }
         };
-        let database = Self { connections, ids: Ids::default(), deadlines, policy };
-        database.migrate().await?;
-        Ok(database)
+        Ok(Self { connections, ids: Ids::default(), deadlines, policy })
     }
 
     async fn migrate(&self) -> Result<(), OpenError> {
@@ -203,25 +219,34 @@ impl Database {
         what: &'static str,
         mut step: impl for<'t> FnMut(&'t mut Tx<'d>) -> Running<'t, T>,
     ) -> Result<T, Problem> {
-        let pool = self.connections.long_readers();
         let run = async {
-            let mut tx = self.tx(Held::Pooled(pool.take().await?));
-            let begin: &[&'static str] = match self.engine() {
-                Engine::Sqlite => &["BEGIN"],
-                Engine::MySql => &[
-                    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-                    "START TRANSACTION WITH CONSISTENT SNAPSHOT",
-                ],
-            };
-            for sql in begin {
-                tx.held.connection()?.plain(Sql::Borrowed(sql)).await?;
-            }
-            let outcome = step(&mut tx).await?;
-            tx.held.connection()?.roll_back().await?;
-            tx.held.end(None);
-            Ok(outcome)
+            let mut tx = self.begin_snapshot().await?;
+            let outcome = step(&mut tx).await;
+            tx.end().await;
+            outcome
         };
         run.await.map_err(|fault| problem(what, fault))
+    }
+
+    /// Begins to read all of the database as it is now. To be ended with [`Tx::end`].
+    pub(crate) async fn begin_snapshot(&self) -> Result<Tx<'_>, Fault> {
+        let mut tx = self.tx(Held::Pooled(self.connections.long_readers().take().await?));
+        let begin: &[&'static str] = match self.engine() {
+            Engine::Sqlite => &["BEGIN"],
+            Engine::MySql => &[
+                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+                "START TRANSACTION WITH CONSISTENT SNAPSHOT",
+            ],
+        };
+        for sql in begin {
+            tx.held.connection()?.plain(Sql::Borrowed(sql)).await?;
+        }
+        Ok(tx)
+    }
+
+    /// Begins to write: by the deadline for locks, and for whatever comes then there is none.
+    pub(crate) async fn begin(&self) -> Result<Held<'_>, Fault> {
+        self.connections.begin().await
     }
 
     async fn by_deadline<T>(
@@ -318,7 +343,7 @@ async fn pause(tries: u32) {
 }
 
 /// What a caller is told.
-fn problem(what: &'static str, fault: Fault) -> Problem {
+pub(crate) fn problem(what: &'static str, fault: Fault) -> Problem {
     match fault {
         Fault::Problem(problem) => {
             if let Problem::Contradiction(contradiction) = problem {
@@ -427,6 +452,15 @@ impl Tx<'_> {
 }
 
 impl Tx<'_> {
+    /// Ends a snapshot.
+    pub(crate) async fn end(mut self) {
+        let left = match self.held.connection() {
+            Ok(connection) => connection.roll_back().await,
+            Err(fault) => Err(fault),
+        };
+        self.held.end(left.as_ref().err());
+    }
+
     /// Runs one of the statements about savepoints.
     pub(crate) async fn savepoint(&mut self, sql: &'static str) -> Result<(), Fault> {
         self.held.connection()?.plain(Sql::Borrowed(sql)).await

@@ -21,6 +21,17 @@ pub enum OpenError {
         /// What is known here.
         known: i64,
     },
+    /// An earlier version made it, and it was to be left as it is.
+    #[error(
+        "the database has schema {found}, and this version {known}: start its drive with this version once, or use the \
+         version that it runs with"
+    )]
+    TooOld {
+        /// What the database says.
+        found: i64,
+        /// What is known here.
+        known: i64,
+    },
     /// A statement of the schema was refused.
     #[error("the schema can't be made: {0}")]
     Schema(String),

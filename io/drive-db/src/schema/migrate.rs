@@ -4,6 +4,7 @@
 //! holds the file. Servers commit with every statement of a schema, so there the lock is a named one of the server
 //! (`GET_LOCK`), steps are single statements that can be done again, and after each its number is written down.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use super::render::statements;
@@ -37,6 +38,22 @@ pub(crate) async fn migrate(connections: &Connections, wait: Duration) -> Result
             pooled.end(None);
             outcome
         }
+    }
+}
+
+/// Whether the database is of this version, and changes nothing.
+pub(crate) async fn check_version(connections: &Connections) -> Result<(), OpenError> {
+    let mut pooled = connections.long_readers().take().await.map_err(open_error)?;
+    let sql = Sql::Borrowed("SELECT COALESCE(MAX(step), 0) FROM schema_steps");
+    let found = pooled.connection().rows(sql, &[]).await;
+    let found = found.and_then(|rows| rows.first().map(|row| row.number()).transpose());
+    pooled.end(found.as_ref().err());
+    let found = found.map_err(open_error)?.unwrap_or(0);
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    match found.cmp(&known) {
+        Ordering::Less => Err(OpenError::TooOld { found, known }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(OpenError::TooNew { found, known }),
     }
 }
 

@@ -10,11 +10,11 @@ mod migrate;
 mod render;
 mod tables;
 
-pub(crate) use migrate::migrate;
+pub(crate) use migrate::{check_version, migrate};
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     /// Ids, instants, sizes, counts.
     Int,
     /// Kinds, states, yes or no.
@@ -31,9 +31,9 @@ enum Kind {
 
 /// A column.
 #[derive(Debug, Clone, Copy)]
-struct Column {
-    name: &'static str,
-    kind: Kind,
+pub(crate) struct Column {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
     null: bool,
     /// What rows have that are there before the column is.
     default: Option<i64>,
@@ -82,6 +82,34 @@ enum Step {
     Add(&'static Added),
     /// What accounts are found by, of those that were there before.
     FoundBy,
+}
+
+/// A table as it is after all steps.
+#[derive(Debug)]
+pub(crate) struct CopiedTable {
+    pub(crate) name: &'static str,
+    pub(crate) columns: Vec<Column>,
+    /// Which columns are its primary key.
+    pub(crate) keys: Vec<usize>,
+}
+
+/// All tables, those that others refer to first.
+pub(crate) fn copied_tables() -> Vec<CopiedTable> {
+    let made = |step: &Step| match step {
+        Step::Create(table) => Some(*table),
+        _ => None,
+    };
+    let with_added = |table: &Table| {
+        let added = tables::STEPS.iter().filter_map(|step| match step {
+            Step::Add(added) if added.table == table.name => Some(added.column),
+            _ => None,
+        });
+        let columns: Vec<Column> = table.columns.iter().copied().chain(added).collect();
+        let key = |name: &str| columns.iter().position(|column| column.name == name);
+        let keys = table.primary.split(", ").filter_map(key).collect();
+        CopiedTable { name: table.name, columns, keys }
+    };
+    tables::STEPS.iter().filter_map(made).map(with_added).collect()
 }
 
 const fn column(name: &'static str, kind: Kind) -> Column {

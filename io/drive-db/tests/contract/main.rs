@@ -24,6 +24,7 @@ mod accounts;
 mod check;
 mod concurrency;
 mod contents;
+mod copy;
 mod dialect;
 mod injection;
 mod kit;

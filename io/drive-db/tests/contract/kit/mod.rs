@@ -64,6 +64,15 @@ impl Bed {
         Self { db, settings, ground, turn: AtomicI64::new(1) }
     }
 
+    /// An empty database beside this one, of the same engine.
+    pub(crate) async fn another(&self) -> Database {
+        let settings = match &self.ground {
+            Ground::Sqlite(folder) => Settings::sqlite(folder.path().join("another.db")),
+            Ground::MariaDb(server, _) => Settings::mysql([server.url(&server.database().unwrap())]),
+        };
+        Database::open(settings).await.unwrap()
+    }
+
     /// Another number each time.
     pub(crate) fn turn(&self) -> i64 {
         self.turn.fetch_add(1, Ordering::Relaxed)
