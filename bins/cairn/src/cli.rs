@@ -54,6 +54,10 @@ enum Command {
     Health(cmd::health::Args),
     /// Check a store against its ids and its records
     Fsck(cmd::fsck::Args),
+    /// Put all that a drive knows into a folder, while it runs
+    Backup(cmd::backup::BackupArgs),
+    /// Bring a drive back from such a folder, into a database of either engine
+    Restore(cmd::backup::RestoreArgs),
     /// Hand a store back to FastDFS: every packed file becomes a file of its own
     Unpack(cmd::unpack::Args),
     /// Link the classic tools' names (fdfs_upload_file, …) to this binary
@@ -148,6 +152,8 @@ fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
         Command::Monitor(args) => cmd::monitor::run(&args),
         Command::Health(args) => cmd::health::run(&args),
         Command::Fsck(args) => Ok(cmd::fsck::run(&args, language)),
+        Command::Backup(args) => cmd::backup::backup(&args, language),
+        Command::Restore(args) => cmd::backup::restore(&args, language),
         Command::Unpack(args) => cmd::unpack::run(&args, language),
         Command::InstallTools { dir } => {
             let count = cmd::install_tools::install(&dir, language)?;

@@ -137,12 +137,18 @@ fn policy(accounts: &AccountsConf) -> drive_db::Policy {
     }
 }
 
-fn database(conf: &DatabaseConf) -> anyhow::Result<drive_db::Settings> {
+/// Where the database is, which may be made.
+pub(crate) fn database(conf: &DatabaseConf) -> anyhow::Result<drive_db::Settings> {
+    if let DatabaseConf::Sqlite(file) = conf {
+        make_private(file)?;
+    }
+    database_as_it_is(conf)
+}
+
+/// Where the database is; nothing is made.
+pub(crate) fn database_as_it_is(conf: &DatabaseConf) -> anyhow::Result<drive_db::Settings> {
     match conf {
-        DatabaseConf::Sqlite(file) => {
-            make_private(file)?;
-            Ok(drive_db::Settings::sqlite(file))
-        }
+        DatabaseConf::Sqlite(file) => Ok(drive_db::Settings::sqlite(file)),
         DatabaseConf::MySql { urls, password_file, connections } => {
             let password = secret(password_file.as_deref(), "CAIRN_DATABASE_PASSWORD")?;
             let with_password = |text: &String| {

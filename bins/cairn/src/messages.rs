@@ -11,6 +11,7 @@ use store::fsck::Summary;
 use store::unpack::Unpacked;
 use transfer::{GetReport, PutReport, RemoveReport};
 
+use crate::cmd::backup::Kept;
 use crate::fdfs::human;
 use crate::shell;
 
@@ -102,6 +103,10 @@ pub(crate) enum Say<'a> {
     Checked { summary: &'a Summary, content: bool, marked: Option<usize> },
     /// Packed files are files of their own; `conf` when its `pack_max_size` is not 0.
     Unpacked { done: &'a Unpacked, conf: Option<&'a Path> },
+    /// A drive is in a folder.
+    BackedUp { done: &'a Kept },
+    /// A drive is back.
+    Restored { done: &'a Kept, made_at: &'a str },
     /// The links to the tools were made.
     ToolsInstalled { count: usize, folder: &'a Path },
     /// Something that is not a link of ours is in the way.
@@ -258,6 +263,23 @@ impl Say<'_> {
                     human::bytes(done.bytes)
                 )
             }
+            Self::BackedUp { done } => {
+                let [accounts, nodes, contents] = done.counts;
+                format!(
+                    "{accounts} accounts, {nodes} files and folders, {contents} contents: {}\n\
+                     It has hashes of passwords in it: keep it where only you read it. The bytes of the files stay in \
+                     the store; blobs.tsv says where.",
+                    done.folder.display()
+                )
+            }
+            Self::Restored { done, made_at } => {
+                let [accounts, nodes, contents] = done.counts;
+                format!(
+                    "restored from {}, made at {made_at}: {accounts} accounts, {nodes} files and folders, \
+                     {contents} contents, checked. The drive can be started.",
+                    done.folder.display()
+                )
+            }
             Self::ToolsInstalled { count, folder } => {
                 format!("{count} tools in {}", folder.display())
             }
@@ -406,6 +428,22 @@ impl Say<'_> {
                     "已将打包的 {} 个文件（{}）还原为独立文件：FastDFS 可以接管此存储{again}",
                     done.files,
                     human::bytes(done.bytes)
+                )
+            }
+            Self::BackedUp { done } => {
+                let [accounts, nodes, contents] = done.counts;
+                format!(
+                    "已备份 {accounts} 个帐号、{nodes} 个文件和文件夹、{contents} 份内容：{}\n\
+                     其中包含密码的哈希值，请放在只有您能读取的地方。文件的字节仍在存储中，位置见 blobs.tsv。",
+                    done.folder.display()
+                )
+            }
+            Self::Restored { done, made_at } => {
+                let [accounts, nodes, contents] = done.counts;
+                format!(
+                    "已从 {} 恢复（备份于 {made_at}）：{accounts} 个帐号、{nodes} 个文件和文件夹、{contents} 份内容，\
+                     核对无误。现在可以启动网盘。",
+                    done.folder.display()
                 )
             }
             Self::ToolsInstalled { count, folder } => {

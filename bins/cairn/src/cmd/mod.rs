@@ -1,5 +1,6 @@
 //! The commands of `cairn`, one file each.
 
+pub(crate) mod backup;
 mod cluster;
 pub(crate) mod fsck;
 pub(crate) mod get;
