@@ -149,7 +149,7 @@ fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
         Command::Ls(args) => cmd::ls::run(&args),
         Command::Rm(args) => cmd::rm::run(&args, language),
         Command::Stat(args) => cmd::stat::run(&args),
-        Command::Monitor(args) => cmd::monitor::run(&args),
+        Command::Monitor(args) => cmd::monitor::run(&args, language),
         Command::Health(args) => cmd::health::run(&args),
         Command::Fsck(args) => Ok(cmd::fsck::run(&args, language)),
         Command::Backup(args) => cmd::backup::backup(&args, language),

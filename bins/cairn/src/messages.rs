@@ -16,8 +16,9 @@ use crate::fdfs::human;
 use crate::shell;
 
 /// The languages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Language {
+    #[default]
     English,
     Chinese,
 }

@@ -1,5 +1,7 @@
 //! `cairn monitor`: groups and storages at a glance.
 
+mod live;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -12,6 +14,7 @@ use serde_json::{Value, json};
 use super::cluster::ClusterArgs;
 use super::table::Table;
 use crate::fdfs::human;
+use crate::messages::Language;
 
 /// What is asked for.
 #[derive(Debug, Clone, clap::Args)]
@@ -23,13 +26,27 @@ pub(crate) struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
+    /// Draw it anew every so many seconds, with what happens in each; q quits
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        default_missing_value = "2",
+        require_equals = true,
+        conflicts_with = "json",
+        value_parser = clap::value_parser!(u16).range(1..=3600)
+    )]
+    live: Option<u16>,
 }
 
 /// How long a storage may take to tell its figures; without them it is shown as the trackers know it.
 const FIGURES_WAIT: Duration = Duration::from_secs(3);
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
     let client = args.cluster.client()?;
+    if let Some(seconds) = args.live {
+        return live::run(&client, args.group.as_deref(), Duration::from_secs(seconds.into()), language);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let cluster = runtime.block_on(look(&client, args.group.as_deref()))?;
     if let Some(name) = &args.group {
@@ -169,13 +186,9 @@ fn notes(storage: &Member) -> Vec<String> {
 fn row(storage: &StorageStat, behind: Behind) -> [String; 11] {
     let figures = &storage.figures;
     let stat = &figures.stat;
-    let host = match storage.ip.ip() {
-        Some(std::net::IpAddr::V6(ip)) => format!("[{ip}]"),
-        _ => storage.ip.to_string(),
-    };
     [
         storage.who.id.to_string(),
-        format!("{host}:{}", figures.storage_port),
+        address(storage),
         storage.who.status.caption().to_owned(),
         human::megabytes(figures.free_mb),
         human::megabytes(figures.total_mb),
@@ -190,6 +203,14 @@ fn row(storage: &StorageStat, behind: Behind) -> [String; 11] {
         },
         figures.version.to_string(),
     ]
+}
+
+fn address(storage: &StorageStat) -> String {
+    let host = match storage.ip.ip() {
+        Some(std::net::IpAddr::V6(ip)) => format!("[{ip}]"),
+        _ => storage.ip.to_string(),
+    };
+    format!("{host}:{}", storage.figures.storage_port)
 }
 
 /// How far a member is behind the newest change on the others.
