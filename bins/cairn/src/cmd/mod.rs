@@ -1,6 +1,7 @@
 //! The commands of `cairn`, one file each.
 
 mod cluster;
+pub(crate) mod doctor;
 pub(crate) mod fsck;
 pub(crate) mod get;
 pub(crate) mod health;
