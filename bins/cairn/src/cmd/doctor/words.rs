@@ -60,7 +60,7 @@ fn english(what: &What) -> (String, String) {
     let (what, todo) = match what {
         What::ConfBad { file, line, key, reason } => (
             format!("{} {reason}", place(file, *line, key)),
-            "mend it: no server starts with this file; docs/configuration.md has every key",
+            "mend it, or name another file: nothing starts with this one; docs/configuration.md has every key",
         ),
         What::ConfOdd { file, line, key, reason } => (
             format!("{} {reason}", place(file, *line, key)),
@@ -311,7 +311,7 @@ fn chinese(what: &What) -> (String, String) {
     let (what, todo) = match what {
         What::ConfBad { file, line, key, reason } => (
             format!("配置无法使用：{} {reason}", place(file, *line, key)),
-            "请改正：用这个文件无法启动服务；全部配置项见 docs/configuration.md",
+            "请改正，或换一个文件：用它什么也启动不了；全部配置项见 docs/configuration.md",
         ),
         What::ConfOdd { file, line, key, reason } => (
             format!("配置有疑问：{} {reason}", place(file, *line, key)),
