@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(kind("storage.conf", both), Some(Some(Role::Storage)));
         assert_eq!(kind("a.conf", "base_path = /x\nstore_path0 = /y\n"), Some(Some(Role::Storage)));
         assert_eq!(kind("storage.conf", "base_path = /x\nstore_lookup = 2\n"), Some(Some(Role::Tracker)));
-        assert_eq!(kind("x", "[database]\nkind = sqlite\n"), Some(Some(Role::Drive)));
+        assert_eq!(kind("x", "[database]\nurl = x\n"), Some(Some(Role::Drive)));
         assert_eq!(kind("tracker.conf", "nothing = known\n"), None);
     }
 
