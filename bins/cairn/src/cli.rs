@@ -148,7 +148,7 @@ fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
         Command::Rm(args) => cmd::rm::run(&args, language),
         Command::Stat(args) => cmd::stat::run(&args),
         Command::Monitor(args) => cmd::monitor::run(&args),
-        Command::Doctor(args) => cmd::doctor::run(&args, language),
+        Command::Doctor(args) => Ok(cmd::doctor::run(&args, language)),
         Command::Health(args) => cmd::health::run(&args),
         Command::Fsck(args) => Ok(cmd::fsck::run(&args, language)),
         Command::Unpack(args) => cmd::unpack::run(&args, language),

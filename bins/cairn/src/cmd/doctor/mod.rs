@@ -39,10 +39,19 @@ pub(crate) struct Args {
 
 /// The status when there are warnings.
 const EXIT_WARNINGS: u8 = 1;
-/// The status when there are errors.
+/// The status when there are errors, or nothing could be found out.
 const EXIT_ERRORS: u8 = 2;
 
-pub(crate) fn run(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
+/// Never fails with another status than its own: a script takes 1 for warnings.
+pub(crate) fn run(args: &Args, language: Language) -> ExitCode {
+    examine(args, language).unwrap_or_else(|error| {
+        // Where nothing can be said, the status has to do.
+        let _ = writeln!(io::stderr(), "cairn: {error:#}");
+        ExitCode::from(EXIT_ERRORS)
+    })
+}
+
+fn examine(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
     let mut files = args.confs.clone();
     if files.is_empty() || args.cluster.named().is_some() {
         files.push(args.cluster.path());
