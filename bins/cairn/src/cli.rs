@@ -50,6 +50,8 @@ enum Command {
     Stat(cmd::stat::Args),
     /// Show groups and storages
     Monitor(cmd::monitor::Args),
+    /// Say what is wrong with configurations, servers and the cluster, and what to do about it
+    Doctor(cmd::doctor::Args),
     /// Ask a server whether it is well, for the checks of containers
     Health(cmd::health::Args),
     /// Check a store against its ids and its records
@@ -150,6 +152,7 @@ fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
         Command::Rm(args) => cmd::rm::run(&args, language),
         Command::Stat(args) => cmd::stat::run(&args),
         Command::Monitor(args) => cmd::monitor::run(&args, language),
+        Command::Doctor(args) => Ok(cmd::doctor::run(&args, language)),
         Command::Health(args) => cmd::health::run(&args),
         Command::Fsck(args) => Ok(cmd::fsck::run(&args, language)),
         Command::Backup(args) => cmd::backup::backup(&args, language),

@@ -25,6 +25,11 @@ impl BadConf {
             _ => EINVAL,
         }
     }
+
+    /// File, line, key and reason, each by itself.
+    pub(crate) fn fault(&self) -> &ConfError {
+        &self.0
+    }
 }
 
 impl fmt::Display for BadConf {
@@ -37,8 +42,17 @@ impl std::error::Error for BadConf {}
 
 /// A `client.conf`. What is merely odd in it is passed over: a tool has better things to print.
 pub(crate) fn client(path: &Path) -> Result<ClientConf, BadConf> {
-    let loaded = ClientConf::load(&path.to_string_lossy(), &mut read).map_err(BadConf)?;
-    Ok(loaded.0)
+    Ok(client_with_warnings(path)?.0)
+}
+
+/// A `client.conf`, with what is odd in it.
+pub(crate) fn client_with_warnings(path: &Path) -> Result<(ClientConf, Vec<Warning>), BadConf> {
+    ClientConf::load(&path.to_string_lossy(), &mut read).map_err(BadConf)
+}
+
+/// The lines of any configuration, before anybody knows what they mean.
+pub(crate) fn ini(path: &Path) -> Result<Ini, BadConf> {
+    Ini::load(&path.to_string_lossy(), &mut read, None).map_err(BadConf)
 }
 
 /// Only the base path of a server's configuration.

@@ -20,9 +20,13 @@ pub(crate) struct ClusterArgs {
 impl ClusterArgs {
     /// A client for it.
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
-        let path = self.conf.clone().unwrap_or_else(usual_conf);
-        let conf = conf::client(&path)?;
+        let conf = conf::client(&self.path())?;
         Ok(Client::new(ClientConfig::from_conf(conf)))
+    }
+
+    /// The configuration that counts: the named one, or the usual one.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.conf.clone().unwrap_or_else(usual_conf)
     }
 
     /// The configuration that was named, for commands shown to people.

@@ -34,7 +34,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn ask(address: SocketAddr, path: &str, patience: Duration) -> anyhow::Result<String> {
+/// The whole answer to a GET, as far as it is read.
+pub(super) fn ask(address: SocketAddr, path: &str, patience: Duration) -> anyhow::Result<String> {
     let until = Instant::now() + patience;
     let mut stream = TcpStream::connect_timeout(&address, patience)?;
     stream.set_write_timeout(Some(patience))?;

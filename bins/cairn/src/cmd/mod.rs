@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 mod cluster;
+pub(crate) mod doctor;
 pub(crate) mod fsck;
 pub(crate) mod get;
 pub(crate) mod health;

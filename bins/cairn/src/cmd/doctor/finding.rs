@@ -1,0 +1,196 @@
+//! What can be found: each kind with a code that scripts may rely on, its severity and its fields.
+
+use serde_json::{Map, Value, json};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Severity {
+    /// Worth knowing; nothing has to be done.
+    Note,
+    /// It works, and will not for long or not for everybody.
+    Warning,
+    /// Something does not work.
+    Error,
+}
+
+impl Severity {
+    /// The word for scripts.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub severity: Severity,
+    pub what: What,
+}
+
+impl From<What> for Finding {
+    fn from(what: What) -> Self {
+        Self { severity: what.severity(), what }
+    }
+}
+
+/// Declares [`What`]: a row for each kind.
+macro_rules! kinds {
+    ($( $(#[$doc:meta])* $name:ident $code:literal $severity:ident { $( $field:ident: $type:ty ),* } )*) => {
+        /// What was found.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub(crate) enum What {
+            $( $(#[$doc])* $name { $( $field: $type ),* }, )*
+        }
+
+        impl What {
+            /// Every kind's code and severity, for the page that lists them.
+            #[cfg(test)]
+            pub(crate) const KINDS: &'static [(&'static str, Severity)] =
+                &[$( ($code, Severity::$severity) ),*];
+
+            /// The kind in a word that never changes.
+            pub(crate) fn code(&self) -> &'static str {
+                match self { $( Self::$name { .. } => $code, )* }
+            }
+
+            /// How bad this kind is.
+            fn severity(&self) -> Severity {
+                match self { $( Self::$name { .. } => Severity::$severity, )* }
+            }
+
+            /// The fields, for scripts.
+            pub(crate) fn fields(&self) -> Map<String, Value> {
+                let mut fields = Map::new();
+                match self {
+                    $( Self::$name { $( $field ),* } => {
+                        $( fields.insert(stringify!($field).to_owned(), json!($field)); )*
+                    } )*
+                }
+                fields
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A configuration does not load.
+    ConfBad "conf_bad" Error { file: String, line: Option<u32>, key: String, reason: String }
+    /// Something in a configuration is odd: an unknown key, say.
+    ConfOdd "conf_odd" Warning { file: String, line: Option<u32>, key: String, reason: String }
+    /// No kind of configuration has any key of the file.
+    ConfUnknown "conf_unknown" Error { file: String }
+    /// A tracker does not answer.
+    TrackerSilent "tracker_silent" Error { tracker: String, reason: String }
+    /// A tracker knows no group.
+    NoGroups "no_groups" Warning { tracker: String }
+    /// A tracker knows of no leader.
+    LeaderNone "leader_none" Warning { tracker: String }
+    /// Two trackers hold different ones for the leader.
+    LeadersDiffer "leaders_differ" Error { tracker: String, leader: String, other: String, other_leader: String }
+    /// Two trackers know different members.
+    MembersDiffer "members_differ" Warning { tracker: String, other: String, only_first: Vec<String>, only_other: Vec<String> }
+    /// A storage serves for one tracker and not for another.
+    StatusDiffers "status_differs" Warning { storage: String, tracker: String, status: String, other: String, other_status: String }
+    /// Clients are sent to a loopback address, and the tracker is elsewhere.
+    AnnouncedLoopback "announced_loopback" Error { storage: String, address: String, tracker: String }
+    /// Clients are sent to a private address by a tracker with a public one.
+    AnnouncedPrivate "announced_private" Note { storage: String, address: String, tracker: String }
+    /// A storage that serves cannot be reached where clients are sent.
+    StorageUnreachable "storage_unreachable" Error { storage: String, address: String, reason: String, private: bool }
+    /// A storage is not connected to the tracker.
+    StorageOffline "storage_offline" Error { storage: String, address: String, answers: bool }
+    /// A storage does not serve yet.
+    StorageWaits "storage_waits" Warning { storage: String, status: String, source: Option<String> }
+    /// A storage was removed or has another address now.
+    StorageGone "storage_gone" Note { storage: String, status: String }
+    /// A group has one member only.
+    GroupSingle "group_single" Note { group: String, storage: String }
+    /// Of several members one serves.
+    GroupOneLive "group_one_live" Warning { group: String, storage: String, members: u64 }
+    /// No member serves.
+    GroupDead "group_dead" Error { group: String, members: u64 }
+    /// A member lacks changes that others have.
+    SyncLag "sync_lag" Warning { storage: String, seconds: i64 }
+    /// It seems so, but the change is too new to tell.
+    SyncLagFresh "sync_lag_fresh" Note { storage: String, seconds: i64 }
+    /// A member never got anything from the others.
+    SyncNever "sync_never" Warning { storage: String }
+    /// Fewer members than wanted can have a change.
+    CopiesDegraded "copies_degraded" Warning { storage: String, wanted: u64, possible: u64 }
+    /// Changes were acknowledged with fewer copies.
+    CopiesFewer "copies_fewer" Note { storage: String, changes: u64 }
+    /// Files have no good copy.
+    FilesWithoutCopy "files_without_copy" Error { storage: String, scrub: u64, quarantine: u64 }
+    /// Bad copies were found, and not all mended.
+    CopiesDamaged "copies_damaged" Warning { storage: String, bad: u64, missing: u64, mended: u64 }
+    /// Bad copies were found and mended.
+    CopiesMended "copies_mended" Note { storage: String, bad: u64, missing: u64 }
+    /// Bad copies are kept aside.
+    Quarantine "quarantine" Note { storage: String, copies: u64, bytes: u64 }
+    /// A server's clock is ahead of ours.
+    ClockAhead "clock_ahead" Warning { server: String, seconds: i64 }
+    /// A server's clock is behind ours.
+    ClockBehind "clock_behind" Warning { server: String, seconds: i64 }
+    /// A storage takes no uploads any more.
+    SpaceOut "space_out" Error { storage: String, free_mb: u64, reserved_mb: u64 }
+    /// It will soon take none.
+    SpaceLow "space_low" Warning { storage: String, free_mb: u64, reserved_mb: u64, total_mb: u64 }
+    /// A base path does not exist.
+    PathMissing "path_missing" Note { path: String }
+    /// A store path does not exist.
+    StorePathMissing "store_path_missing" Warning { path: String }
+    /// It is no folder.
+    PathNotFolder "path_not_folder" Error { path: String }
+    /// It cannot be written to.
+    PathNotWritable "path_not_writable" Error { path: String, reason: String }
+    /// Its disk is nearly full.
+    PathSpaceLow "path_space_low" Warning { path: String, free_mb: u64, total_mb: u64 }
+    /// Too few files may be open.
+    OpenFilesFew "open_files_few" Warning { file: String, max_connections: u64, needed: u64, limit: u64 }
+    /// Nobody serves at a configured address.
+    PortNobody "port_nobody" Warning { file: String, address: String, role: String }
+    /// Somebody does, and is not the server.
+    PortStranger "port_stranger" Error { file: String, address: String, holder: Option<String>, reason: String }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_page_lists_every_kind_with_its_severity_in_both_languages() {
+        let pages = [
+            include_str!("../../../../../docs/operations/doctor.md"),
+            include_str!("../../../../../docs/operations/doctor.zh-CN.md"),
+        ];
+        let wanted: BTreeSet<(&str, &str)> =
+            What::KINDS.iter().map(|(code, severity)| (*code, severity.word())).collect();
+        assert_eq!(wanted.len(), What::KINDS.len(), "a code is used twice");
+        for page in pages {
+            let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+            let listed: BTreeSet<(&str, &str)> = rows
+                .filter_map(|row| row.split_once("` | "))
+                .filter_map(|(code, rest)| Some((code, rest.split(' ').next()?)))
+                .collect();
+            assert_eq!(listed, wanted);
+        }
+    }
+
+    #[test]
+    fn fields_have_the_names_that_scripts_read() {
+        let what = What::ConfBad {
+            file: "a.conf".into(),
+            line: Some(3),
+            key: "port".into(),
+            reason: "no number".into(),
+        };
+        let wanted = json!({"file": "a.conf", "line": 3, "key": "port", "reason": "no number"});
+        assert_eq!(Value::from(what.fields()), wanted);
+        assert_eq!((what.code(), what.severity()), ("conf_bad", Severity::Error));
+    }
+}

@@ -1,0 +1,140 @@
+//! `cairn doctor`: what is wrong with configurations, servers and a cluster, and what to do about it.
+//!
+//! [`local`] and [`ask`] look, [`decide`] says what is wrong with what was seen, [`words`] says it to people.
+
+mod ask;
+mod decide;
+mod finding;
+mod local;
+mod words;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use self::ask::Target;
+use self::finding::{Finding, Severity};
+use self::words::Checked;
+use super::cluster::ClusterArgs;
+use crate::messages::Language;
+
+/// What is asked for.
+///
+/// The status is 0 when nothing is worse than a note, 1 when there are warnings, 2 when there are errors.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Exit status: 0 = nothing worse than notes, 1 = warnings, 2 = errors.")]
+pub(crate) struct Args {
+    /// Configurations to check, with what they name on this machine: tracker.conf, storage.conf, client.conf,
+    /// mod_fastdfs.conf or drive.conf under any name; none = the client.conf of the cluster
+    #[arg(value_name = "CONF")]
+    confs: Vec<PathBuf>,
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The status when there are warnings.
+const EXIT_WARNINGS: u8 = 1;
+/// The status when there are errors, or nothing could be found out.
+const EXIT_ERRORS: u8 = 2;
+
+/// Never fails with another status than its own: a script takes 1 for warnings.
+pub(crate) fn run(args: &Args, language: Language) -> ExitCode {
+    examine(args, language).unwrap_or_else(|error| {
+        // Where nothing can be said, the status has to do.
+        let _ = writeln!(io::stderr(), "cairn: {error:#}");
+        ExitCode::from(EXIT_ERRORS)
+    })
+}
+
+fn examine(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
+    let mut files = args.confs.clone();
+    if files.is_empty() || args.cluster.named().is_some() {
+        files.push(args.cluster.path());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (checked, findings) = runtime.block_on(look(&files))?;
+    let text = if args.json {
+        format!("{:#}\n", as_json(&checked, &findings))
+    } else {
+        as_text(&checked, &findings, language)
+    };
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(status(&findings))
+}
+
+/// Looks at everything; the worst first.
+async fn look(files: &[PathBuf]) -> anyhow::Result<(Checked, Vec<Finding>)> {
+    let client = ask::client();
+    let mut found = Vec::new();
+    let mut trackers: Vec<Target> = Vec::new();
+    for file in files {
+        let looked = local::look(&client, file).await;
+        found.extend(looked.found);
+        for target in looked.trackers {
+            match trackers.iter_mut().find(|known| known.address == target.address) {
+                Some(known) => known.named |= target.named,
+                None => trackers.push(target),
+            }
+        }
+    }
+    let seen = ask::cluster(&client, &trackers).await?;
+    found.extend(decide::cluster(&seen));
+    let checked = Checked {
+        files: files.len(),
+        trackers: seen.trackers.iter().filter(|tracker| tracker.answer.is_ok()).count(),
+        storages: seen.storages.iter().filter(|storage| storage.reached.is_ok()).count(),
+    };
+    let mut findings: Vec<Finding> = found.into_iter().map(Finding::from).collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    Ok((checked, findings))
+}
+
+fn worst(findings: &[Finding]) -> Severity {
+    findings.iter().map(|finding| finding.severity).max().unwrap_or(Severity::Note)
+}
+
+fn status(findings: &[Finding]) -> ExitCode {
+    match worst(findings) {
+        Severity::Note => ExitCode::SUCCESS,
+        Severity::Warning => ExitCode::from(EXIT_WARNINGS),
+        Severity::Error => ExitCode::from(EXIT_ERRORS),
+    }
+}
+
+fn as_text(checked: &Checked, findings: &[Finding], language: Language) -> String {
+    let mut text = String::new();
+    for finding in findings {
+        let (what, todo) = words::of(&finding.what, language);
+        let severity = words::severity(finding.severity, language);
+        text.push_str(&format!("{severity} [{}] {what}\n  → {todo}\n", finding.what.code()));
+    }
+    text.push_str(&words::sum(checked, findings, language));
+    text.push('\n');
+    text
+}
+
+/// The same in every language.
+fn as_json(checked: &Checked, findings: &[Finding]) -> Value {
+    let each = |finding: &Finding| {
+        let (what, todo) = words::of(&finding.what, Language::English);
+        json!({
+            "severity": finding.severity.word(),
+            "code": finding.what.code(),
+            "fields": finding.what.fields(),
+            "what": what,
+            "todo": todo,
+        })
+    };
+    json!({
+        "worst": worst(findings).word(),
+        "files_checked": checked.files,
+        "trackers_answered": checked.trackers,
+        "storages_answered": checked.storages,
+        "findings": findings.iter().map(each).collect::<Vec<_>>(),
+    })
+}
