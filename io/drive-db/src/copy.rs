@@ -9,7 +9,7 @@ use drive_core::content::Sha256Digest;
 use drive_core::ports::BlobKey;
 use drive_core::{ByteCount, ContentId};
 
-use crate::database::{Database, Tx, problem};
+use crate::database::{Database, Tx};
 use crate::engine::{Engine, Held, Row, Sql, Value, parts, rows_of, values};
 use crate::error::Fault;
 use crate::schema::{CopiedTable, Kind, copied_tables};
@@ -23,9 +23,12 @@ pub enum CopyError {
     /// The other one has accounts.
     #[error("it is not empty: there are {0} accounts in it")]
     NotEmpty(i64),
-    /// One of the two does not do it; which is in the log.
-    #[error(transparent)]
-    Problem(#[from] Problem),
+    /// The one that is read can't be.
+    #[error("the database that is copied can't be read: {0}")]
+    Reading(String),
+    /// A row is not taken; or not read, once it has begun.
+    #[error("the copy was given up: {0}")]
+    GivenUp(String),
 }
 
 /// How far a copy is.
@@ -69,8 +72,8 @@ impl Database {
         other: &Self,
         mut told: impl FnMut(CopiedRows),
     ) -> Result<Vec<CopiedRows>, CopyError> {
-        let mut from = self.begin_snapshot().await.map_err(reading)?;
-        let mut to = other.begin().await.map_err(writing)?;
+        let mut from = self.begin_snapshot().await.map_err(|fault| CopyError::Reading(fault.text()))?;
+        let mut to = other.begin().await.map_err(given_up)?;
         let accounts = number(&mut to, "SELECT COUNT(*) FROM accounts").await;
         let copied = match accounts {
             Ok(0) => copy(&mut from, &mut to, &mut told).await,
@@ -84,12 +87,12 @@ impl Database {
         from.end().await;
         match copied {
             Ok(copied) => {
-                to.commit().await.map_err(writing)?;
+                to.commit().await.map_err(given_up)?;
                 Ok(copied)
             }
             Err(fault) => {
                 to.roll_back(&fault).await.ok();
-                Err(writing(fault).into())
+                Err(given_up(fault))
             }
         }
     }
@@ -135,12 +138,8 @@ impl Database {
     }
 }
 
-fn reading(fault: Fault) -> Problem {
-    problem("copy: the database that is read", fault)
-}
-
-fn writing(fault: Fault) -> Problem {
-    problem("copy", fault)
+fn given_up(fault: Fault) -> CopyError {
+    CopyError::GivenUp(fault.text())
 }
 
 async fn number(held: &mut Held<'_>, sql: &'static str) -> Result<i64, Fault> {

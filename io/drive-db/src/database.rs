@@ -343,7 +343,7 @@ async fn pause(tries: u32) {
 }
 
 /// What a caller is told.
-pub(crate) fn problem(what: &'static str, fault: Fault) -> Problem {
+fn problem(what: &'static str, fault: Fault) -> Problem {
     match fault {
         Fault::Problem(problem) => {
             if let Problem::Contradiction(contradiction) = problem {

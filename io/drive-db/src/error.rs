@@ -103,6 +103,15 @@ impl From<sqlx::Error> for Fault {
 }
 
 impl Fault {
+    /// For an operator who sees no log.
+    pub(crate) fn text(self) -> String {
+        match self {
+            Self::Problem(problem) => problem.to_string(),
+            Self::Again(text) | Self::Away(text) | Self::Unknown(text) | Self::Broken(text) => text,
+            Self::Ids(count) => format!("{count} ids are wanted"),
+        }
+    }
+
     /// What a result code of SQLite means.
     pub(crate) fn of_sqlite(code: i32, text: String) -> Self {
         let code = code & 0xff;

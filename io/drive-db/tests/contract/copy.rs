@@ -8,6 +8,7 @@ use crate::kit::{Bed, by, registration, system};
 on_both! {
     a_copy_has_every_row_and_works
     a_copy_into_a_database_with_accounts_is_refused
+    a_copy_that_fails_leaves_nothing_and_is_made_again
     what_is_open_as_it_is_is_not_made_and_not_changed
 }
 
@@ -68,6 +69,22 @@ async fn a_copy_into_a_database_with_accounts_is_refused(bed: Bed) {
     let person = bed.account("hanmeimei").await;
     bed.folder(person, person.root, "folder").await;
     bed.is_well().await;
+}
+
+async fn a_copy_that_fails_leaves_nothing_and_is_made_again(bed: Bed) {
+    let person = bed.account("lilei").await;
+    bed.folder(person, person.root, "a").await;
+    let folder = tempfile::tempdir().unwrap();
+    let other = Database::open(Settings::sqlite(folder.path().join("other.db"))).await.unwrap();
+    // A row that refers to none: found at the end, when all are there.
+    bed.by_hand("UPDATE nodes SET parent_id = 99999 WHERE name = 'a'").await;
+    let failed = bed.copy_to(&other, |_| {}).await;
+    assert!(matches!(&failed, Err(CopyError::GivenUp(text)) if text.contains("FOREIGN KEY")), "{failed:?}");
+    let root = person.root.get();
+    bed.by_hand(&format!("UPDATE nodes SET parent_id = {root} WHERE name = 'a'")).await;
+    bed.copy_to(&other, |_| {}).await.unwrap();
+    assert_eq!(other.check().await.unwrap(), []);
+    assert_eq!(other.usage(person.id).await.unwrap(), bed.usage(person.id).await.unwrap());
 }
 
 async fn what_is_open_as_it_is_is_not_made_and_not_changed(bed: Bed) {
