@@ -23,11 +23,11 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn start(cluster: &Cluster, language: &str) -> Terminal {
+    fn start(cluster: &Cluster, language: &str, group: &str) -> Terminal {
         let folder = tempfile::tempdir().unwrap();
         let shown = folder.path().join("shown");
         let command = format!(
-            "stty cols 160 rows 40; exec '{}' monitor --conf '{}' --live=1",
+            "stty cols 160 rows 40; exec '{}' monitor --conf '{}' --live=1 {group}",
             binary::cairn().unwrap().display(),
             cluster.client_conf().display()
         );
@@ -91,7 +91,7 @@ fn a_terminal_shows_a_storage_go_and_is_itself_again_after_q() {
         .tracker_key("check_active_interval", 3)
         .storage_key("heart_beat_interval", 1);
     let mut cluster = plan.start().unwrap();
-    let terminal = Terminal::start(&cluster, "en_US.UTF-8");
+    let terminal = Terminal::start(&cluster, "en_US.UTF-8", "");
     for storage in &cluster.storages {
         terminal.until_shown(&storage.address().to_string());
     }
@@ -111,10 +111,20 @@ fn a_terminal_shows_a_storage_go_and_is_itself_again_after_q() {
 #[test]
 fn it_speaks_chinese_and_ends_at_ctrl_c() {
     let cluster = Cluster::start().unwrap();
-    let terminal = Terminal::start(&cluster, "zh_CN.UTF-8");
+    let terminal = Terminal::start(&cluster, "zh_CN.UTF-8", "group1");
     terminal.until_shown("每 1 秒刷新");
     terminal.until_shown("上传/秒");
     terminal.press_and_end(&[3]);
+}
+
+#[test]
+fn a_group_that_is_not_there_is_said_before_anything_is_drawn() {
+    let cluster = Cluster::start().unwrap();
+    let mut terminal = Terminal::start(&cluster, "en_US.UTF-8", "group9");
+    let ended = wait::until("the end", PATIENCE, || terminal.script.try_wait().unwrap()).unwrap();
+    assert!(!ended.success());
+    let shown = terminal.shown();
+    assert!(shown.contains("no group group9") && !shown.contains("\u{1b}[?1049h"), "{shown}");
 }
 
 #[test]

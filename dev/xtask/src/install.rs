@@ -9,7 +9,7 @@ use crate::steps::say;
 use crate::workspace::{Workspace, run};
 
 /// Debian packages: a command that works when the package is there, and its name.
-const SYSTEM: [(&[&str], &str); 20] = [
+const SYSTEM: [(&[&str], &str); 21] = [
     (&["git", "--version"], "git"),
     (&["tar", "--version"], "tar"),
     (&["unzip", "-v"], "unzip"),
@@ -33,6 +33,8 @@ const SYSTEM: [(&[&str], &str); 20] = [
     (&["lintian", "--version"], "lintian"),
     (&["shellcheck", "--version"], "shellcheck"),
     (&["systemd-analyze", "--version"], "systemd"),
+    // A terminal for `cairn monitor --live`.
+    (&["script", "--version"], "bsdutils"),
 ];
 /// Those that `cargo xtask dist` uses.
 const FOR_DIST: [&str; 4] = ["git", "tar", "dpkg", "buildah"];

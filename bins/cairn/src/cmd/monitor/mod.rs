@@ -49,9 +49,6 @@ pub(crate) fn run(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let cluster = runtime.block_on(look(&client, args.group.as_deref()))?;
-    if let Some(name) = &args.group {
-        anyhow::ensure!(!cluster.is_empty(), "no group {name}");
-    }
     let text = if args.json { format!("{:#}\n", as_json(&cluster)) } else { as_text(&cluster) };
     io::stdout().write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
@@ -86,6 +83,9 @@ async fn look(client: &Client, only: Option<&str>) -> anyhow::Result<Vec<Seen>> 
             members.push(member.await.context("ask a storage")?);
         }
         seen.push((group, members));
+    }
+    if let Some(name) = only {
+        anyhow::ensure!(!seen.is_empty(), "no group {name}");
     }
     Ok(seen)
 }
