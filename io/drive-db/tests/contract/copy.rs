@@ -19,12 +19,12 @@ const TABLES: &[&str] =
 async fn a_copy_has_every_row_and_works(bed: Bed) {
     let person = bed.account("李雷").await;
     let old = bed.folder(person, person.root, "old").await;
-    let young = bed.folder(person, person.root, "young").await;
-    // A folder in one that is younger, and more of one table than is read at once.
-    bed.relocate(person.id, old, Some(young), None, OnConflict::Fail, &by(person)).await.unwrap();
     for number in 0..1_100 {
         bed.file(person, old, &format!("{number}.txt"), u8::try_from(number % 7).unwrap()).await;
     }
+    // More of one table than is read at once, and a folder in one that is younger, which is so read later.
+    let young = bed.folder(person, person.root, "young").await;
+    bed.relocate(person.id, old, Some(young), None, OnConflict::Fail, &by(person)).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("copy.db");
     let copy = Database::open(Settings::sqlite(&file)).await.unwrap();
