@@ -9,7 +9,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer as listen } from "node:net";
+import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,6 +21,8 @@ export { expect };
 const BINARY =
   process.env.CAIRN ?? fileURLToPath(new URL("../../target/debug/cairn", import.meta.url));
 const READY_MS = 30_000;
+/** Where `cairn up` has the drive. */
+const DRIVE_PORT = 8080;
 export const PASSWORD = "correct horse battery";
 
 /** A drive that runs. */
@@ -44,44 +46,32 @@ export interface Person {
   root: string;
 }
 
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof listen>>((resolve, reject) => {
-          const server = listen();
-          server.once("error", reject);
-          server.listen(0, "127.0.0.1", () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+/**
+ * A loopback address of one's own. The ports are the usual ones on it: one that was found free could be given to
+ * somebody else, as the near end of a connection too, before it is listened on. Listening on a guard port claims it, as
+ * in dev/testkit/src/address.rs, which has the addresses of 127.0.0.
+ */
+async function claimAddress(): Promise<{ ip: string; close: () => Promise<void> }> {
+  const GUARD_PORT = 22119;
+  for (let last = 10; last < 250; last++) {
+    const ip = `127.0.1.${last}`;
+    const guard = await new Promise<Server | null>((resolve, reject) => {
+      const server = createServer();
+      server.once("error", (error: NodeJS.ErrnoException) =>
+        error.code === "EADDRINUSE" ? resolve(null) : reject(error),
+      );
+      server.listen(GUARD_PORT, ip, () => resolve(server));
+    });
+    if (guard) return { ip, close: () => new Promise((resolve) => guard.close(() => resolve())) };
+  }
+  throw new Error("no loopback address is free");
 }
 
 /** Starts everything, and waits until it says how to sign in and answers. */
-async function start(
-  data: string,
-  ports: number[],
-): Promise<{ child: ChildProcess; said: string }> {
-  const [tracker, storage, http, drive, status] = ports.map(String) as [
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  const child = spawn(
-    BINARY,
-    [
-      ...["up", "--data", data, "--listen", "127.0.0.1", "--open-registration"],
-      ...["--tracker-port", tracker, "--storage-port", storage],
-      ...["--http-port", http, "--drive-port", drive, "--status-port", status],
-    ],
-    { stdio: ["ignore", "pipe", "pipe"] },
-  );
+async function start(data: string, ip: string): Promise<{ child: ChildProcess; said: string }> {
+  const child = spawn(BINARY, ["up", "--data", data, "--listen", ip, "--open-registration"], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on("data", (bytes: Buffer) => {
@@ -92,7 +82,7 @@ async function start(
   while (Date.now() < end) {
     if (child.exitCode !== null) throw new Error(`cairn up ended with ${child.exitCode}:\n${said}`);
     try {
-      const health = await fetch(`http://127.0.0.1:${drive}/healthz`);
+      const health = await fetch(`http://${ip}:${DRIVE_PORT}/healthz`);
       if (health.ok) return { child, said };
     } catch {
       // Not yet.
@@ -128,27 +118,28 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the parameters.
     async ({}, use) => {
       const data = mkdtempSync(join(tmpdir(), "cairn-page-"));
-      const ports = await freePorts(5);
-      let running = await start(data, ports).catch((error: unknown) => {
+      const address = await claimAddress();
+      let running = await start(data, address.ip).catch((error: unknown) => {
         // What a start that failed leaves fills the disk: storages reserve space.
         rmSync(data, { recursive: true, force: true });
         throw error;
       });
       const password = /with the password (\S+)/.exec(running.said)?.[1];
       if (!password) throw new Error(`cairn up says no password:\n${running.said}`);
-      const drive = `http://127.0.0.1:${ports[3]}`;
-      const vite = process.env.PAGE ? await viteServer(drive, process.env.PAGE) : null;
+      const drive = `http://${address.ip}:${DRIVE_PORT}`;
+      const vite = process.env.PAGE ? await viteServer(address.ip, process.env.PAGE) : null;
       await use({
         url: vite?.url ?? drive,
         drive,
         admin: { name: "admin", password },
         kill: () => end(running.child, "SIGKILL"),
         restart: async () => {
-          running = await start(data, ports);
+          running = await start(data, address.ip);
         },
       });
       await vite?.close();
       await end(running.child, "SIGTERM");
+      await address.close();
       rmSync(data, { recursive: true, force: true });
     },
     { scope: "worker", timeout: READY_MS * 2 },
@@ -273,15 +264,14 @@ export async function makeFolder(
 }
 
 async function viteServer(
-  drive: string,
+  ip: string,
   page: string,
 ): Promise<{ url: string; close: () => Promise<void> }> {
-  process.env.CAIRN_URL = drive;
+  process.env.CAIRN_URL = `http://${ip}:${DRIVE_PORT}`;
   const { createServer, preview } = await import("vite");
-  const [port] = await freePorts(1);
-  const at = { host: "127.0.0.1", port: port ?? 0, strictPort: true };
+  const at = { host: ip, port: 5173, strictPort: true };
   const root = fileURLToPath(new URL("..", import.meta.url));
-  const url = `http://127.0.0.1:${port}`;
+  const url = `http://${ip}:${at.port}`;
   if (page === "built") {
     const server = await preview({ root, preview: at, logLevel: "error" });
     return { url, close: () => server.close() };

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use e2e::files::serving;
 use tempfile::TempDir;
 use testkit::cluster::{Cluster, Plan};
 use testkit::{binary, wait};
@@ -96,6 +97,8 @@ fn a_terminal_shows_a_storage_go_and_is_itself_again_after_q() {
         terminal.until_shown(&storage.address().to_string());
     }
     terminal.until_shown("every 1 s; arrows scroll, q quits");
+    // What goes before it has been ACTIVE is INIT and stays so.
+    serving(&cluster, &["group1"], 2);
     terminal.until_shown("ACTIVE");
     cluster.storages[1].kill().unwrap();
     terminal.until_shown("OFFLINE");
