@@ -3,7 +3,16 @@ import enCommon from "../src/i18n/en/common.json" with { type: "json" };
 import en from "../src/i18n/en/preview.json" with { type: "json" };
 import zhCommon from "../src/i18n/zh-CN/common.json" with { type: "json" };
 import zh from "../src/i18n/zh-CN/preview.json" with { type: "json" };
-import { choose, expect, expectAccessible, LANGUAGES, PHONE, putFile, test } from "./kit";
+import {
+  choose,
+  expect,
+  expectAccessible,
+  LANGUAGES,
+  makeFolder,
+  PHONE,
+  putFile,
+  test,
+} from "./kit";
 import { GB18030_HELLO, pdf, png, wav } from "./made";
 
 const TEXTS = { en, "zh-CN": zh };
@@ -49,6 +58,72 @@ test("arrows turn to the neighbours, and what closes it leaves the list as it wa
   await expect(preview).toBeHidden();
 });
 
+test("Back leaves the preview, and only it", async ({ drive, person }) => {
+  await choose(drive, { locale: "en" });
+  const folder = await makeFolder(person, person.root, "trip");
+  for (const name of ["a.txt", "b.txt"]) await putFile(person, folder.id, name, `text of ${name}`);
+  const row = (name: string): Locator => drive.getByRole("row").filter({ hasText: name });
+  const preview = drive.getByRole("dialog");
+  await drive.goto("/files");
+  await row("trip").focus();
+  await drive.keyboard.press("Enter");
+  await row("a.txt").focus();
+  await drive.keyboard.press("Space");
+  await expect(preview.getByText("text of a.txt")).toBeVisible();
+  await drive.keyboard.press("ArrowRight");
+  await expect(preview.getByText("text of b.txt")).toBeVisible();
+  const inFolder = new RegExp(`/files/${folder.id}$`);
+  await drive.evaluate(() => history.back());
+  await expect(preview).toBeHidden();
+  await expect(drive).toHaveURL(inFolder);
+  await expect(row("b.txt")).toBeFocused();
+  // What is closed by a key leaves nothing to go back to.
+  for (const key of ["Escape", "Space"]) {
+    await drive.keyboard.press("Space");
+    await expect(preview.getByText("text of b.txt")).toBeVisible();
+    await drive.keyboard.press(key);
+    await expect(preview).toBeHidden();
+    await expect(row("b.txt")).toBeFocused();
+  }
+  await expect(drive).toHaveURL(inFolder);
+  await drive.goBack();
+  await expect(drive).toHaveURL(/\/files$/);
+  await expect(row("trip")).toBeVisible();
+});
+
+test("what is looked at is shared from there", async ({ drive, person }) => {
+  await choose(drive, { locale: "en" });
+  await putFile(person, person.root, "first.txt", "text of the first");
+  const folder = await makeFolder(person, person.root, "trip");
+  const file = await putFile(person, folder.id, "a.txt", "text of a");
+  await drive.goto("/files");
+  await drive.getByRole("row").filter({ hasText: "trip" }).focus();
+  await drive.keyboard.press("Enter");
+  await drive.getByRole("row").filter({ hasText: "a.txt" }).focus();
+  await drive.keyboard.press("Space");
+  const preview = drive.getByRole("dialog").filter({ hasText: "text of a" });
+  const dialog = drive.getByRole("dialog", { name: /a\.txt/ }).filter({ hasText: "Copy link" });
+  const share = async (): Promise<void> => {
+    await preview.getByRole("button", { name: "Share", exact: true }).click();
+    await expect(dialog).toBeVisible();
+  };
+  await share();
+  await expectAccessible(drive);
+  const answer = await person.api.get(`/api/v1/shares?node=${file.id}`);
+  expect(((await answer.json()) as { rows: unknown[] }).rows).toHaveLength(1);
+  // It was asked for over the preview, which stays: also when Back leaves it.
+  await drive.keyboard.press("Escape");
+  await expect(dialog).toBeHidden();
+  await expect(preview).toBeVisible();
+  await share();
+  await drive.evaluate(() => history.back());
+  await expect(dialog).toBeHidden();
+  await expect(preview).toBeVisible();
+  await drive.keyboard.press("Escape");
+  await expect(preview).toBeHidden();
+  await expect(drive).toHaveURL(new RegExp(`/files/${folder.id}$`));
+});
+
 test("a picture fits, and is looked at closely by wheel, keys and dragging", async ({
   drive,
   person,
@@ -80,6 +155,58 @@ test("a picture fits, and is looked at closely by wheel, keys and dragging", asy
   expect(await picture.boundingBox()).toEqual(fitted);
   await preview.getByRole("button", { name: en.zoom.in }).click();
   await expect(preview.getByRole("button", { name: /^Zoom/ })).toHaveText("53%");
+});
+
+test("two fingers look closely, and one turns to the next picture", async ({ drive, person }) => {
+  await choose(drive, { locale: "en" });
+  await drive.setViewportSize(PHONE);
+  for (const name of ["a.png", "b.png"]) await putFile(person, person.root, name, png(1440, 900));
+  const preview = await look(drive, "a.png");
+  const zoom = preview.getByRole("button", { name: /^Zoom/ });
+  await expect(zoom).toHaveText("25%");
+  const touch = await drive.context().newCDPSession(drive);
+  type Finger = { x: number; y: number };
+  const put = (
+    type: "touchStart" | "touchMove" | "touchEnd",
+    fingers: Finger[],
+  ): Promise<unknown> =>
+    touch.send("Input.dispatchTouchEvent", {
+      type,
+      touchPoints: fingers.map((finger, id) => ({ ...finger, id })),
+    });
+  const drag = async (from: Finger[], to: Finger[]): Promise<void> => {
+    await put("touchStart", from);
+    for (const part of [0.25, 0.5, 0.75, 1]) {
+      const between = (a: number, b = a): number => a + (b - a) * part;
+      await put(
+        "touchMove",
+        from.map(({ x, y }, i) => ({ x: between(x, to[i]?.x), y: between(y, to[i]?.y) })),
+      );
+    }
+    await put("touchEnd", []);
+  };
+  const at = (x: number, y = 350): Finger => ({ x, y });
+
+  // Twice as far apart, twice as large; then a finger moves it, and turns nothing.
+  await drag([at(130), at(230)], [at(80), at(280)]);
+  await expect(zoom).toHaveText("50%");
+  const picture = preview.getByRole("img", { name: "a.png" });
+  const before = await picture.boundingBox();
+  await drag([at(200)], [at(100)]);
+  expect((before?.x ?? 0) - ((await picture.boundingBox())?.x ?? 0)).toBeCloseTo(100, 0);
+  await expect(preview).toContainText("a.png");
+  await drag([at(80), at(280)], [at(130), at(230)]);
+  await expect(zoom).toHaveText("25%");
+
+  // Up and down, or not far, is no turn.
+  await drag([at(180, 250)], [at(120, 450)]);
+  await drag([at(180)], [at(150)]);
+  await expect(preview).toContainText("a.png");
+  await drag([at(280)], [at(80)]);
+  await expect(preview).toContainText("b.png");
+  await expect(zoom).toHaveText("25%");
+  await drag([at(80)], [at(280)]);
+  await expect(preview).toContainText("a.png");
 });
 
 test("a large picture is seen as its thumbnail until it has come", async ({ drive, person }) => {

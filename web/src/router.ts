@@ -2,6 +2,8 @@
 import { watch } from "vue";
 import { createRouter, createWebHistory } from "vue-router";
 import { i18n } from "@/i18n";
+import { open as dialog } from "@/state/dialogs";
+import { preview } from "@/state/preview";
 import { ensureSession, me, session } from "@/state/session";
 import { routes } from "./routes";
 
@@ -9,6 +11,22 @@ export const router = createRouter({
   history: createWebHistory(),
   routes,
   scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },
+});
+
+/** Goes the browser back, by its button or a gesture? */
+let back = false;
+router.options.history.listen((_to, _from, { direction }) => {
+  back = direction === "back";
+});
+
+// Back leaves what lies over a screen, and not the screen.
+router.beforeEach(() => {
+  const stays = back && (dialog.value !== null || preview.value !== null);
+  back = false;
+  if (!stays) return true;
+  if (dialog.value) dialog.value.settle(null);
+  else preview.value = null;
+  return false;
 });
 
 router.beforeEach(async (to) => {

@@ -1,6 +1,7 @@
 /** Shows a file; the arrows go through the files of the list. */
 import { Eye } from "@lucide/vue";
 import { contentUrl, thumbnailUrl } from "@/api/client";
+import { ask } from "@/state/dialogs";
 import { show } from "@/state/preview";
 import type { Action } from "./action";
 import { live, one } from "./context";
@@ -21,11 +22,15 @@ export const preview: Action = {
       index: files.findIndex((file) => file.id === node.id),
       contentUrl,
       thumbnailUrl,
-      moved: (id) => {
+      share: (id) => {
+        const file = files.find((one) => one.id === id);
+        if (file) void ask("share", { node: file });
+      },
+      moved: (id, focus) => {
         const { listing } = context;
         if (!listing) return;
         if (listing.selection.value.ids.size > 0) listing.clear();
-        listing.goTo({ id, focus: false });
+        listing.goTo({ id, focus });
       },
     });
   },

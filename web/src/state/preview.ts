@@ -16,8 +16,10 @@ export interface Preview {
   index: number;
   contentUrl: (id: string, save?: boolean) => string;
   thumbnailUrl: (id: string, edge: 64 | 160 | 320 | 640 | 1280) => string;
-  /** Told where the preview is, so that the list behind it can follow. */
-  moved?: (id: string) => void;
+  /** Makes a link of a file; not of somebody else's. */
+  share?: (id: string) => void;
+  /** Told where the preview is, so that the list behind it can follow; with `focus` when it is left there. */
+  moved?: (id: string, focus: boolean) => void;
 }
 
 export const preview = shallowRef<Preview | null>(null);
