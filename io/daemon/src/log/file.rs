@@ -1,4 +1,4 @@
-//! A log file that makes room for a new one each day, at a size, or on demand, and removes old ones.
+//! A log file that makes room for a new one each day, at a size, or on demand, and has old ones compressed and removed.
 //!
 //! Yesterday's file becomes `<name>.YYYYMMDD`, one rotated on demand or for its size
 //! `<name>.YYYYMMDD_HHMMSS`, as with the original.
@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::{Date, Time};
 use jiff::{ToSpan, Zoned};
+
+use super::compress::{Compressor, packed_name};
 
 /// Bytes gathered before they are written.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -29,24 +31,34 @@ pub struct Rotation {
     pub keep_days: Option<u16>,
     /// Hour and minute at which they are removed.
     pub remove_at: (u8, u8),
+    /// Days that old files stay as they are before they are compressed.
+    pub compress_after_days: Option<u16>,
 }
 
 impl Default for Rotation {
-    /// The original's defaults: midnight, no size, 15 days, 01:30.
+    /// The original's defaults: midnight, no size, 15 days, 01:30, not compressed.
     fn default() -> Self {
-        Self { daily_at: Some((0, 0)), at_bytes: None, keep_days: Some(15), remove_at: (1, 30) }
+        Self {
+            daily_at: Some((0, 0)),
+            at_bytes: None,
+            keep_days: Some(15),
+            remove_at: (1, 30),
+            compress_after_days: None,
+        }
     }
 }
 
 impl From<&fdfs_conf::service::LogFileConf> for Rotation {
-    /// What the `log_file_…` keys ask for. Old files are not compressed, whatever they say.
+    /// What the `log_file_…` keys ask for.
     fn from(conf: &fdfs_conf::service::LogFileConf) -> Self {
         let time = |at: fdfs_conf::service::TimeOfDay| (at.hour, at.minute);
+        let days = |days: u32| u16::try_from(days).unwrap_or(u16::MAX);
         Self {
             daily_at: conf.rotate_everyday.then(|| time(conf.rotate_time)),
             at_bytes: (conf.rotate_on_size > 0).then_some(conf.rotate_on_size),
-            keep_days: (conf.keep_days > 0).then(|| u16::try_from(conf.keep_days).unwrap_or(u16::MAX)),
+            keep_days: (conf.keep_days > 0).then(|| days(conf.keep_days)),
             remove_at: time(conf.delete_old_time),
+            compress_after_days: conf.compress_old.then(|| days(conf.compress_days_before)),
         }
     }
 }
@@ -59,6 +71,7 @@ pub(super) struct RotatingFile {
     bytes: u64,
     rotate_next: Option<Zoned>,
     remove_next: Zoned,
+    compressor: Compressor,
 }
 
 impl RotatingFile {
@@ -71,9 +84,11 @@ impl RotatingFile {
             rules,
             file,
             bytes,
+            compressor: Compressor::default(),
         };
         // What fell due while we were not running.
         log.remove_old(now);
+        log.compress_old(now);
         Ok(log)
     }
 
@@ -89,8 +104,12 @@ impl RotatingFile {
             let finished_day = due.date().yesterday().unwrap_or(due.date());
             self.rotate_next = Some(next(now, at));
             let name = self.aside(&compact_date(finished_day));
-            let name = if name.exists() { self.aside(&compact_time(now)) } else { name };
-            return self.put_aside(&name);
+            let name = if name.exists() || packed_name(&name).exists() {
+                self.aside(&compact_time(now))
+            } else {
+                name
+            };
+            return self.put_aside(&name, now);
         }
         Ok(())
     }
@@ -98,7 +117,7 @@ impl RotatingFile {
     /// Begins a new file.
     pub(super) fn rotate(&mut self, now: &Zoned) -> io::Result<()> {
         let name = self.aside(&compact_time(now));
-        self.put_aside(&name)
+        self.put_aside(&name, now)
     }
 
     pub(super) fn write(&mut self, line: &[u8], now: &Zoned) -> io::Result<()> {
@@ -114,10 +133,10 @@ impl RotatingFile {
         self.file.flush()
     }
 
-    fn put_aside(&mut self, name: &Path) -> io::Result<()> {
+    fn put_aside(&mut self, name: &Path, now: &Zoned) -> io::Result<()> {
         self.file.flush()?;
         // Never over another log: two rotations in one second share the older file.
-        if self.bytes > 0 && !name.exists() {
+        if self.bytes > 0 && !name.exists() && !packed_name(name).exists() {
             match fs::rename(&self.path, name) {
                 Ok(()) => {}
                 // Somebody else moved it away (logrotate before it sends HUP).
@@ -126,6 +145,7 @@ impl RotatingFile {
             }
         }
         (self.file, self.bytes) = open_append(&self.path)?;
+        self.compress_old(now);
         Ok(())
     }
 
@@ -139,18 +159,41 @@ impl RotatingFile {
     /// Removes rotated files older than the days to keep. What cannot be removed stays: the log is not
     /// worth stopping for.
     fn remove_old(&mut self, now: &Zoned) {
-        let Some(days) = self.rules.keep_days else { return };
-        let Some(oldest) = now.date().checked_sub(i32::from(days).days()).ok() else { return };
-        let (Some(folder), Some(name)) = (self.path.parent(), self.path.file_name()) else { return };
-        let prefix = format!("{}.", name.to_string_lossy());
-        let Ok(entries) = fs::read_dir(folder) else { return };
-        for entry in entries.flatten().take(OLD_FILES_MAX) {
-            let entry_name = entry.file_name();
-            let date = entry_name.to_str().and_then(|name| name.strip_prefix(&prefix)).and_then(date_of);
-            if date.is_some_and(|date| date < oldest) {
-                let _ = fs::remove_file(entry.path());
+        let Some(oldest) = self.rules.keep_days.and_then(|days| days_before(now, days)) else { return };
+        for (path, date) in self.old_files() {
+            if date < oldest {
+                let _ = fs::remove_file(path);
             }
         }
+    }
+
+    /// Has those compressed that are as old as the rules want, on another thread: lines go on meanwhile.
+    fn compress_old(&mut self, now: &Zoned) {
+        let Some(last) = self.rules.compress_after_days.and_then(|days| days_before(now, days)) else {
+            return;
+        };
+        let mut due: Vec<_> = self
+            .old_files()
+            .into_iter()
+            .filter(|(path, date)| *date <= last && path.extension().is_none_or(|end| end != "gz"))
+            .map(|(path, _)| path)
+            .collect();
+        due.sort();
+        self.compressor.start(due);
+    }
+
+    /// Files that this one was put aside as, and the days in their names.
+    fn old_files(&self) -> Vec<(PathBuf, Date)> {
+        let (Some(folder), Some(name)) = (self.path.parent(), self.path.file_name()) else {
+            return Vec::new();
+        };
+        let prefix = format!("{}.", name.to_string_lossy());
+        let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+        let dated = |entry: fs::DirEntry| {
+            let date = entry.file_name().to_str()?.strip_prefix(&prefix).and_then(date_of)?;
+            Some((entry.path(), date))
+        };
+        entries.flatten().take(OLD_FILES_MAX).filter_map(dated).collect()
     }
 }
 
@@ -169,6 +212,10 @@ fn next(now: &Zoned, (hour, minute): (u8, u8)) -> Zoned {
         .filter(|moment| moment > now)
         .or_else(|| today.tomorrow().ok().and_then(at))
         .unwrap_or_else(|| now.clone())
+}
+
+fn days_before(now: &Zoned, days: u16) -> Option<Date> {
+    now.date().checked_sub(i32::from(days).days()).ok()
 }
 
 fn compact_date(date: Date) -> String {
@@ -195,6 +242,8 @@ fn date_of(suffix: &str) -> Option<Date> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
 
     fn at(text: &str) -> Zoned {
@@ -292,6 +341,66 @@ mod tests {
         log.tick(&at("2026-11-23T01:29:59")).unwrap();
         log.tick(&at("2026-11-23T01:30:00")).unwrap();
         assert_eq!(names(folder.path()), ["a.log", "a.log.2020010", "a.log.backup", "b.log.20200101"]);
+    }
+
+    fn unpacked(path: &Path) -> String {
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(File::open(path).unwrap()).read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn old_files_are_compressed_after_their_days_and_nothing_of_them_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in
+            ["a.log.20261119", "a.log.20261120_070000", "a.log.20261121", "a.log.backup", "b.log.20261101"]
+        {
+            fs::write(folder.path().join(name), format!("lines of {name}\n")).unwrap();
+        }
+        // What was under way when a process ended.
+        fs::write(folder.path().join("a.log.20261119.gz.part"), "half").unwrap();
+        let rules = Rotation { compress_after_days: Some(2), ..Rotation::default() };
+        let mut log =
+            RotatingFile::open(folder.path().join("a.log"), rules, &at("2026-11-22T12:00:00")).unwrap();
+        log.compressor.wait();
+        let mut expected = [
+            "a.log",
+            "a.log.20261119.gz",
+            "a.log.20261120_070000.gz",
+            "a.log.20261121",
+            "a.log.backup",
+            "b.log.20261101",
+        ];
+        assert_eq!(names(folder.path()), expected);
+        for name in ["a.log.20261119", "a.log.20261120_070000"] {
+            let packed = folder.path().join(format!("{name}.gz"));
+            assert_eq!(unpacked(&packed), format!("lines of {name}\n"));
+        }
+        // The next day's rotation takes the next one.
+        log.tick(&at("2026-11-23T00:00:00")).unwrap();
+        log.compressor.wait();
+        expected[3] = "a.log.20261121.gz";
+        assert_eq!(names(folder.path()), expected);
+    }
+
+    #[test]
+    fn with_no_days_to_wait_a_file_is_compressed_when_it_is_put_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let rules = Rotation { compress_after_days: Some(0), ..Rotation::default() };
+        let now = at("2026-11-22T12:31:09");
+        let mut log = RotatingFile::open(folder.path().join("a.log"), rules, &now).unwrap();
+        log.write(b"one\n", &now).unwrap();
+        log.rotate(&now).unwrap();
+        log.compressor.wait();
+        assert_eq!(names(folder.path()), ["a.log", "a.log.20261122_123109.gz"]);
+        assert_eq!(unpacked(&folder.path().join("a.log.20261122_123109.gz")), "one\n");
+        // A second one of the same second overwrites none.
+        log.write(b"two\n", &now).unwrap();
+        log.rotate(&now).unwrap();
+        log.compressor.wait();
+        log.flush().unwrap();
+        assert_eq!(unpacked(&folder.path().join("a.log.20261122_123109.gz")), "one\n");
+        assert_eq!(fs::read_to_string(folder.path().join("a.log")).unwrap(), "two\n");
     }
 
     #[test]

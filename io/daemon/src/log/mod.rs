@@ -5,6 +5,7 @@
 //! follow and the queue is full, lines are dropped and their number is logged: a server that answers
 //! is worth more than its diary. What is in the queue when the process ends is written.
 
+mod compress;
 mod file;
 mod line;
 mod writer;
