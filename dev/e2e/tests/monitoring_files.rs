@@ -1,4 +1,4 @@
-//! The files for Prometheus and Grafana that are shipped: valid, and about metrics that there are.
+//! The files for Prometheus, Grafana and Zabbix that are shipped: valid, and about metrics that there are.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -147,6 +147,18 @@ fn the_dashboard_asks_for_what_there_is() {
     let file = folder.path().join("panels.yml");
     fs::write(&file, json!({"groups": [{"name": "panels", "rules": rules}]}).to_string()).unwrap();
     promtool(&["check", "rules"], &file);
+}
+
+#[test]
+fn the_template_for_zabbix_asks_for_what_there_is_and_for_all_that_alerts_ask_for() {
+    let text = fs::read_to_string(deploy("zabbix/cairn.yaml")).unwrap();
+    text.lines().for_each(assert_known);
+    // Prometheus knows itself who is away.
+    for (alert, expr) in alerts().iter().filter(|(alert, _)| alert != "CairnDown") {
+        for (name, _) in names_in(expr) {
+            assert!(text.contains(name), "{alert} asks for {name}, the template does not");
+        }
+    }
 }
 
 #[test]

@@ -26,3 +26,4 @@ pub mod redis;
 pub mod seaweed;
 pub mod up;
 pub mod wait;
+pub mod zabbix;

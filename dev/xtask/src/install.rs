@@ -9,7 +9,7 @@ use crate::steps::say;
 use crate::workspace::{Workspace, run};
 
 /// Debian packages: a command that works when the package is there, and its name.
-const SYSTEM: [(&[&str], &str); 21] = [
+const SYSTEM: [(&[&str], &str); 25] = [
     (&["git", "--version"], "git"),
     (&["tar", "--version"], "tar"),
     (&["unzip", "-v"], "unzip"),
@@ -35,6 +35,11 @@ const SYSTEM: [(&[&str], &str); 21] = [
     (&["systemd-analyze", "--version"], "systemd"),
     // A terminal for `cairn monitor --live`.
     (&["script", "--version"], "bsdutils"),
+    // The template for Zabbix is tried in one: its server, and its page, which has the API.
+    (&["/usr/sbin/zabbix_server", "--version"], "zabbix-server-mysql"),
+    (&["sh", "-c", "test -f /usr/share/zabbix/api_jsonrpc.php"], "zabbix-frontend-php"),
+    (&["php", "--version"], "php-cli"),
+    (&["php", "-r", "exit(extension_loaded('mysqli') ? 0 : 1);"], "php-mysql"),
 ];
 /// Those that `cargo xtask dist` uses.
 const FOR_DIST: [&str; 4] = ["git", "tar", "dpkg", "buildah"];
