@@ -54,6 +54,8 @@ enum Command {
     Doctor(cmd::doctor::Args),
     /// Ask a server whether it is well, for the checks of containers
     Health(cmd::health::Args),
+    /// Tell Open-Falcon the numbers of servers: print them as a plugin of its agent does, or push them
+    Falcon(cmd::falcon::Args),
     /// Check a store against its ids and its records
     Fsck(cmd::fsck::Args),
     /// Put all that a drive knows into a folder, while it runs
@@ -154,6 +156,7 @@ fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
         Command::Monitor(args) => cmd::monitor::run(&args, language),
         Command::Doctor(args) => Ok(cmd::doctor::run(&args, language)),
         Command::Health(args) => cmd::health::run(&args),
+        Command::Falcon(args) => cmd::falcon::run(&args),
         Command::Fsck(args) => Ok(cmd::fsck::run(&args, language)),
         Command::Backup(args) => cmd::backup::backup(&args, language),
         Command::Restore(args) => cmd::backup::restore(&args, language),

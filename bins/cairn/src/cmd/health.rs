@@ -1,11 +1,13 @@
 //! `cairn health ADDR`: asks a server how it is, for containers that have no other program to ask with.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
+
+use super::plain_http;
 
 /// What is asked.
 #[derive(Debug, clap::Args)]
@@ -21,91 +23,14 @@ pub(crate) struct Args {
     timeout: u64,
 }
 
-/// Most of an answer that is read: a line for each reason.
+/// Longest answer: a line for each reason.
 const ANSWER_LEN_MAX: u64 = 64 * 1024;
 
 /// Prints what it says; the status is 0 when it is well, else 1.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let path = if args.ready { "/readyz" } else { "/healthz" };
-    let answer = ask(args.address, path, Duration::from_secs(args.timeout))
+    let answer = plain_http::get(args.address, path, ANSWER_LEN_MAX, Duration::from_secs(args.timeout))
         .with_context(|| format!("ask http://{}{path}", args.address))?;
-    let (well, reasons) = judge(&answer)?;
-    io::stdout().write_all(reasons.as_bytes())?;
-    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// The whole answer to a GET, as far as it is read.
-pub(super) fn ask(address: SocketAddr, path: &str, patience: Duration) -> anyhow::Result<String> {
-    let until = Instant::now() + patience;
-    let mut stream = TcpStream::connect_timeout(&address, patience)?;
-    stream.set_write_timeout(Some(patience))?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    let mut chunk = [0; 4096];
-    while (answer.len() as u64) < ANSWER_LEN_MAX {
-        let left = until.saturating_duration_since(Instant::now());
-        ensure!(!left.is_zero(), "no whole answer in time");
-        stream.set_read_timeout(Some(left))?;
-        match stream.read(&mut chunk)? {
-            0 => break,
-            len => answer.extend_from_slice(&chunk[..len]),
-        }
-    }
-    Ok(String::from_utf8_lossy(&answer).into_owned())
-}
-
-/// Whether an answer is a good one, and what it says.
-fn judge(answer: &str) -> anyhow::Result<(bool, &str)> {
-    let Some((head, body)) = answer.split_once("\r\n\r\n") else { bail!("no whole answer") };
-    let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.split(' ').next()).context("no HTTP")?;
-    Ok((status == "200", body))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn server_that_says(answer: &'static str) -> SocketAddr {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let (mut request, mut byte) = (Vec::new(), [0]);
-            // All of it: what is closed with bytes that nobody read is broken for the other side.
-            while !request.ends_with(b"\r\n\r\n") {
-                stream.read_exact(&mut byte).unwrap();
-                request.push(byte[0]);
-            }
-            assert!(request.starts_with(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:"));
-            stream.write_all(answer.as_bytes()).unwrap();
-        });
-        address
-    }
-
-    fn asked(answer: &'static str) -> anyhow::Result<(bool, String)> {
-        let answer = ask(server_that_says(answer), "/healthz", Duration::from_secs(20))?;
-        judge(&answer).map(|(well, reasons)| (well, reasons.to_owned()))
-    }
-
-    #[test]
-    fn a_server_is_well_when_it_says_200_and_its_reasons_are_passed_on() {
-        assert_eq!(asked("HTTP/1.1 200 OK\r\n\r\nok\n").unwrap(), (true, "ok\n".to_owned()));
-        let ill = asked("HTTP/1.1 503 Service Unavailable\r\nX: y\r\n\r\nno tracker\n").unwrap();
-        assert_eq!(ill, (false, "no tracker\n".to_owned()));
-    }
-
-    #[test]
-    fn what_is_no_answer_of_http_or_half_of_one_is_an_error() {
-        assert!(asked("").is_err());
-        assert!(asked("HTTP/1.1 200 OK\r\n").is_err());
-        assert!(asked("SSH-2.0\r\n\r\n").is_err());
-    }
-
-    #[test]
-    fn a_server_that_says_nothing_is_waited_for_no_longer_than_asked() {
-        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = silent.local_addr().unwrap();
-        assert!(ask(address, "/healthz", Duration::from_millis(20)).is_err());
-    }
+    io::stdout().write_all(answer.content.as_bytes())?;
+    Ok(if answer.status == 200 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

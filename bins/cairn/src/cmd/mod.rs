@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 mod cluster;
 pub(crate) mod doctor;
+pub(crate) mod falcon;
 pub(crate) mod fsck;
 pub(crate) mod get;
 pub(crate) mod health;
@@ -10,6 +11,7 @@ pub(crate) mod install_tools;
 pub(crate) mod ls;
 pub(crate) mod metrics_page;
 pub(crate) mod monitor;
+mod plain_http;
 pub(crate) mod put;
 pub(crate) mod reference;
 pub(crate) mod rm;

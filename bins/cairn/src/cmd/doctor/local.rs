@@ -15,12 +15,14 @@ use fdfs_conf::{ClientConf, Ini, TrackerServers, Warning};
 use super::ask::{self, Target};
 use super::decide::{self, PathSeen, PortSeen};
 use super::finding::What;
-use crate::cmd::health;
+use crate::cmd::plain_http;
 use crate::conf::{self, BadConf};
 use crate::server::{self, Loaded, Role};
 
 /// How long a server of HTTP may take.
 const HTTP_WAIT: Duration = Duration::from_secs(5);
+/// Longest page at the root of one, bytes.
+const PAGE_LEN_MAX: u64 = 1024 * 1024;
 const BYTES_PER_MB: u64 = 1 << 20;
 
 /// The kinds of configurations, and which of them it is when a file fits several as well: the first.
@@ -241,9 +243,8 @@ async fn port_seen(client: &Client, address: SocketAddr, role: Role) -> PortSeen
             let at = ServerAddr::new(address.ip(), address.port());
             ask::alive(client, at, role == Role::Tracker).await
         }
-        Role::Gateway | Role::Drive => match health::ask(address, "/", HTTP_WAIT) {
-            Ok(answer) if answer.starts_with("HTTP/") => Ok(()),
-            Ok(_) => Err("no answer of HTTP".to_owned()),
+        Role::Gateway | Role::Drive => match plain_http::get(address, "/", PAGE_LEN_MAX, HTTP_WAIT) {
+            Ok(_) => Ok(()),
             Err(error) => Err(error.to_string()),
         },
     };
