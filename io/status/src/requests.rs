@@ -75,6 +75,12 @@ impl HttpClass {
     /// As labels have them, in order.
     pub const WORDS: [&'static str; Self::COUNT] = ["1xx", "2xx", "3xx", "4xx", "5xx", "gone"];
 
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        Self::WORDS[self as usize]
+    }
+
     /// That of a status.
     pub const fn of(status: u16) -> Self {
         match status {

@@ -142,6 +142,12 @@ impl Ending {
 
     /// Their words in metrics, in order.
     pub const WORDS: [&'static str; Self::COUNT] = ["done", "refused", "failed"];
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        Self::WORDS[self as usize]
+    }
 }
 
 impl fmt::Display for Status {

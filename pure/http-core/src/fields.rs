@@ -75,6 +75,8 @@ pub struct RequestFields<'a> {
     pub referer: Option<&'a [u8]>,
     /// For the access log.
     pub user_agent: Option<&'a [u8]>,
+    /// The trace that the request is a part of (W3C Trace Context, §3.2).
+    pub traceparent: Option<&'a [u8]>,
     /// The field that `anti_steal_bypass_header_name` names.
     pub bypass: Option<&'a [u8]>,
 }
@@ -121,6 +123,10 @@ impl<'a> RequestFields<'a> {
             }
             10 if is("user-agent") => {
                 self.user_agent.get_or_insert(value);
+                Ok(())
+            }
+            11 if is("traceparent") => {
+                self.traceparent.get_or_insert(value);
                 Ok(())
             }
             13 if is("if-none-match") => {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use drive_core::ByteCount;
 use drive_core::ports::{BlobError, BlobKey, BlobStore, ByteSource, Later, PartialBlob};
 use status::Requests;
+use traces::End;
 
 /// What is asked of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +28,15 @@ impl Call {
         (Self::Read, "read"),
         (Self::Delete, "delete"),
     ];
+
+    fn word(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
 }
 
 /// How a call ends.
 pub(crate) const ENDS: [&str; 3] = ["done", "refused", "failed"];
+const FAILED: usize = 2;
 
 /// What is counted.
 #[derive(Debug)]
@@ -54,9 +60,12 @@ impl BlobCounts {
             Ok(_) => 0,
             // The client's doing, or nothing out of the ordinary.
             Err(BlobError::Missing | BlobError::SourceBroke | BlobError::Refused(_)) => 1,
-            Err(BlobError::Full | BlobError::Unavailable(_) | BlobError::Damaged) => 2,
+            Err(BlobError::Full | BlobError::Unavailable(_) | BlobError::Damaged) => FAILED,
         };
-        self.calls.count(call as usize, end, began.elapsed());
+        let took = began.elapsed();
+        self.calls.count(call as usize, end, took);
+        let end = End { word: ENDS[end], failed: end == FAILED };
+        traces::call_ended("bytes", call.word(), took, end);
     }
 }
 

@@ -66,6 +66,11 @@ impl Kind {
         Self(if from_old_client { OLD_DIALECT } else { PAGE })
     }
 
+    /// Its word.
+    pub(crate) fn word(self) -> &'static str {
+        KINDS.words.get(self.0).map_or("", String::as_str)
+    }
+
     /// All of them, with their words.
     pub(crate) fn all() -> impl Iterator<Item = (usize, &'static str)> {
         KINDS.words.iter().map(String::as_str).enumerate()
@@ -145,10 +150,11 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// A request has ended, or its client has gone.
-    pub(crate) fn request(&self, kind: Kind, status: Option<StatusCode>, took: Duration) {
+    /// A request has ended, or its client has gone: what it counts as.
+    pub(crate) fn request(&self, kind: Kind, status: Option<StatusCode>, took: Duration) -> HttpClass {
         let class = status.map_or(HttpClass::Gone, |status| HttpClass::of(status.as_u16()));
         self.requests.count(kind.0, class as usize, took);
+        class
     }
 
     /// Somebody has tried to sign in.

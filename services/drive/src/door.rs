@@ -14,7 +14,9 @@ use http::header::{
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use status::HttpClass;
 use tower_http::csrf::ProtectionError;
+use traces::End;
 use tracing::Instrument;
 
 use crate::app::Drive;
@@ -32,6 +34,7 @@ pub struct Peer {
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const TRACE_PARENT: &str = "traceparent";
 const FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
 
@@ -54,11 +57,13 @@ struct Counted {
     kind: Kind,
     /// None: the client has gone.
     status: Option<StatusCode>,
+    trace: traces::Request,
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.drive.counts.request(self.kind, self.status, self.began.elapsed());
+        let class = self.drive.counts.request(self.kind, self.status, self.began.elapsed());
+        self.trace.end(self.kind.word(), End { word: class.word(), failed: class == HttpClass::Failed });
     }
 }
 
@@ -67,10 +72,12 @@ pub(crate) async fn dress(State(drive): State<Arc<Drive>>, request: Request, nex
     let route = request.extensions().get::<MatchedPath>();
     let known = route.map(|route| Kind::of(request.method(), route.as_str()));
     let kind = known.unwrap_or(Kind::without_route(false));
-    let mut counted = Counted { drive, began: Instant::now(), kind, status: None };
+    let parent = last(request.headers(), TRACE_PARENT);
+    let trace = traces::Request::begin("drive", parent);
+    let mut counted = Counted { drive, began: Instant::now(), kind, status: None, trace };
     let id = format!("{:016x}", rand::random::<u64>());
     let span = tracing::debug_span!("request", id, method = %request.method(), path = request.uri().path());
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = counted.trace.within(next.run(request).instrument(span)).await;
     counted.status = Some(response.status());
     if known.is_none() {
         counted.kind = Kind::without_route(response.extensions().get::<ToOldClient>().is_some());

@@ -119,14 +119,14 @@ where
     S: Stream<Item = Result<Bytes, Refusal>> + Unpin + Send + 'static,
 {
     let drive = Arc::clone(drive);
-    let written = tokio::spawn(async move {
+    let written = tokio::spawn(traces::carried(async move {
         let _turn = turn(&drive)?;
         let mut writing = Writing::begin(&drive, owner, upload, incoming.offset).await?;
         let outcome = writing.run(incoming, &cause).await;
         writing.release().await;
         let node = outcome?.map(|node| node.id);
         Ok(Written { upload: writing.upload, node })
-    });
+    }));
     written.await.map_err(|_| Problem::Contradiction("a bug"))?
 }
 

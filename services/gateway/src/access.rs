@@ -9,6 +9,8 @@ use std::time::Instant;
 use daemon::log::LogSink;
 use http_core::{Method, Status, Version};
 use jiff::Zoned;
+use status::HttpClass;
+use traces::End;
 
 use crate::door::Asked;
 use crate::metrics::{Counts, Kind};
@@ -21,6 +23,7 @@ pub(crate) struct Access {
     /// Unless something is answered, the client has gone.
     status: Option<Status>,
     sent: u64,
+    trace: traces::Request,
     /// Without a log there is no line.
     line: Option<Box<Line>>,
 }
@@ -57,17 +60,19 @@ impl Access {
             push_escaped(&mut line, format!("{method} {} {version}", asked.target).as_bytes());
             Line::new(sink, asked.peer, line, asked.fields.referer, asked.fields.user_agent)
         });
-        Self::new(counts, Kind::of(asked.method), line)
+        let parent = asked.fields.traceparent.and_then(|field| str::from_utf8(field).ok());
+        Self::new(counts, Kind::of(asked.method), line, parent)
     }
 
     /// Something has come that is no request.
     pub(crate) fn begin_malformed(counts: &Arc<Counts>, sink: Option<&LogSink>, peer: IpAddr) -> Self {
         let line = sink.map(|sink| Line::new(sink, peer, "-".into(), None, None));
-        Self::new(counts, Kind::Malformed, line)
+        Self::new(counts, Kind::Malformed, line, None)
     }
 
-    fn new(counts: &Arc<Counts>, kind: Kind, line: Option<Box<Line>>) -> Self {
-        Self { counts: Arc::clone(counts), kind, began: Instant::now(), status: None, sent: 0, line }
+    fn new(counts: &Arc<Counts>, kind: Kind, line: Option<Box<Line>>, parent: Option<&str>) -> Self {
+        let trace = traces::Request::begin("gateway", parent);
+        Self { counts: Arc::clone(counts), kind, began: Instant::now(), status: None, sent: 0, trace, line }
     }
 
     /// This is the answer.
@@ -115,7 +120,9 @@ fn push_escaped(out: &mut String, bytes: &[u8]) {
 impl Drop for Access {
     fn drop(&mut self) {
         let took = self.began.elapsed();
-        self.counts.request(self.kind, self.status.map(|status| status.0), self.sent, took);
+        let class = self.counts.request(self.kind, self.status.map(|status| status.0), self.sent, took);
+        let end = End { word: class.word(), failed: class == HttpClass::Failed };
+        self.trace.end(self.kind.word(), end);
         let Some(line) = &self.line else { return };
         let text = format!(
             "{} - - [{}] \"{}\" {} {} \"{}\" \"{}\" {:.3}",

@@ -50,6 +50,10 @@ impl Kind {
         (Self::Malformed, "malformed"),
     ];
 
+    pub(crate) fn word(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
     pub(crate) fn of(method: Method<'_>) -> Self {
         match method {
             Method::Get => Self::Get,
@@ -75,11 +79,12 @@ impl Default for Counts {
 }
 
 impl Counts {
-    /// One has ended: with a status, or none if the client was gone before.
-    pub(crate) fn request(&self, kind: Kind, status: Option<u16>, sent: u64, took: Duration) {
+    /// One has ended, with a status, or none if the client was gone before: what it counts as.
+    pub(crate) fn request(&self, kind: Kind, status: Option<u16>, sent: u64, took: Duration) -> HttpClass {
         let class = status.map_or(HttpClass::Gone, HttpClass::of);
         self.requests.count(kind as usize, class as usize, took);
         self.sent.fetch_add(sent, Ordering::Relaxed);
+        class
     }
 }
 

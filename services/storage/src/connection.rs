@@ -8,6 +8,7 @@ use fdfs_proto::{Body, DecodeError, Ending, Header, Status, StorageCommand, Stor
 use net::{Conn, ConnError};
 use storage_core::stats::Counter;
 use store::WhichCopy;
+use traces::End;
 
 use crate::access_log::Access;
 use crate::copies;
@@ -105,7 +106,10 @@ async fn request(server: &Server, conn: &mut Conn, session: &mut Session) -> Res
     access.end(server, conn, header, &done);
     let status = done.status;
     let next = finish(conn, done).await;
-    server.requests.count(metrics::kind(command), status.ending() as usize, began.elapsed());
+    let (ending, took) = (status.ending(), began.elapsed());
+    server.requests.count(metrics::kind(command), ending as usize, took);
+    let end = End { word: ending.word(), failed: ending == Ending::Failed };
+    traces::request_ended("storage", command.name(), took, end);
     next
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use fdfs_proto::{HEADER_LEN, Header, RESPONSE, Status};
+use fdfs_proto::{Ending, HEADER_LEN, Header, RESPONSE, Status, TrackerCommand};
 use net::{Conn, ConnError};
+use traces::End;
 use tracker_core::{Caller, ConnId};
 
 use crate::handler::{self, Outcome};
@@ -48,7 +49,11 @@ async fn requests(shell: &Arc<Shell>, conn: &mut Conn, from: Caller) -> Result<(
         };
         let header = Header { body_len: body.len() as u64, command: RESPONSE, status: status.0 };
         conn.write_pair(&header.encode(), &body).await?;
-        shell.requests.count(metrics::kind(command), status.ending() as usize, began.elapsed());
+        let (ending, took) = (status.ending(), began.elapsed());
+        shell.requests.count(metrics::kind(command), ending as usize, took);
+        let name = TrackerCommand::from_u8(command).map_or("unknown", TrackerCommand::name);
+        let end = End { word: ending.word(), failed: ending == Ending::Failed };
+        traces::request_ended("tracker", name, took, end);
     }
     Ok(())
 }

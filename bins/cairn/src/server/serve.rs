@@ -96,6 +96,7 @@ fn run(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.block_on(async { Signals::install() }).context("catch signals")?;
     let manager = ServiceManager::of_environment().context("NOTIFY_SOCKET")?;
+    let _traces = traces::init()?;
     let (running, endpoint) = told::start(loaded)?;
     tracing::info!(
         program = loaded.role().program(),

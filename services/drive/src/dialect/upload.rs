@@ -56,7 +56,7 @@ pub(super) async fn upload(call: Call, body: Body) -> Answer<Response> {
             (Err(refusal), None) => Err(refusal),
         }
     };
-    let taken = tokio::spawn(taking.in_current_span()).await;
+    let taken = tokio::spawn(traces::carried(taking.in_current_span())).await;
     taken.map_err(|_| Problem::Contradiction("a bug"))??;
     Ok(done())
 }

@@ -191,7 +191,9 @@ pub(crate) async fn put(
 async fn to_the_end(
     taking: impl Future<Output = Answer<Response>> + std::marker::Send + 'static,
 ) -> Answer<Response> {
-    tokio::spawn(taking.in_current_span()).await.map_err(|_| Problem::Contradiction("a bug"))?
+    tokio::spawn(traces::carried(taking.in_current_span()))
+        .await
+        .map_err(|_| Problem::Contradiction("a bug"))?
 }
 
 /// Makes a file of the field of a form (`multipart/form-data`) that has a file name.

@@ -474,7 +474,7 @@ pub(crate) async fn terminate(
     let over = drive.database.cancel_upload(owner, UploadId::of(&upload)?, &signed.cause(now)).await?;
     let ending = Arc::clone(&drive);
     // What the store does not discard now is discarded later.
-    let ended = tokio::spawn(async move { end(&ending, &over, now).await }).await;
+    let ended = tokio::spawn(traces::carried(async move { end(&ending, &over, now).await })).await;
     ended.map_err(|_| Problem::Contradiction("a bug"))??;
     Ok(StatusCode::NO_CONTENT)
 }

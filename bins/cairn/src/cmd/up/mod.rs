@@ -94,6 +94,7 @@ pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
     let signals = runtime.block_on(async { Signals::install() }).context("catch signals")?;
     let told = server::listen_for_status(&[status_at])?;
     let manager = ServiceManager::of_environment().context("NOTIFY_SOCKET")?;
+    let _traces = traces::init()?;
     let mut running = Vec::new();
     let started = start_all(&folder, &runtime, tracker_at, &mut running);
     if let Err(error) = started {
