@@ -1,9 +1,7 @@
 //! The tutorial (`docs/tutorial.md`), done as a reader does it.
 //!
-//! The conventions of the page: the ```sh blocks are typed into one shell, in their order, and each command succeeds. A
-//! ```text block is what the ```sh block before it prints. In it `…` stands for anything within a line, a line that is `…` for
-//! any number of lines, and blanks for any number of blanks; empty lines at the end do not count. A ```sh block without one may
-//! print what it likes. The Chinese page has the same blocks.
+//! Its commands are typed into one shell, in their order; each succeeds, and prints what the page shows. How a page is written
+//! is in `e2e::page`.
 //!
 //! The page names addresses that people use by hand. Tests run side by side, so here each is replaced by one of the test's own.
 
@@ -17,7 +15,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use e2e::confs;
+use e2e::page::{is_like, same_steps, steps};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
 use testkit::address::Loopback;
@@ -28,43 +26,6 @@ const FIRST: u8 = 10;
 const ADDRESSES: u8 = 8;
 /// How long a block may take: the waits in it end after a minute each.
 const PATIENCE: Duration = Duration::from_secs(240);
-
-/// What is typed, and what it prints if the page says so.
-#[derive(Debug, PartialEq, Eq)]
-struct Step {
-    line: usize,
-    typed: String,
-    printed: Option<String>,
-}
-
-/// The blocks of a page.
-fn steps(page: &str) -> Vec<Step> {
-    let text = fs::read_to_string(confs::project(page)).unwrap();
-    let mut steps: Vec<Step> = Vec::new();
-    let mut block: Option<(usize, &str, String)> = None;
-    for (index, line) in text.lines().enumerate() {
-        block = match (block, line.strip_prefix("```")) {
-            (None, None) => None,
-            (None, Some(kind)) => Some((index + 1, kind, String::new())),
-            (Some((at, kind, inside)), None) => Some((at, kind, inside + line + "\n")),
-            (Some((at, kind, inside)), Some(end)) => {
-                assert_eq!(end, "", "{page}:{}", index + 1);
-                match kind {
-                    "sh" => steps.push(Step { line: at, typed: inside, printed: None }),
-                    "text" => {
-                        let last = steps.last_mut().filter(|last| last.printed.is_none());
-                        last.unwrap_or_else(|| panic!("{page}:{at}: printed by what?")).printed =
-                            Some(inside);
-                    }
-                    kind => assert_eq!(kind, "", "{page}:{at}"),
-                }
-                None
-            }
-        };
-    }
-    assert!(block.is_none(), "{page}: a block has no end");
-    steps
-}
 
 /// Addresses side by side that sort as those of the page do, so that lists come in its order.
 fn addresses() -> Vec<Loopback> {
@@ -99,38 +60,6 @@ fn readdress(text: &str, addresses: &[Loopback]) -> String {
         told.push_str(rest);
     }
     told
-}
-
-/// Is this what the page shows?
-fn is_like(printed: &str, shown: &str) -> bool {
-    fn lines_are_like(printed: &[&str], shown: &[&str]) -> bool {
-        match shown.split_first() {
-            None => printed.is_empty(),
-            Some((&"…", rest)) => {
-                (0..=printed.len()).any(|skipped| lines_are_like(&printed[skipped..], rest))
-            }
-            Some((line, rest)) => printed
-                .split_first()
-                .is_some_and(|(first, others)| line_is_like(first, line) && lines_are_like(others, rest)),
-        }
-    }
-    let printed: Vec<&str> = printed.trim_end().lines().collect();
-    let shown: Vec<&str> = shown.lines().collect();
-    lines_are_like(&printed, &shown)
-}
-
-fn line_is_like(printed: &str, shown: &str) -> bool {
-    let even = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-    let (printed, shown) = (even(printed), even(shown));
-    let mut pieces = shown.split('…');
-    let Some(mut rest) = pieces.next().and_then(|first| printed.strip_prefix(first)) else { return false };
-    let pieces: Vec<&str> = pieces.collect();
-    let Some((last, between)) = pieces.split_last() else { return rest.is_empty() };
-    for piece in between {
-        let Some(at) = rest.find(piece) else { return false };
-        rest = &rest[at + piece.len()..];
-    }
-    rest.ends_with(last)
 }
 
 /// One shell with everything that is typed into it; what runs in its folder ends with it.
@@ -258,23 +187,6 @@ fn every_block_of_the_tutorial_does_what_the_page_says() {
 }
 
 #[test]
-fn both_languages_have_the_same_blocks() {
-    let blocks = |page| -> Vec<(String, Option<String>)> {
-        steps(page).into_iter().map(|step| (step.typed, step.printed)).collect()
-    };
-    let (english, chinese) = (blocks("docs/tutorial.md"), blocks("docs/tutorial.zh-CN.md"));
-    for (english, chinese) in english.iter().zip(&chinese) {
-        assert_eq!(english, chinese);
-    }
-    assert_eq!(english.len(), chinese.len());
-}
-
-#[test]
-fn what_is_printed_is_compared_as_the_page_says() {
-    assert!(is_like("a 1 b\nx\ny\nend\n", "a …  b\n…\nend\n"));
-    assert!(is_like("end\n", "…\nend\n"));
-    assert!(!is_like("a 1 c\n", "a … b\n"));
-    assert!(!is_like("a\nb\n", "a\n"));
-    assert!(!is_like("a\n", "a\nb\n"));
-    assert!(!is_like("ab\n", "ab…b\n"));
+fn both_languages_have_the_same_commands() {
+    same_steps("docs/tutorial.md", "docs/tutorial.zh-CN.md");
 }
