@@ -8,6 +8,8 @@ pub mod curl;
 pub mod files;
 pub mod http;
 pub mod on_disk;
+pub mod page;
+pub mod recorded;
 pub mod small_disk;
 pub mod tree;
 pub mod wire;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use e2e::on_disk;
+use e2e::recorded::{copy, readdress};
 use fdfs_client::{
     Client, ClientConfig, DownloadOptions, FileId, InfoFlags, MetaFlag, Metadata, ServerAddr, StorageStatus,
     StorePathIndex, UploadOptions,
@@ -19,43 +20,6 @@ use fdfs_fileid::Kind;
 use testkit::cluster::{Cluster, Node, Plan};
 use testkit::fixtures::Recording;
 use testkit::logs;
-
-/// Copies a folder, with everything in it.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-/// Replaces addresses in the state files of a folder.
-fn readdress(folder: &Path, addresses: &[(&str, String)]) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let state = path.extension().is_some_and(|e| e == "dat") || path.ends_with(".data_init_flag");
-        if path.is_dir() || !state {
-            continue;
-        }
-        let mut text = fs::read_to_string(&path).unwrap();
-        for (old, new) in addresses {
-            // Not 127.0.0.3 in 127.0.0.33.
-            let pieces: Vec<&str> = text.split(old).collect();
-            let mut replaced = pieces[0].to_owned();
-            for piece in &pieces[1..] {
-                replaced.push_str(if piece.starts_with(|c: char| c.is_ascii_digit()) { old } else { new });
-                replaced.push_str(piece);
-            }
-            text = replaced;
-        }
-        fs::write(&path, text).unwrap();
-    }
-}
 
 fn ip(node: &Node) -> String {
     node.address().ip().to_string()

@@ -50,7 +50,7 @@ fn servers_are_told_of_to_a_plugin_and_by_pushes_and_one_that_is_gone_is_down() 
     let servers = [tracker.to_string(), storage.to_string()];
     let program = binary::cairn().unwrap();
     let printed =
-        Command::new(&program).args(["falcon", "--endpoint", "here"]).args(&servers).output().unwrap();
+        Command::new(program).args(["falcon", "--endpoint", "here"]).args(&servers).output().unwrap();
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
     let items: Vec<Value> = serde_json::from_slice(&printed.stdout).unwrap();
     for item in &items {

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 
 use crate::steps::{Steps, run_tests};
 use crate::workspace::{Workspace, run};
-use crate::{advisories, gen_docs, install, layers, text_rules, web};
+use crate::{advisories, gen_docs, install, layers, pages, text_rules, web};
 
 /// `cargo xtask check`
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
@@ -27,7 +27,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
 /// The steps that read and run nothing of ours.
 pub(crate) fn run_static(workspace: &Workspace, steps: &mut Steps) {
     steps.plain("format", || run(&mut workspace.cargo(["fmt", "--all", "--check"])));
-    steps.plain("layers and text rules", || tidy(workspace));
+    steps.plain("layers, text rules and links", || tidy(workspace));
     steps.plain("lints", || {
         run(&mut workspace.cargo([
             "clippy",
@@ -65,6 +65,7 @@ pub(crate) fn fix(workspace: &Workspace) -> Result<()> {
 fn tidy(workspace: &Workspace) -> Result<()> {
     let mut faults = layers::faults(workspace);
     faults.extend(text_rules::faults(workspace)?);
+    faults.extend(pages::faults(workspace)?);
     ensure!(faults.is_empty(), "{}", faults.join("\n"));
     Ok(())
 }

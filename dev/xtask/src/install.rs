@@ -46,6 +46,7 @@ const FOR_DIST: [&str; 4] = ["git", "tar", "dpkg", "buildah"];
 /// Pinned, because a new release may refuse what it accepted before.
 const CARGO_DENY: &str = "cargo-deny@0.20.2";
 const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
+const MDBOOK: &str = "0.5.4";
 /// The public clients and what they need.
 const PYTHON: &str = include_str!("../python.txt");
 
@@ -68,6 +69,23 @@ pub(crate) fn cargo_deny(workspace: &Workspace) -> Result<()> {
 /// `cargo fuzz`, unless it is there in some version.
 pub(crate) fn cargo_fuzz(workspace: &Workspace) -> Result<()> {
     cargo_tool(workspace, "fuzz", CARGO_FUZZ)
+}
+
+/// mdBook of the pinned version, in our own folder; its program.
+pub(crate) fn mdbook(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.target.join("tools/mdbook");
+    let program = folder.join("bin/mdbook");
+    let output = Command::new(&program).arg("--version").output();
+    let version = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    if version.is_ok_and(|version| version == format!("mdbook v{MDBOOK}")) {
+        return Ok(program);
+    }
+    say(&format!("installing mdbook@{MDBOOK} (a minute or two, once)"));
+    // Not optimised: it takes half the time to build, and a second more to make the book. It only builds, so it needs none
+    // of its features, which serve, watch and search.
+    let install = ["install", "--quiet", "--locked", "--force", "--debug", "--no-default-features"];
+    run(workspace.cargo(install).arg("--root").arg(&folder).arg(format!("mdbook@{MDBOOK}")))?;
+    Ok(program)
 }
 
 fn cargo_tool(workspace: &Workspace, command: &str, package: &str) -> Result<()> {

@@ -5,12 +5,14 @@
 
 mod advisories;
 mod bench;
+mod book;
 mod check;
 mod dist;
 mod fuzz;
 mod gen_docs;
 mod install;
 mod layers;
+mod pages;
 mod sim;
 mod steps;
 mod test;
@@ -50,6 +52,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Build the documentation as a site, in `target/book`
+    Book,
     /// Give random bytes to everything that reads bytes from outside
     Fuzz {
         /// One target; all of them without it
@@ -90,6 +94,7 @@ fn main() -> ExitCode {
         Command::Fix => check::fix(&workspace),
         Command::Web => web::build(&workspace),
         Command::Gen { check } => gen_docs::write(&workspace, check),
+        Command::Book => book::build(&workspace),
         Command::Fuzz { target, seconds } => fuzz::fuzz(&workspace, target.as_deref(), seconds),
         Command::Sim { arguments } => sim::sim(&workspace, &arguments),
         Command::Dist { profile, out } => {

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::steps::{Counts, Steps, run_tests, say};
 use crate::workspace::{Workspace, run};
-use crate::{check, dist, install, web};
+use crate::{book, check, dist, install, web};
 
 /// Tells the end-to-end tests which program to start, so that each does not ask cargo.
 const CAIRN_BIN: &str = "CAIRN_BIN";
@@ -17,6 +17,7 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     steps.plain("what tests need", || install::all(workspace));
     steps.plain("the page", || web::build(workspace));
     check::run_static(workspace, &mut steps);
+    steps.plain("the book", || book::build(workspace));
     let built = steps.plain("build", || {
         run(&mut workspace.cargo(["build", "--quiet", "--package", "cairn"]))?;
         run(&mut workspace.cargo(["test", "--quiet", "--workspace", "--no-run"]))

@@ -11,6 +11,7 @@ mod words;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -35,7 +36,13 @@ pub(crate) struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
+    /// Look again for up to so many seconds until nothing is worse than a note
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    wait: u64,
 }
+
+/// Pause between two looks: news travels in seconds.
+const WAIT_PAUSE: Duration = Duration::from_millis(500);
 
 /// The status when there are warnings.
 const EXIT_WARNINGS: u8 = 1;
@@ -57,7 +64,7 @@ fn examine(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
         files.push(args.cluster.path());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (checked, findings) = runtime.block_on(look(&files))?;
+    let (checked, findings) = runtime.block_on(look_until(&files, Duration::from_secs(args.wait)))?;
     let text = if args.json {
         format!("{:#}\n", as_json(&checked, &findings))
     } else {
@@ -65,6 +72,19 @@ fn examine(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
     };
     io::stdout().write_all(text.as_bytes())?;
     Ok(status(&findings))
+}
+
+/// Looks until nothing is worse than a note, or the time is over: what was seen last.
+async fn look_until(files: &[PathBuf], patience: Duration) -> anyhow::Result<(Checked, Vec<Finding>)> {
+    let until = Instant::now() + patience;
+    loop {
+        let seen = look(files).await;
+        let well = seen.as_ref().is_ok_and(|(_, findings)| worst(findings) == Severity::Note);
+        if well || Instant::now() + WAIT_PAUSE >= until {
+            return seen;
+        }
+        tokio::time::sleep(WAIT_PAUSE).await;
+    }
 }
 
 /// Looks at everything; the worst first.
