@@ -7,10 +7,18 @@ const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const flows = { name: "flows", testMatch: "*.spec.ts" };
 const times = { name: "times", testMatch: "times.ts", dependencies: [flows.name] };
 const images = { name: "images", testMatch: "images.ts" };
+/** Against a `cairn up` that somebody else has started. */
+const newcomer = { name: "newcomer", testMatch: "newcomer.ts" };
+
+function wanted() {
+  if (process.env.IMAGES) return [images];
+  if (process.env.NEWCOMER_URL) return [newcomer];
+  return [flows, times];
+}
 
 export default defineConfig({
   testDir: "e2e",
-  projects: process.env.IMAGES ? [images] : [flows, times],
+  projects: wanted(),
   fullyParallel: true,
   workers: 2,
   retries: 0,

@@ -12,6 +12,7 @@ mod fuzz;
 mod gen_docs;
 mod install;
 mod layers;
+mod newcomer;
 mod pages;
 mod sim;
 mod steps;
@@ -77,6 +78,12 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Time a newcomer's way: clone, build and start as the README says, and share a file in a browser
+    Newcomer {
+        /// The loopback address that it listens on
+        #[arg(long, default_value = "127.0.0.1")]
+        listen: std::net::IpAddr,
+    },
     /// Measure: `bench store --help`
     Bench {
         /// What to measure and how
@@ -101,6 +108,7 @@ fn main() -> ExitCode {
             let out = out.unwrap_or_else(|| dist::usual_place(&workspace, &profile));
             dist::dist(&workspace, &dist::Options { profile, out })
         }
+        Command::Newcomer { listen } => newcomer::newcomer(&workspace, listen),
         Command::Bench { arguments } => bench::bench(&workspace, &arguments),
     });
     match done {
