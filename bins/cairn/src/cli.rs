@@ -10,7 +10,7 @@ use daemon::control::Action;
 
 use crate::cluster;
 use crate::cmd;
-use crate::messages::{Language, Say};
+use crate::messages::{Language, Say, language_of_environment};
 use crate::server::{self, Mode, Order, Role};
 
 /// A FastDFS that cannot lose your files, in one binary.
@@ -138,7 +138,7 @@ pub(crate) fn start(program: &OsStr, args: Vec<OsString>) -> ExitCode {
 }
 
 fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
-    let language = Language::of_environment();
+    let language = language_of_environment();
     match command {
         Command::Up(args) => cmd::up::run(&args, program, language),
         Command::Tracker(args) => serve(&args.order(Role::Tracker)),

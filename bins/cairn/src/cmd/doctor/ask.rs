@@ -5,9 +5,8 @@ use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
+use doctor_core::decide::{ClusterSeen, StorageSeen, TrackerAnswer, TrackerSeen};
 use fdfs_client::{Client, ClientConfig, ServerAddr, StorageStat, StorageStatus, Tracker};
-
-use super::decide::{ClusterSeen, StorageSeen, TrackerAnswer, TrackerSeen};
 
 /// How long a connection may take to come up.
 const CONNECT_WAIT: Duration = Duration::from_secs(3);

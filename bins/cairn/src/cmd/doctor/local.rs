@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
+use doctor_core::What;
+use doctor_core::decide::{self, PathSeen, PortSeen};
 use fdfs_client::{Client, ServerAddr};
 use fdfs_conf::drive::BytesConf;
 use fdfs_conf::files::{CLIENT_CONF, DRIVE_CONF, GATEWAY_CONF, STORAGE_CONF, TRACKER_CONF};
@@ -13,8 +15,6 @@ use fdfs_conf::registry::FileSpec;
 use fdfs_conf::{ClientConf, Ini, TrackerServers, Warning};
 
 use super::ask::{self, Target};
-use super::decide::{self, PathSeen, PortSeen};
-use super::finding::What;
 use crate::cmd::health;
 use crate::conf::{self, BadConf};
 use crate::server::{self, Loaded, Role};

@@ -1,22 +1,19 @@
 //! `cairn doctor`: what is wrong with configurations, servers and a cluster, and what to do about it.
 //!
-//! [`local`] and [`ask`] look, [`decide`] says what is wrong with what was seen, [`words`] says it to people.
+//! [`local`] and [`ask`] look; `doctor-core` says what is wrong with what was seen, and in words.
 
 mod ask;
-mod decide;
-mod finding;
 mod local;
-mod words;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use doctor_core::words::Checked;
+use doctor_core::{Finding, Severity, decide, words};
 use serde_json::{Value, json};
 
 use self::ask::Target;
-use self::finding::{Finding, Severity};
-use self::words::Checked;
 use super::cluster::ClusterArgs;
 use crate::messages::Language;
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Severity {
+pub enum Severity {
     /// Worth knowing; nothing has to be done.
     Note,
     /// It works, and will not for long or not for everybody.
@@ -15,7 +15,7 @@ pub(crate) enum Severity {
 
 impl Severity {
     /// The word for scripts.
-    pub(crate) fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
             Self::Note => "note",
             Self::Warning => "warning",
@@ -26,8 +26,10 @@ impl Severity {
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finding {
+pub struct Finding {
+    /// How bad it is.
     pub severity: Severity,
+    /// What it is.
     pub what: What,
 }
 
@@ -42,28 +44,28 @@ macro_rules! kinds {
     ($( $(#[$doc:meta])* $name:ident $code:literal $severity:ident { $( $field:ident: $type:ty ),* } )*) => {
         /// What was found.
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub(crate) enum What {
+        #[allow(missing_docs, reason = "the fields of a kind are named for what they are")]
+        pub enum What {
             $( $(#[$doc])* $name { $( $field: $type ),* }, )*
         }
 
         impl What {
             /// Every kind's code and severity, for the page that lists them.
-            #[cfg(test)]
-            pub(crate) const KINDS: &'static [(&'static str, Severity)] =
+            pub const KINDS: &'static [(&'static str, Severity)] =
                 &[$( ($code, Severity::$severity) ),*];
 
             /// The kind in a word that never changes.
-            pub(crate) fn code(&self) -> &'static str {
+            pub fn code(&self) -> &'static str {
                 match self { $( Self::$name { .. } => $code, )* }
             }
 
             /// How bad this kind is.
-            fn severity(&self) -> Severity {
+            pub fn severity(&self) -> Severity {
                 match self { $( Self::$name { .. } => Severity::$severity, )* }
             }
 
             /// The fields, for scripts.
-            pub(crate) fn fields(&self) -> Map<String, Value> {
+            pub fn fields(&self) -> Map<String, Value> {
                 let mut fields = Map::new();
                 match self {
                     $( Self::$name { $( $field ),* } => {
@@ -165,8 +167,8 @@ mod tests {
     #[test]
     fn the_page_lists_every_kind_with_its_severity_in_both_languages() {
         let pages = [
-            include_str!("../../../../../docs/operations/doctor.md"),
-            include_str!("../../../../../docs/operations/doctor.zh-CN.md"),
+            include_str!("../../../docs/operations/doctor.md"),
+            include_str!("../../../docs/operations/doctor.zh-CN.md"),
         ];
         let wanted: BTreeSet<(&str, &str)> =
             What::KINDS.iter().map(|(code, severity)| (*code, severity.word())).collect();
