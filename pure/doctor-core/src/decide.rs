@@ -103,6 +103,11 @@ impl StorageSeen {
         self.status == StorageStatus::Active
     }
 
+    /// Whether all that can be known of it is known; of one that was removed there is nothing to know.
+    pub(crate) fn tells(&self) -> bool {
+        !self.belongs() || (self.serves() && self.reached.is_ok())
+    }
+
     fn belongs(&self) -> bool {
         !matches!(self.status, StorageStatus::Deleted | StorageStatus::IpChanged | StorageStatus::None)
     }

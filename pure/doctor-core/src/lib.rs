@@ -12,7 +12,9 @@ pub mod decide;
 pub mod finding;
 pub mod human;
 mod language;
+pub mod unseen;
 pub mod words;
 
-pub use finding::{Finding, Severity, What};
+pub use finding::{Finding, Severity, Subject, What};
 pub use language::Language;
+pub use unseen::Unseen;
