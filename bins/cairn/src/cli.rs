@@ -52,6 +52,8 @@ enum Command {
     Monitor(cmd::monitor::Args),
     /// Say what is wrong with configurations, servers and the cluster, and what to do about it
     Doctor(cmd::doctor::Args),
+    /// Look every minute at what doctor looks at, and tell people what changes
+    Watch(cmd::watch::Args),
     /// Ask a server whether it is well, for the checks of containers
     Health(cmd::health::Args),
     /// Check a store against its ids and its records
@@ -153,6 +155,7 @@ fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
         Command::Stat(args) => cmd::stat::run(&args),
         Command::Monitor(args) => cmd::monitor::run(&args, language),
         Command::Doctor(args) => Ok(cmd::doctor::run(&args, language)),
+        Command::Watch(args) => cmd::watch::run(&args, language),
         Command::Health(args) => cmd::health::run(&args),
         Command::Fsck(args) => Ok(cmd::fsck::run(&args, language)),
         Command::Backup(args) => cmd::backup::backup(&args, language),

@@ -95,6 +95,8 @@ pub(crate) enum Say<'a> {
     BackedUp { done: &'a Kept },
     /// A drive is back.
     Restored { done: &'a Kept, made_at: &'a str },
+    /// A test message was sent, or why not.
+    WatchTested { channel: &'a str, host: &'a str, failure: Option<&'a str> },
     /// The links to the tools were made.
     ToolsInstalled { count: usize, folder: &'a Path },
     /// Something that is not a link of ours is in the way.
@@ -268,6 +270,10 @@ impl Say<'_> {
                     done.folder.display()
                 )
             }
+            Self::WatchTested { channel, host, failure: None } => format!("{channel} ({host}): sent"),
+            Self::WatchTested { channel, host, failure: Some(failure) } => {
+                format!("{channel} ({host}): not sent: {failure}")
+            }
             Self::ToolsInstalled { count, folder } => {
                 format!("{count} tools in {}", folder.display())
             }
@@ -433,6 +439,10 @@ impl Say<'_> {
                      核对无误。现在可以启动网盘。",
                     done.folder.display()
                 )
+            }
+            Self::WatchTested { channel, host, failure: None } => format!("{channel}（{host}）：已发送"),
+            Self::WatchTested { channel, host, failure: Some(failure) } => {
+                format!("{channel}（{host}）：发送失败：{failure}")
             }
             Self::ToolsInstalled { count, folder } => {
                 format!("{} 里已有 {count} 个工具", folder.display())

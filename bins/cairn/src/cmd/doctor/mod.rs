@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use doctor_core::words::Checked;
-use doctor_core::{Finding, Severity, decide, words};
+use doctor_core::{Finding, Severity, Unseen, What, decide, words};
 use serde_json::{Value, json};
 
-use self::ask::Target;
+pub(crate) use self::ask::Target;
 use super::cluster::ClusterArgs;
 use crate::messages::Language;
 
@@ -54,7 +54,9 @@ fn examine(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
         files.push(args.cluster.path());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (checked, findings) = runtime.block_on(look(&files))?;
+    let Seen { checked, found, .. } = runtime.block_on(look(&files, Vec::new()))?;
+    let mut findings: Vec<Finding> = found.into_iter().map(Finding::from).collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let text = if args.json {
         format!("{:#}\n", as_json(&checked, &findings))
     } else {
@@ -64,11 +66,20 @@ fn examine(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
     Ok(status(&findings))
 }
 
-/// Looks at everything; the worst first.
-async fn look(files: &[PathBuf]) -> anyhow::Result<(Checked, Vec<Finding>)> {
+/// What a look has seen.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub checked: Checked,
+    /// All that is wrong.
+    pub found: Vec<What>,
+    /// What could not be looked at.
+    pub unseen: Unseen,
+}
+
+/// Looks at configurations with what they name, and at the cluster of the trackers that they and `trackers` name.
+pub(crate) async fn look(files: &[PathBuf], mut trackers: Vec<Target>) -> anyhow::Result<Seen> {
     let client = ask::client();
     let mut found = Vec::new();
-    let mut trackers: Vec<Target> = Vec::new();
     for file in files {
         let looked = local::look(&client, file).await;
         found.extend(looked.found);
@@ -80,15 +91,14 @@ async fn look(files: &[PathBuf]) -> anyhow::Result<(Checked, Vec<Finding>)> {
         }
     }
     let seen = ask::cluster(&client, &trackers).await?;
+    let unseen = Unseen::of(&seen, &found);
     found.extend(decide::cluster(&seen));
     let checked = Checked {
         files: files.len(),
         trackers: seen.trackers.iter().filter(|tracker| tracker.answer.is_ok()).count(),
         storages: seen.storages.iter().filter(|storage| storage.reached.is_ok()).count(),
     };
-    let mut findings: Vec<Finding> = found.into_iter().map(Finding::from).collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    Ok((checked, findings))
+    Ok(Seen { checked, found, unseen })
 }
 
 fn worst(findings: &[Finding]) -> Severity {
