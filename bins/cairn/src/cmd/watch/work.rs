@@ -138,6 +138,12 @@ impl<'a> Watcher<'a> {
         let language = language_of(self.conf);
         let sights = seen.found.iter().map(|what| Sight::new(what, language)).collect();
         let mut changes = Vec::new();
+        tracing::debug!(
+            findings = seen.found.len(),
+            trackers = seen.checked.trackers,
+            storages = seen.checked.storages,
+            "looked"
+        );
         self.watch.step(now().0, Looked { sights, unseen: seen.unseen }, &mut changes);
         if self.watch.left_out() > 0 {
             tracing::error!(findings = self.watch.left_out(), "more is wrong than can be told");
