@@ -143,7 +143,7 @@ impl Watcher {
     fn start(&mut self) {
         let arguments = [Path::new("watch"), &self.conf];
         let program = testkit::binary::cairn().unwrap();
-        self.server = Some(Server::start("watch", &program, arguments, &self.log).unwrap());
+        self.server = Some(Server::start("watch", program, arguments, &self.log).unwrap());
     }
 
     fn stop(&mut self) {

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
+use cluster_probe::Target;
 use doctor_core::What;
 use doctor_core::decide::{self, PathSeen, PortSeen};
 use fdfs_client::{Client, ServerAddr};
@@ -14,7 +15,6 @@ use fdfs_conf::files::{CLIENT_CONF, DRIVE_CONF, GATEWAY_CONF, STORAGE_CONF, TRAC
 use fdfs_conf::registry::FileSpec;
 use fdfs_conf::{ClientConf, Ini, TrackerServers, Warning};
 
-use super::ask::{self, Target};
 use crate::cmd::health;
 use crate::conf::{self, BadConf};
 use crate::server::{self, Loaded, Role};
@@ -239,7 +239,7 @@ async fn port_seen(client: &Client, address: SocketAddr, role: Role) -> PortSeen
     let answer = match role {
         Role::Tracker | Role::Storage => {
             let at = ServerAddr::new(address.ip(), address.port());
-            ask::alive(client, at, role == Role::Tracker).await
+            cluster_probe::alive(client, at, role == Role::Tracker).await
         }
         Role::Gateway | Role::Drive => match health::ask(address, "/", HTTP_WAIT) {
             Ok(answer) if answer.starts_with("HTTP/") => Ok(()),

@@ -1,19 +1,18 @@
 //! `cairn doctor`: what is wrong with configurations, servers and a cluster, and what to do about it.
 //!
-//! [`local`] and [`ask`] look; `doctor-core` says what is wrong with what was seen, and in words.
+//! [`local`] looks at this machine, `cluster-probe` at the cluster; `doctor-core` says what is wrong with what was seen, and in words.
 
-mod ask;
 mod local;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use cluster_probe::Target;
 use doctor_core::words::Checked;
 use doctor_core::{Finding, Severity, Unseen, What, decide, words};
 use serde_json::{Value, json};
 
-pub(crate) use self::ask::Target;
 use super::cluster::ClusterArgs;
 use crate::messages::Language;
 
@@ -54,7 +53,7 @@ fn examine(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
         files.push(args.cluster.path());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let Seen { checked, found, .. } = runtime.block_on(look(&files, Vec::new()))?;
+    let Seen { checked, found, .. } = runtime.block_on(look(&files, Vec::new()));
     let mut findings: Vec<Finding> = found.into_iter().map(Finding::from).collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let text = if args.json {
@@ -77,8 +76,8 @@ pub(crate) struct Seen {
 }
 
 /// Looks at configurations with what they name, and at the cluster of the trackers that they and `trackers` name.
-pub(crate) async fn look(files: &[PathBuf], mut trackers: Vec<Target>) -> anyhow::Result<Seen> {
-    let client = ask::client();
+pub(crate) async fn look(files: &[PathBuf], mut trackers: Vec<Target>) -> Seen {
+    let client = cluster_probe::client();
     let mut found = Vec::new();
     for file in files {
         let looked = local::look(&client, file).await;
@@ -90,7 +89,7 @@ pub(crate) async fn look(files: &[PathBuf], mut trackers: Vec<Target>) -> anyhow
             }
         }
     }
-    let seen = ask::cluster(&client, &trackers).await?;
+    let seen = cluster_probe::cluster(&client, &trackers).await;
     let unseen = Unseen::of(&seen, &found);
     found.extend(decide::cluster(&seen));
     let checked = Checked {
@@ -98,7 +97,7 @@ pub(crate) async fn look(files: &[PathBuf], mut trackers: Vec<Target>) -> anyhow
         trackers: seen.trackers.iter().filter(|tracker| tracker.answer.is_ok()).count(),
         storages: seen.storages.iter().filter(|storage| storage.reached.is_ok()).count(),
     };
-    Ok(Seen { checked, found, unseen })
+    Seen { checked, found, unseen }
 }
 
 fn worst(findings: &[Finding]) -> Severity {

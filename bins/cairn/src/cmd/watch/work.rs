@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Context;
+use cluster_probe::Target;
 use daemon::limits;
 use daemon::service_manager::ServiceManager;
 use daemon::signals::Signals;
@@ -17,7 +18,7 @@ use watch_core::{Batch, Looked, Message, Outbox, Rules, Sight, Watch};
 use super::channels::Named;
 use super::kept::KeptFile;
 use super::{language_of, now, severity_of};
-use crate::cmd::doctor::{self, Seen, Target};
+use crate::cmd::doctor::{self, Seen};
 
 /// How long a look may take. Each question has a deadline of its own; this is for a cluster that answers none of many.
 const LOOK_WAIT: Duration = Duration::from_secs(600);
@@ -77,7 +78,7 @@ pub(super) async fn watch(conf: &WatchConf, channels: Vec<Named>) -> anyhow::Res
 async fn look(conf: WatchConf) -> anyhow::Result<Seen> {
     let named = conf.tracker_servers.iter().flat_map(|servers| servers.iter());
     let trackers = named.map(|address| Target { address: address.clone(), named: true }).collect();
-    timeout(LOOK_WAIT, doctor::look(&conf.confs, trackers)).await.context("it took too long")?
+    timeout(LOOK_WAIT, doctor::look(&conf.confs, trackers)).await.context("it took too long")
 }
 
 /// The end of a look that goes on.
