@@ -104,8 +104,26 @@ const pastSeen = {
           })),
   })),
 };
+/** The words are the server's, so they say here in which language they were asked for. */
+const found = (language: string | null) => ({
+  kind: "fastdfs",
+  at: "2026-11-28T08:00:00Z",
+  findings: [
+    {
+      severity: "error",
+      code: "storage_offline",
+      what: `storage group1/10.0.0.2:23000 (${language})`,
+      todo: `todo (${language})`,
+    },
+    { severity: "note", code: "group_single", what: "group group2", todo: "todo" },
+  ],
+});
 async function fakeCluster(page: Page, seen: unknown = clusterSeen): Promise<void> {
   await page.route("**/api/v1/admin/cluster", (route) => route.fulfill({ json: seen }));
+  await page.route("**/api/v1/admin/cluster/findings?*", (route) => {
+    const language = new URL(route.request().url()).searchParams.get("language");
+    return route.fulfill({ json: found(language) });
+  });
   await page.route("**/api/v1/admin/cluster/history", (route) => route.fulfill({ json: pastSeen }));
 }
 
@@ -384,6 +402,11 @@ for (const locale of LANGUAGES) {
         .replace("{address}", "10.0.0.2:23000")
         .replace("{group}", "group1"),
     );
+    const findings = page.getByRole("region", { name: words.cluster.findings.title });
+    const offline = findings.locator("[data-finding=storage_offline]");
+    await expect(offline).toContainText(words.cluster.findings.error);
+    await expect(offline).toContainText(`storage group1/10.0.0.2:23000 (${locale})`);
+    await expect(offline).toContainText(`todo (${locale})`);
     const group = page.getByRole("region", { name: "group1" });
     await expect(group.getByText(words.cluster.todo.offline)).toBeVisible();
     await group

@@ -10,7 +10,7 @@ use daemon::control::Action;
 
 use crate::cluster;
 use crate::cmd;
-use crate::messages::{Language, Say};
+use crate::messages::{Language, Say, language_of_environment};
 use crate::server::{self, Mode, Order, Role};
 
 /// A FastDFS that cannot lose your files, in one binary.
@@ -52,6 +52,8 @@ enum Command {
     Monitor(cmd::monitor::Args),
     /// Say what is wrong with configurations, servers and the cluster, and what to do about it
     Doctor(cmd::doctor::Args),
+    /// Look every minute at what doctor looks at, and tell people what changes
+    Watch(cmd::watch::Args),
     /// Ask a server whether it is well, for the checks of containers
     Health(cmd::health::Args),
     /// Tell Open-Falcon the numbers of servers: print them as a plugin of its agent does, or push them
@@ -140,7 +142,7 @@ pub(crate) fn start(program: &OsStr, args: Vec<OsString>) -> ExitCode {
 }
 
 fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
-    let language = Language::of_environment();
+    let language = language_of_environment();
     match command {
         Command::Up(args) => cmd::up::run(&args, program, language),
         Command::Tracker(args) => serve(&args.order(Role::Tracker)),
@@ -155,6 +157,7 @@ fn run(command: Command, program: &str) -> anyhow::Result<ExitCode> {
         Command::Stat(args) => cmd::stat::run(&args),
         Command::Monitor(args) => cmd::monitor::run(&args, language),
         Command::Doctor(args) => Ok(cmd::doctor::run(&args, language)),
+        Command::Watch(args) => cmd::watch::run(&args, language),
         Command::Health(args) => cmd::health::run(&args),
         Command::Falcon(args) => cmd::falcon::run(&args),
         Command::Fsck(args) => Ok(cmd::fsck::run(&args, language)),

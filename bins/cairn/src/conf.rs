@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use fdfs_conf::ini::{Ini, text_of};
 use fdfs_conf::{
     ClientConf, ConfError, DriveConf, GatewayConf, LoadError, Reason, StorageConf, TrackerConf, Warning,
+    WatchConf,
 };
 
 const ENOENT: u8 = 2;
@@ -88,6 +89,11 @@ pub(crate) fn gateway(path: &Path) -> Result<(GatewayConf, Vec<Warning>), BadCon
 /// A `drive.conf`, with what is odd in it.
 pub(crate) fn drive(path: &Path) -> Result<(DriveConf, Vec<Warning>), BadConf> {
     DriveConf::load(&path.to_string_lossy(), &mut read).map_err(BadConf)
+}
+
+/// A `watch.conf`, with what is odd in it.
+pub(crate) fn watch(path: &Path) -> Result<(WatchConf, Vec<Warning>), BadConf> {
+    WatchConf::load(&path.to_string_lossy(), &mut read).map_err(BadConf)
 }
 
 fn read(path: &str) -> Result<String, LoadError> {

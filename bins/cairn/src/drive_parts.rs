@@ -313,7 +313,7 @@ fn read(file: &Path) -> anyhow::Result<String> {
 }
 
 /// A secret from its file, or from the environment when no file is named.
-fn secret(file: Option<&Path>, variable: &str) -> anyhow::Result<Option<String>> {
+pub(crate) fn secret(file: Option<&Path>, variable: &str) -> anyhow::Result<Option<String>> {
     match file {
         Some(file) => read(file).map(Some),
         None => Ok(std::env::var(variable).ok().filter(|text| !text.is_empty())),

@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 
+pub(crate) use doctor_core::Language;
 use store::fsck::Summary;
 use store::unpack::Unpacked;
 use transfer::{GetReport, PutReport, RemoveReport};
@@ -15,27 +16,13 @@ use crate::cmd::backup::Kept;
 use crate::fdfs::human;
 use crate::shell;
 
-/// The languages.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Language {
-    #[default]
-    English,
-    Chinese,
-}
-
-impl Language {
-    /// The one the environment asks for: the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that is set.
-    pub(crate) fn of_environment() -> Self {
-        let set = ["LC_ALL", "LC_MESSAGES", "LANG"]
-            .iter()
-            .filter_map(|name| std::env::var(name).ok())
-            .find(|value| !value.is_empty());
-        Self::of_locale(set.as_deref().unwrap_or_default())
-    }
-
-    fn of_locale(locale: &str) -> Self {
-        if locale.to_ascii_lowercase().starts_with("zh") { Self::Chinese } else { Self::English }
-    }
+/// The language the environment asks for: by the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that is set.
+pub(crate) fn language_of_environment() -> Language {
+    let set = ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|value| !value.is_empty());
+    Language::of_locale(set.as_deref().unwrap_or_default())
 }
 
 /// Everything there is to say.
@@ -108,6 +95,8 @@ pub(crate) enum Say<'a> {
     BackedUp { done: &'a Kept },
     /// A drive is back.
     Restored { done: &'a Kept, made_at: &'a str },
+    /// A test message was sent, or why not.
+    WatchTested { channel: &'a str, host: &'a str, failure: Option<&'a str> },
     /// The links to the tools were made.
     ToolsInstalled { count: usize, folder: &'a Path },
     /// Something that is not a link of ours is in the way.
@@ -281,6 +270,10 @@ impl Say<'_> {
                     done.folder.display()
                 )
             }
+            Self::WatchTested { channel, host, failure: None } => format!("{channel} ({host}): sent"),
+            Self::WatchTested { channel, host, failure: Some(failure) } => {
+                format!("{channel} ({host}): not sent: {failure}")
+            }
             Self::ToolsInstalled { count, folder } => {
                 format!("{count} tools in {}", folder.display())
             }
@@ -447,6 +440,10 @@ impl Say<'_> {
                     done.folder.display()
                 )
             }
+            Self::WatchTested { channel, host, failure: None } => format!("{channel}（{host}）：已发送"),
+            Self::WatchTested { channel, host, failure: Some(failure) } => {
+                format!("{channel}（{host}）：发送失败：{failure}")
+            }
             Self::ToolsInstalled { count, folder } => {
                 format!("{} 里已有 {count} 个工具", folder.display())
             }
@@ -509,15 +506,6 @@ impl fmt::Display for ClusterTrials<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn chinese_locales_speak_chinese_and_all_others_english() {
-        assert_eq!(Language::of_locale("zh_CN.UTF-8"), Language::Chinese);
-        assert_eq!(Language::of_locale("ZH_TW"), Language::Chinese);
-        assert_eq!(Language::of_locale("de_DE.UTF-8"), Language::English);
-        assert_eq!(Language::of_locale("C"), Language::English);
-        assert_eq!(Language::of_locale(""), Language::English);
-    }
 
     #[test]
     fn a_taken_port_says_by_whom_and_what_to_do() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use fdfs_conf::ini::text_of;
 use fdfs_conf::{
-    ClientConf, ConfError, DriveConf, GatewayConf, LoadError, StorageConf, TrackerConf, Warning,
+    ClientConf, ConfError, DriveConf, GatewayConf, LoadError, StorageConf, TrackerConf, Warning, WatchConf,
 };
 use serde_json::Value;
 use testkit::python;
@@ -47,6 +47,11 @@ pub fn drive(path: &Path) -> DriveConf {
 /// A `client.conf`.
 pub fn client(path: &Path) -> ClientConf {
     without_a_word(ClientConf::load(path.to_str().unwrap(), &mut read))
+}
+
+/// A `watch.conf`.
+pub fn watch(path: &Path) -> WatchConf {
+    without_a_word(WatchConf::load(path.to_str().unwrap(), &mut read))
 }
 
 /// The documents of a YAML file.

@@ -65,6 +65,7 @@ fn check_confs(folder: &Path) {
     confs::gateway(&folder.join("mod_fastdfs.conf"));
     confs::drive(&folder.join("drive.conf"));
     confs::client(&folder.join("client.conf"));
+    assert_eq!(confs::watch(&folder.join("watch.conf")).base_path, Path::new("/var/lib/cairn/watch"));
 }
 
 /// The units are what systemd understands, run a program that is there, and may do little.
@@ -75,7 +76,7 @@ fn check_units(root: &Path, folder: &str) {
         .filter(|path| path.extension().is_some_and(|end| end == "service"))
         .collect();
     units.sort();
-    assert_eq!(units.len(), 6, "{units:?}");
+    assert_eq!(units.len(), 7, "{units:?}");
     // What every unit needs of a system is not in this root.
     let system = root.join("run/systemd/system");
     fs::create_dir_all(&system).unwrap();

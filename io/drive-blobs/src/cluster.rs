@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use cluster_probe::Target;
+use doctor_core::{What, decide};
 use drive_core::UnixMillis;
 use drive_core::cluster::{
     ClusterSeen, Counters, GROUPS_SEEN_MAX, GroupSeen, MemberSeen, MemberState, ServerFault, TrackerSeen,
@@ -25,6 +27,8 @@ const MIB: u64 = 1 << 20;
 /// A cluster that is asked by way of its trackers.
 pub(crate) struct FastDfs {
     client: Client,
+    /// For questions to every server, of which none may take long.
+    impatient: Client,
 }
 
 /// What a tracker says.
@@ -36,7 +40,7 @@ struct Told {
 
 impl FastDfs {
     pub(crate) fn new(client: Client) -> Self {
-        Self { client }
+        Self { client, impatient: cluster_probe::client() }
     }
 
     async fn seen(&self) -> ClusterSeen {
@@ -88,6 +92,17 @@ impl FastDfs {
 impl Cluster for FastDfs {
     fn look(&self) -> Later<'_, ClusterSeen> {
         Box::pin(self.seen())
+    }
+
+    fn examine(&self) -> Later<'_, Vec<What>> {
+        Box::pin(async {
+            let trackers = self.client.trackers();
+            let targets: Vec<Target> = trackers
+                .iter()
+                .map(|tracker| Target { address: tracker.address().clone(), named: true })
+                .collect();
+            decide::cluster(&cluster_probe::cluster(&self.impatient, &targets).await)
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::service::{
 };
 use crate::storage::{ACCESS_LOG, IGNORED_STORAGE_KEYS, OLD_STORAGE_KEYS, STORAGE_KEYS};
 use crate::tracker::TRACKER_KEYS;
+use crate::watch::{EMAIL_SECTION, WATCH_KEYS, WEBHOOK_SECTION};
 
 /// tracker.conf
 pub const TRACKER_CONF: FileSpec = FileSpec {
@@ -74,11 +75,28 @@ pub const DRIVE_CONF: FileSpec = FileSpec {
     shared: false,
 };
 
-/// All files, in the order of the reference page.
-pub const FILES: [&FileSpec; 5] = [&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF, &GATEWAY_CONF, &DRIVE_CONF];
+/// watch.conf
+pub const WATCH_CONF: FileSpec = FileSpec {
+    name: "watch.conf",
+    doc: "The watcher: what cairn watch looks at, and whom it tells. A file of Cairn's own.",
+    keys: &[WATCH_KEYS],
+    sections: &[WEBHOOK_SECTION, EMAIL_SECTION],
+    shared: false,
+};
 
-pub(crate) const OTHERS_OF_TRACKER: &[&FileSpec] = &[&STORAGE_CONF, &CLIENT_CONF, &GATEWAY_CONF, &DRIVE_CONF];
-pub(crate) const OTHERS_OF_STORAGE: &[&FileSpec] = &[&TRACKER_CONF, &CLIENT_CONF, &GATEWAY_CONF, &DRIVE_CONF];
-pub(crate) const OTHERS_OF_CLIENT: &[&FileSpec] = &[&TRACKER_CONF, &STORAGE_CONF, &GATEWAY_CONF, &DRIVE_CONF];
-pub(crate) const OTHERS_OF_GATEWAY: &[&FileSpec] = &[&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF, &DRIVE_CONF];
-pub(crate) const OTHERS_OF_DRIVE: &[&FileSpec] = &[&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF, &GATEWAY_CONF];
+/// All files, in the order of the reference page.
+pub const FILES: [&FileSpec; 6] =
+    [&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF, &GATEWAY_CONF, &DRIVE_CONF, &WATCH_CONF];
+
+pub(crate) const OTHERS_OF_TRACKER: &[&FileSpec] =
+    &[&STORAGE_CONF, &CLIENT_CONF, &GATEWAY_CONF, &DRIVE_CONF, &WATCH_CONF];
+pub(crate) const OTHERS_OF_STORAGE: &[&FileSpec] =
+    &[&TRACKER_CONF, &CLIENT_CONF, &GATEWAY_CONF, &DRIVE_CONF, &WATCH_CONF];
+pub(crate) const OTHERS_OF_CLIENT: &[&FileSpec] =
+    &[&TRACKER_CONF, &STORAGE_CONF, &GATEWAY_CONF, &DRIVE_CONF, &WATCH_CONF];
+pub(crate) const OTHERS_OF_GATEWAY: &[&FileSpec] =
+    &[&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF, &DRIVE_CONF, &WATCH_CONF];
+pub(crate) const OTHERS_OF_DRIVE: &[&FileSpec] =
+    &[&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF, &GATEWAY_CONF, &WATCH_CONF];
+pub(crate) const OTHERS_OF_WATCH: &[&FileSpec] =
+    &[&TRACKER_CONF, &STORAGE_CONF, &CLIENT_CONF, &GATEWAY_CONF, &DRIVE_CONF];

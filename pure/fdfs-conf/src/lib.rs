@@ -41,6 +41,7 @@ pub mod storage_ids;
 mod suggest;
 pub mod tracker;
 mod value;
+pub mod watch;
 
 pub use addr::{Host, IpClass, ServerAddr, TrackerServers};
 pub use allow_hosts::AllowHosts;
@@ -52,3 +53,4 @@ pub use ini::{Ini, Loader, ThisHost, text_of};
 pub use storage::StorageConf;
 pub use storage_ids::{RwMode, StorageEntry, StorageIds};
 pub use tracker::TrackerConf;
+pub use watch::WatchConf;

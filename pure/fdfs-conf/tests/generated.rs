@@ -3,10 +3,10 @@
 
 mod support;
 
-use fdfs_conf::files::{CLIENT_CONF, DRIVE_CONF, FILES, STORAGE_CONF, TRACKER_CONF};
+use fdfs_conf::files::{CLIENT_CONF, DRIVE_CONF, FILES, STORAGE_CONF, TRACKER_CONF, WATCH_CONF};
 use fdfs_conf::generate::{configuration_md, default_conf, default_storage_ids};
 use fdfs_conf::registry::{Effect, FileSpec, Key, Shape};
-use fdfs_conf::{ClientConf, DriveConf, GatewayConf, StorageConf, StorageIds, TrackerConf};
+use fdfs_conf::{ClientConf, DriveConf, GatewayConf, StorageConf, StorageIds, TrackerConf, WatchConf};
 use support::{clean, files, warnings};
 
 /// Loads a text as the file a spec is for; the configuration as text, and its warnings.
@@ -18,6 +18,7 @@ fn load(spec: &FileSpec, text: &str) -> (String, Vec<String>) {
         "storage.conf" => shown(StorageConf::load(spec.name, &mut files)),
         "mod_fastdfs.conf" => shown(GatewayConf::load(spec.name, &mut files)),
         "drive.conf" => shown(DriveConf::load(spec.name, &mut files)),
+        "watch.conf" => shown(WatchConf::load(spec.name, &mut files)),
         _ => shown(ClientConf::load(spec.name, &mut files)),
     }
 }
@@ -34,7 +35,7 @@ fn least(spec: &FileSpec) -> &'static str {
         "tracker.conf" => "base_path=/x\n",
         "storage.conf" => "base_path=/x\ntracker_server=10.0.0.1\n",
         "mod_fastdfs.conf" => "group_name=group1\n",
-        "drive.conf" => "base_path=/x\ntracker_server=10.0.0.1\n",
+        "drive.conf" | "watch.conf" => "base_path=/x\ntracker_server=10.0.0.1\n",
         _ => "tracker_server=10.0.0.1\n",
     }
 }
@@ -54,6 +55,8 @@ fn the_default_files_load_without_a_warning() {
     clean(ClientConf::load("client.conf", &mut files(&[("client.conf", &client)])));
     let drive = default_conf(&DRIVE_CONF);
     clean(DriveConf::load("drive.conf", &mut files(&[("drive.conf", &drive)])));
+    let watch = default_conf(&WATCH_CONF);
+    clean(WatchConf::load("watch.conf", &mut files(&[("watch.conf", &watch)])));
     assert_eq!(StorageIds::parse("storage_ids.conf", &default_storage_ids()).unwrap().len(), 2);
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 
 use crate::counted_blobs::{BlobCounts, CountedBlobs};
 use crate::counts::Counts;
+use crate::examined::Remembered;
 use crate::health::Seen;
 use crate::page::Page;
 use crate::passwords::{HASHES_AT_ONCE, Passwords};
@@ -107,6 +108,8 @@ pub struct Drive {
     pub(crate) cluster: Option<Arc<dyn Cluster>>,
     /// How the cluster was, as this process saw it.
     pub(crate) past: Mutex<History>,
+    /// What was wrong with it a moment ago.
+    pub(crate) examined: Remembered,
     pub(crate) totals: Known,
     pub(crate) cache: Arc<dyn Cache>,
     pub(crate) queue: Option<Arc<dyn Queue>>,
@@ -145,6 +148,7 @@ impl Drive {
             blobs,
             cluster,
             past: Mutex::default(),
+            examined: Remembered::default(),
             totals: Known::default(),
             cache,
             queue,

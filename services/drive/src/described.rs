@@ -44,6 +44,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::Drive;
 use crate::refusal::{PROBLEM_JSON, ProblemView, Refused};
 use crate::thumbnails::THUMBNAIL_EDGES;
+use crate::v1::cluster::FindingLanguage;
 use crate::{v1, who};
 
 /// The extension of an operation with its own refusals. It is in no document.
@@ -205,7 +206,8 @@ pub(crate) fn routes() -> (Router<Arc<Drive>>, OpenApi) {
         .schema_from::<ShareOrder>()
         .schema_from::<Direction>()
         .schema_from::<ShareKind>()
-        .schema_from::<OnConflict>();
+        .schema_from::<OnConflict>()
+        .schema_from::<FindingLanguage>();
     let api = OpenApiBuilder::new()
         .info(InfoBuilder::new().title("Cairn Drive").version("1").description(Some(
             "Accounts, folders and files, the trash, links. Lists come in pages: `rows`, and `next`, the cursor of \

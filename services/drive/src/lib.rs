@@ -26,6 +26,7 @@ mod counts;
 mod described;
 mod dialect;
 mod door;
+mod examined;
 mod fields;
 mod form;
 mod gate;

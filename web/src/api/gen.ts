@@ -141,6 +141,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/cluster/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is wrong with the cluster, and what to do about it: what `cairn doctor` says of it. Every tracker and storage is asked; the answer
+         *     may be some seconds old.
+         */
+        get: operations["getClusterFindings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/cluster/history": {
         parameters: {
             query?: never;
@@ -1262,6 +1282,17 @@ export interface components {
             /** @description None with S3. */
             trackers: components["schemas"]["Tracker"][];
         };
+        /** @description What is wrong with the cluster. */
+        ClusterFindings: {
+            /**
+             * Format: date-time
+             * @description When the servers were asked.
+             */
+            at: string;
+            /** @description The worst first; none with S3. */
+            findings: components["schemas"]["Finding"][];
+            kind: components["schemas"]["StoreKind"];
+        };
         /** @description How the groups were. */
         ClusterHistory: {
             /**
@@ -1337,6 +1368,26 @@ export interface components {
             /** Format: binary */
             file: string;
         };
+        /** @description Something that was found. */
+        Finding: {
+            /** @description The kind; `docs/operations/doctor.md` lists them. */
+            code: string;
+            severity: components["schemas"]["FindingSeverity"];
+            /** @description What to do about it. */
+            todo: string;
+            /** @description What is wrong. */
+            what: string;
+        };
+        /**
+         * @description What findings are written in.
+         * @enum {string}
+         */
+        FindingLanguage: "en" | "zh-CN";
+        /**
+         * @description How bad a finding is.
+         * @enum {string}
+         */
+        FindingSeverity: "note" | "warning" | "error";
         /** @description Something that was found. */
         Found: components["schemas"]["Node"] & {
             /** @description The name of the folder it is in; none of the root folder. */
@@ -3110,6 +3161,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Cluster"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    /** @description `Bearer` */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "session-ended" | "sign-in-needed";
+                    };
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "account-frozen" | "not-allowed" | "scope-missing";
+                    };
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "rate-limited";
+                    };
+                };
+            };
+            /** @description Internal Server Error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "contradiction";
+                    };
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "database-unavailable";
+                    };
+                };
+            };
+        };
+    };
+    getClusterFindings: {
+        parameters: {
+            query?: {
+                language?: components["schemas"]["FindingLanguage"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClusterFindings"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "field-invalid" | "query-invalid";
+                    };
                 };
             };
             /** @description Unauthorized */

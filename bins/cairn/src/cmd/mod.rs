@@ -20,3 +20,4 @@ pub(crate) mod table;
 mod transfer_view;
 pub(crate) mod unpack;
 pub(crate) mod up;
+pub(crate) mod watch;

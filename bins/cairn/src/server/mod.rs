@@ -16,7 +16,7 @@ use daemon::detach::{Launched, launch};
 
 pub(crate) use folders::{pid_file, prepare as prepare_folders};
 pub(crate) use role::{Loaded, Role, Running, holder};
-pub(crate) use serve::until_stopped;
+pub(crate) use serve::{level, until_stopped};
 pub(crate) use told::{listen as listen_for_status, tell as tell_status};
 
 /// The argument by which the launcher tells its child that it is the server.

@@ -159,7 +159,7 @@ fn open_log(loaded: &Loaded, on_terminal: bool) -> anyhow::Result<LogGuard> {
 }
 
 /// We have five levels where the original has eight.
-fn level(level: LogLevel) -> LevelFilter {
+pub(crate) fn level(level: LogLevel) -> LevelFilter {
     match level {
         LogLevel::Emerg | LogLevel::Alert | LogLevel::Crit | LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,

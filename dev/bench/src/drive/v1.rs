@@ -537,6 +537,10 @@ pub(crate) const CASES: &[Case] = &[
     case("getClusterHistory", "GET /admin/cluster/history", |w| {
         Ok(admin(w, "GET", |_| "/admin/cluster/history".to_owned(), None, OK))
     }),
+    case("getClusterFindings", "GET /admin/cluster/findings", |w| {
+        Ok(admin(w, "GET", |_| "/admin/cluster/findings?language=zh-CN".to_owned(), None, OK))
+    })
+    .with("found within 5 s"),
     case("getQueue", "GET /admin/queue", |w| Ok(admin(w, "GET", |_| "/admin/queue".to_owned(), None, OK))),
     case("listSetAside", "GET /admin/queue/{lane}", |w| {
         Ok(admin(w, "GET", |_| "/admin/queue/records".to_owned(), None, OK))

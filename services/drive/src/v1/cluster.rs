@@ -4,16 +4,19 @@ use std::sync::{Arc, PoisonError};
 
 use axum::Json;
 use axum::extract::State;
+use doctor_core::{Finding, Language, Severity, words};
 use drive_core::UnixMillis;
 use drive_core::cluster::{
     ClusterSeen, GroupSample, GroupSeen, LagReason, MemberSeen, MemberState, SAMPLE_EVERY, Sample,
     ServerFault, TrackerSeen, lag,
 };
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::Drive;
 use crate::described::refused;
+use crate::examined::Examined;
+use crate::fields::Asked;
 use crate::refusal::Answer;
 use crate::text::time;
 use crate::v1::admin::administers;
@@ -240,4 +243,102 @@ pub(crate) async fn past(State(drive): State<Arc<Drive>>, signed: Signed) -> Ans
     let past = drive.past.lock().unwrap_or_else(PoisonError::into_inner);
     let samples = past.samples().map(SampleView::from).collect();
     Ok(Json(HistoryView { every_s: SAMPLE_EVERY.as_secs(), samples }))
+}
+
+/// What findings are written in.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+pub(crate) enum FindingLanguage {
+    /// English.
+    #[default]
+    #[serde(rename = "en")]
+    English,
+    /// Chinese.
+    #[serde(rename = "zh-CN")]
+    Chinese,
+}
+
+/// In which words.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FindingsQuery {
+    #[serde(default)]
+    language: FindingLanguage,
+}
+
+/// What is wrong with the cluster.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ClusterFindings)]
+pub(crate) struct FindingsView {
+    kind: StoreKind,
+    /// When the servers were asked.
+    #[schema(format = DateTime)]
+    at: String,
+    /// The worst first; none with S3.
+    findings: Vec<FindingView>,
+}
+
+/// How bad a finding is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum FindingSeverity {
+    /// Worth knowing; nothing has to be done.
+    Note,
+    /// It works, and will not for long or not for everybody.
+    Warning,
+    /// Something does not work.
+    Error,
+}
+
+/// Something that was found.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Finding)]
+struct FindingView {
+    severity: FindingSeverity,
+    /// The kind; `docs/operations/doctor.md` lists them.
+    code: String,
+    /// What is wrong.
+    what: String,
+    /// What to do about it.
+    todo: String,
+}
+
+impl FindingView {
+    fn of(finding: &Finding, language: Language) -> Self {
+        let (what, todo) = words::of(&finding.what, language);
+        let severity = match finding.severity {
+            Severity::Note => FindingSeverity::Note,
+            Severity::Warning => FindingSeverity::Warning,
+            Severity::Error => FindingSeverity::Error,
+        };
+        Self { severity, code: finding.what.code().to_owned(), what, todo }
+    }
+}
+
+/// What is wrong with the cluster, and what to do about it: what `cairn doctor` says of it. Every tracker and storage is asked; the answer
+/// may be some seconds old.
+#[utoipa::path(
+    get, path = "/admin/cluster/findings", operation_id = "getClusterFindings", tag = "admin",
+    params(FindingsQuery),
+    responses((status = 200, description = "What was found.", body = FindingsView)),
+    extensions(("x-refusals" = json!(refused(&[ADMIN])))),
+)]
+pub(crate) async fn findings(
+    State(drive): State<Arc<Drive>>,
+    signed: Signed,
+    Asked(query): Asked<FindingsQuery>,
+) -> Answer<Json<FindingsView>> {
+    administers(&signed)?;
+    let language = match query.language {
+        FindingLanguage::English => Language::English,
+        FindingLanguage::Chinese => Language::Chinese,
+    };
+    let Some(Examined { at, found }) = drive.examined().await else {
+        let at = time(drive.now());
+        return Ok(Json(FindingsView { kind: StoreKind::S3, at, findings: Vec::new() }));
+    };
+    let mut findings: Vec<Finding> = found.iter().cloned().map(Finding::from).collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let findings = findings.iter().map(|finding| FindingView::of(finding, language)).collect();
+    Ok(Json(FindingsView { kind: StoreKind::Fastdfs, at: time(at), findings }))
 }

@@ -6,7 +6,7 @@
 mod about;
 mod accounts;
 mod admin;
-mod cluster;
+pub(crate) mod cluster;
 mod files;
 mod instant;
 mod nodes;
@@ -89,6 +89,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Drive>> {
         .routes(routes!(overview::get))
         .routes(routes!(cluster::now))
         .routes(routes!(cluster::past))
+        .routes(routes!(cluster::findings))
         .routes(routes!(queue::depth))
         .routes(routes!(queue::list))
         .routes(routes!(queue::retry))

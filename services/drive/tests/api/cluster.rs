@@ -43,10 +43,31 @@ async fn an_administrator_sees_trackers_groups_and_members() {
     assert!(member["heartbeat_age_s"].as_u64().unwrap() < 60, "{member}");
     assert!(member["since"].is_string() && member["connections_max"].as_u64().unwrap() > 0, "{member}");
 
-    for path in ["/admin/cluster", "/admin/cluster/history"] {
+    for path in ["/admin/cluster", "/admin/cluster/history", "/admin/cluster/findings"] {
         alice.get(path).await.problem(403, "not-allowed");
         world.visitor().get(path).await.problem(401, "sign-in-needed");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_reads_what_is_wrong_in_the_language_of_the_page() {
+    let world = World::storing().await;
+    let admin = world.admin().await;
+    let seen = until("the group has its member", async || {
+        let seen = admin.get("/admin/cluster/findings").await.expect(StatusCode::OK).body;
+        // A tracker that has just begun does not lead yet.
+        (seen["findings"].as_array().unwrap().len() == 1 && seen["findings"][0]["code"] == "group_single")
+            .then_some(seen)
+    })
+    .await;
+    assert_eq!(seen["kind"], "fastdfs");
+    let finding = &seen["findings"][0];
+    assert_eq!(finding["severity"], "note");
+    assert!(finding["what"].as_str().unwrap().starts_with("group group1 has one member"), "{finding}");
+    assert!(finding["todo"].as_str().unwrap().starts_with("start a second storage"), "{finding}");
+    let chinese = admin.get("/admin/cluster/findings?language=zh-CN").await.expect(StatusCode::OK).body;
+    assert!(chinese["findings"][0]["what"].as_str().unwrap().contains("只有一个成员"), "{chinese}");
+    admin.get("/admin/cluster/findings?language=fr").await.problem(400, "query-invalid");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,15 +6,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
+use cluster_probe::Target;
+use doctor_core::What;
+use doctor_core::decide::{self, PathSeen, PortSeen};
 use fdfs_client::{Client, ServerAddr};
 use fdfs_conf::drive::BytesConf;
 use fdfs_conf::files::{CLIENT_CONF, DRIVE_CONF, GATEWAY_CONF, STORAGE_CONF, TRACKER_CONF};
 use fdfs_conf::registry::FileSpec;
 use fdfs_conf::{ClientConf, Ini, TrackerServers, Warning};
 
-use super::ask::{self, Target};
-use super::decide::{self, PathSeen, PortSeen};
-use super::finding::What;
 use crate::cmd::plain_http;
 use crate::conf::{self, BadConf};
 use crate::server::{self, Loaded, Role};
@@ -241,7 +241,7 @@ async fn port_seen(client: &Client, address: SocketAddr, role: Role) -> PortSeen
     let answer = match role {
         Role::Tracker | Role::Storage => {
             let at = ServerAddr::new(address.ip(), address.port());
-            ask::alive(client, at, role == Role::Tracker).await
+            cluster_probe::alive(client, at, role == Role::Tracker).await
         }
         Role::Gateway | Role::Drive => match plain_http::get(address, "/", PAGE_LEN_MAX, HTTP_WAIT) {
             Ok(_) => Ok(()),

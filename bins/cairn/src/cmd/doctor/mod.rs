@@ -1,23 +1,19 @@
 //! `cairn doctor`: what is wrong with configurations, servers and a cluster, and what to do about it.
 //!
-//! [`local`] and [`ask`] look, [`decide`] says what is wrong with what was seen, [`words`] says it to people.
+//! [`local`] looks at this machine, `cluster-probe` at the cluster; `doctor-core` says what is wrong with what was seen, and in words.
 
-mod ask;
-mod decide;
-mod finding;
 mod local;
-mod words;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use cluster_probe::Target;
+use doctor_core::words::Checked;
+use doctor_core::{Finding, Severity, Unseen, What, decide, words};
 use serde_json::{Value, json};
 
-use self::ask::Target;
-use self::finding::{Finding, Severity};
-use self::words::Checked;
 use super::cluster::ClusterArgs;
 use crate::messages::Language;
 
@@ -64,7 +60,7 @@ fn examine(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
         files.push(args.cluster.path());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (checked, findings) = runtime.block_on(look_until(&files, Duration::from_secs(args.wait)))?;
+    let (checked, findings) = runtime.block_on(look_until(&files, Duration::from_secs(args.wait)));
     let text = if args.json {
         format!("{:#}\n", as_json(&checked, &findings))
     } else {
@@ -74,24 +70,34 @@ fn examine(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
     Ok(status(&findings))
 }
 
-/// Looks until nothing is worse than a note, or the time is over: what was seen last.
-async fn look_until(files: &[PathBuf], patience: Duration) -> anyhow::Result<(Checked, Vec<Finding>)> {
+/// Looks until nothing is worse than a note, or the time is over: what was seen last, the worst first.
+async fn look_until(files: &[PathBuf], patience: Duration) -> (Checked, Vec<Finding>) {
     let until = Instant::now() + patience;
     loop {
-        let seen = look(files).await;
-        let well = seen.as_ref().is_ok_and(|(_, findings)| worst(findings) == Severity::Note);
-        if well || Instant::now() + WAIT_PAUSE >= until {
-            return seen;
+        let Seen { checked, found, .. } = look(files, Vec::new()).await;
+        let mut findings: Vec<Finding> = found.into_iter().map(Finding::from).collect();
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        if worst(&findings) == Severity::Note || Instant::now() + WAIT_PAUSE >= until {
+            return (checked, findings);
         }
         tokio::time::sleep(WAIT_PAUSE).await;
     }
 }
 
-/// Looks at everything; the worst first.
-async fn look(files: &[PathBuf]) -> anyhow::Result<(Checked, Vec<Finding>)> {
-    let client = ask::client();
+/// What a look has seen.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub checked: Checked,
+    /// All that is wrong.
+    pub found: Vec<What>,
+    /// What could not be looked at.
+    pub unseen: Unseen,
+}
+
+/// Looks at configurations with what they name, and at the cluster of the trackers that they and `trackers` name.
+pub(crate) async fn look(files: &[PathBuf], mut trackers: Vec<Target>) -> Seen {
+    let client = cluster_probe::client();
     let mut found = Vec::new();
-    let mut trackers: Vec<Target> = Vec::new();
     for file in files {
         let looked = local::look(&client, file).await;
         found.extend(looked.found);
@@ -102,16 +108,15 @@ async fn look(files: &[PathBuf]) -> anyhow::Result<(Checked, Vec<Finding>)> {
             }
         }
     }
-    let seen = ask::cluster(&client, &trackers).await?;
+    let seen = cluster_probe::cluster(&client, &trackers).await;
+    let unseen = Unseen::of(&seen, &found);
     found.extend(decide::cluster(&seen));
     let checked = Checked {
         files: files.len(),
         trackers: seen.trackers.iter().filter(|tracker| tracker.answer.is_ok()).count(),
         storages: seen.storages.iter().filter(|storage| storage.reached.is_ok()).count(),
     };
-    let mut findings: Vec<Finding> = found.into_iter().map(Finding::from).collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    Ok((checked, findings))
+    Seen { checked, found, unseen }
 }
 
 fn worst(findings: &[Finding]) -> Severity {

@@ -3,20 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use fdfs_client::StorageStatus;
 use fdfs_conf::IpClass;
+use fdfs_proto::StorageStatus;
 
-use super::finding::What;
+use crate::finding::What;
 
 /// A clock may differ so much from ours: beats and answers take their time.
-pub(crate) const CLOCK_SECONDS_MAX: i64 = 30;
+const CLOCK_SECONDS_MAX: i64 = 30;
 /// Some storage that serves has beaten within this time, unless the tracker's clock is wrong: trackers take one that did not
 /// for 100 s (`check_active_interval`) for offline.
-pub(crate) const BEAT_AGE_SECONDS_MAX: i64 = 300;
+const BEAT_AGE_SECONDS_MAX: i64 = 300;
 /// A member may be so far behind the others.
-pub(crate) const LAG_SECONDS_MAX: i64 = 60;
+const LAG_SECONDS_MAX: i64 = 60;
 /// A change younger than this may be on a member that has not reported it yet: beats come every 30 s.
-pub(crate) const REPORT_SECONDS_MAX: i64 = 120;
+const REPORT_SECONDS_MAX: i64 = 120;
 /// Space is low when less is left above the reserve than this part of the whole …
 const SPACE_LOW_PART: u64 = 20;
 /// … and less than this many megabytes.
@@ -32,9 +32,10 @@ const FILES_BESIDES: u64 = 256;
 
 /// What was seen of a cluster.
 #[derive(Debug, Default)]
-pub(crate) struct ClusterSeen {
+pub struct ClusterSeen {
     /// Our own time when the answers were there, Unix seconds.
     pub now: i64,
+    /// All that were asked.
     pub trackers: Vec<TrackerSeen>,
     /// As the leader knows them, or the first tracker that answered.
     pub storages: Vec<StorageSeen>,
@@ -42,18 +43,20 @@ pub(crate) struct ClusterSeen {
 
 /// A tracker, asked.
 #[derive(Debug)]
-pub(crate) struct TrackerSeen {
+pub struct TrackerSeen {
+    /// What people know it by.
     pub name: String,
     /// Its addresses where it is given by address.
     pub ips: Vec<IpAddr>,
     /// A `tracker_server` names it so; else its own configuration does.
     pub named: bool,
+    /// What it said, or why it said nothing.
     pub answer: Result<TrackerAnswer, String>,
 }
 
 /// What a tracker said.
 #[derive(Debug, Default)]
-pub(crate) struct TrackerAnswer {
+pub struct TrackerAnswer {
     /// Who leads, if it knows.
     pub leader: Option<String>,
     /// Every storage with its status.
@@ -64,19 +67,30 @@ pub(crate) struct TrackerAnswer {
 
 /// A storage, as a tracker knows it, and what it says itself.
 #[derive(Debug, Clone)]
-pub(crate) struct StorageSeen {
+pub struct StorageSeen {
     /// Group, id, address.
     pub name: String,
+    /// Its group.
     pub group: String,
+    /// Where clients are sent, if that is an address of IP.
     pub ip: Option<IpAddr>,
+    /// The same with its port, for people.
     pub address: String,
+    /// As the tracker knows it.
     pub status: StorageStatus,
+    /// Who sends it the old files.
     pub source: Option<String>,
+    /// Since when it runs, by its own clock, Unix seconds.
     pub up_time: i64,
+    /// When a client last changed something here, by its own clock.
     pub last_source_update: i64,
+    /// The time of the newest change that it has of the others.
     pub last_synced: i64,
+    /// Space of its disks.
     pub total_mb: u64,
+    /// What of it is free.
     pub free_mb: u64,
+    /// What is kept free by the tracker's wish.
     pub reserved_mb: u64,
     /// Whether it answers at its address.
     pub reached: Result<(), String>,
@@ -89,13 +103,18 @@ impl StorageSeen {
         self.status == StorageStatus::Active
     }
 
+    /// Whether all that can be known of it is known; of one that was removed there is nothing to know.
+    pub(crate) fn tells(&self) -> bool {
+        !self.belongs() || (self.serves() && self.reached.is_ok())
+    }
+
     fn belongs(&self) -> bool {
         !matches!(self.status, StorageStatus::Deleted | StorageStatus::IpChanged | StorageStatus::None)
     }
 }
 
 /// All that is wrong.
-pub(crate) fn cluster(seen: &ClusterSeen) -> Vec<What> {
+pub fn cluster(seen: &ClusterSeen) -> Vec<What> {
     let mut found = trackers(&seen.trackers);
     found.extend(groups(&seen.storages));
     for storage in &seen.storages {
@@ -331,20 +350,24 @@ fn clocks(seen: &ClusterSeen) -> Vec<What> {
 
 /// What a path of a configuration is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum PathSeen {
+pub enum PathSeen {
+    /// Nothing is there.
     Missing,
+    /// Something else is there.
     NotFolder,
     /// It cannot be looked at or written to.
     Refused(String),
     /// A folder that can be written to, with the space of its disk.
     Fine {
+        /// What is free of the disk.
         free_mb: u64,
+        /// The whole disk.
         total_mb: u64,
     },
 }
 
 /// What is wrong with a path.
-pub(crate) fn path(path: &str, is_store: bool, seen: PathSeen) -> Option<What> {
+pub fn path(path: &str, is_store: bool, seen: PathSeen) -> Option<What> {
     let path = path.to_owned();
     match seen {
         PathSeen::Missing if is_store => Some(What::StorePathMissing { path }),
@@ -359,7 +382,7 @@ pub(crate) fn path(path: &str, is_store: bool, seen: PathSeen) -> Option<What> {
 }
 
 /// Whether so many files are enough for so many connections; without a limit they are.
-pub(crate) fn open_files(file: &str, max_connections: u64, limit: Option<u64>) -> Option<What> {
+pub fn open_files(file: &str, max_connections: u64, limit: Option<u64>) -> Option<What> {
     let needed = max_connections.saturating_mul(FILES_PER_CONNECTION).saturating_add(FILES_BESIDES);
     let limit = limit.filter(|limit| *limit < needed)?;
     Some(What::OpenFilesFew { file: file.to_owned(), max_connections, needed, limit })
@@ -367,18 +390,22 @@ pub(crate) fn open_files(file: &str, max_connections: u64, limit: Option<u64>) -
 
 /// What is at an address where a server is configured to listen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum PortSeen {
+pub enum PortSeen {
+    /// Nobody listens.
     Nobody,
+    /// The server answers.
     Answers,
     /// Somebody, who does not answer as the server would.
     Stranger {
+        /// The process, if we may see it.
         holder: Option<String>,
+        /// What is wrong with the answer.
         reason: String,
     },
 }
 
 /// What is wrong there.
-pub(crate) fn port(file: &str, address: &str, role: &str, seen: PortSeen) -> Option<What> {
+pub fn port(file: &str, address: &str, role: &str, seen: PortSeen) -> Option<What> {
     let (file, address) = (file.to_owned(), address.to_owned());
     match seen {
         PortSeen::Answers => None,

@@ -1,13 +1,17 @@
 //! Asks a cluster: its trackers all, and every storage at the address that clients are sent to.
+//!
+//! What comes of it is for `doctor-core`, which says what is wrong.
+//!
+//! **Never knows**: what is wrong, who wants to know.
+//!
+//! **Invariant**: every question has a deadline, so that [`cluster`] comes to an end whoever does not answer.
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::Context;
+use doctor_core::decide::{ClusterSeen, StorageSeen, TrackerAnswer, TrackerSeen};
 use fdfs_client::{Client, ClientConfig, ServerAddr, StorageStat, StorageStatus, Tracker};
-
-use super::decide::{ClusterSeen, StorageSeen, TrackerAnswer, TrackerSeen};
 
 /// How long a connection may take to come up.
 const CONNECT_WAIT: Duration = Duration::from_secs(3);
@@ -22,14 +26,15 @@ const ASKED_AT_ONCE: usize = 64;
 
 /// A tracker to ask.
 #[derive(Debug, Clone)]
-pub(crate) struct Target {
+pub struct Target {
+    /// Where it is.
     pub address: ServerAddr,
     /// A `tracker_server` names it so.
     pub named: bool,
 }
 
 /// A client that gives up soon.
-pub(crate) fn client() -> Client {
+pub fn client() -> Client {
     Client::new(ClientConfig {
         connect_timeout: CONNECT_WAIT,
         network_timeout: ANSWER_WAIT,
@@ -38,8 +43,11 @@ pub(crate) fn client() -> Client {
     })
 }
 
-/// Waits no longer than this for an answer; why there is none.
-pub(crate) async fn within<T, E: std::fmt::Display>(
+/// Waits no longer than this for an answer.
+///
+/// # Errors
+/// Why there is none.
+pub async fn within<T, E: std::fmt::Display>(
     wait: Duration,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, String> {
@@ -51,7 +59,10 @@ pub(crate) async fn within<T, E: std::fmt::Display>(
 }
 
 /// A sign of life of the server at an address, which is a tracker or a storage.
-pub(crate) async fn alive(client: &Client, address: ServerAddr, is_tracker: bool) -> Result<(), String> {
+///
+/// # Errors
+/// Why there is none.
+pub async fn alive(client: &Client, address: ServerAddr, is_tracker: bool) -> Result<(), String> {
     if is_tracker {
         within(STORAGE_WAIT, client.tracker(address).active_test()).await
     } else {
@@ -60,7 +71,7 @@ pub(crate) async fn alive(client: &Client, address: ServerAddr, is_tracker: bool
 }
 
 /// Looks at the cluster of these trackers.
-pub(crate) async fn cluster(client: &Client, targets: &[Target]) -> anyhow::Result<ClusterSeen> {
+pub async fn cluster(client: &Client, targets: &[Target]) -> ClusterSeen {
     let asked: Vec<_> = targets
         .iter()
         .map(|target| {
@@ -72,7 +83,8 @@ pub(crate) async fn cluster(client: &Client, targets: &[Target]) -> anyhow::Resu
     let mut views: Vec<(String, Option<String>, Vec<GroupStorage>)> = Vec::new();
     for (target, asked) in targets.iter().zip(asked) {
         let name = target.address.to_string();
-        let answer = asked.await.context("ask a tracker")?.map(|(answer, storages)| {
+        let answer = asked.await.unwrap_or_else(|error| Err(format!("it was not asked: {error}")));
+        let answer = answer.map(|(answer, storages)| {
             views.push((name.clone(), answer.leader.clone(), storages));
             answer
         });
@@ -88,12 +100,15 @@ pub(crate) async fn cluster(client: &Client, targets: &[Target]) -> anyhow::Resu
             .map(|(group, stat)| tokio::spawn(storage_says(client.clone(), group.clone(), *stat)))
             .collect();
         for storage in asked {
-            seen.storages.push(storage.await.context("ask a storage")?);
+            match storage.await {
+                Ok(storage) => seen.storages.push(storage),
+                Err(error) => tracing::error!(%error, "a storage was not asked"),
+            }
         }
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     seen.now = i64::try_from(now).unwrap_or(i64::MAX);
-    Ok(seen)
+    seen
 }
 
 /// A group's name and one of its storages.

@@ -1,21 +1,22 @@
 //! The findings in words, in English and Chinese: what is wrong, and what to do about it.
 
-use super::finding::{Finding, Severity, What};
-use crate::fdfs::human::{bytes, megabytes, seconds as span};
-use crate::messages::Language;
+use crate::finding::{Finding, Severity, What};
+use crate::human::{bytes, megabytes, seconds as span};
+use crate::language::Language;
 
 /// How much was checked.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Checked {
+pub struct Checked {
+    /// Configurations that were read.
     pub files: usize,
-    /// That answered.
+    /// Trackers that answered.
     pub trackers: usize,
-    /// That answered.
+    /// Storages that answered.
     pub storages: usize,
 }
 
 /// The word for a severity.
-pub(crate) fn severity(severity: Severity, language: Language) -> &'static str {
+pub fn severity(severity: Severity, language: Language) -> &'static str {
     match (language, severity) {
         (Language::English, severity) => severity.word(),
         (Language::Chinese, Severity::Note) => "提示",
@@ -25,7 +26,7 @@ pub(crate) fn severity(severity: Severity, language: Language) -> &'static str {
 }
 
 /// The last line.
-pub(crate) fn sum(checked: &Checked, findings: &[Finding], language: Language) -> String {
+pub fn sum(checked: &Checked, findings: &[Finding], language: Language) -> String {
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     let [errors, warnings, notes] = [Severity::Error, Severity::Warning, Severity::Note].map(count);
     let Checked { files, trackers, storages } = checked;
@@ -42,7 +43,7 @@ pub(crate) fn sum(checked: &Checked, findings: &[Finding], language: Language) -
 }
 
 /// What is wrong, and what to do.
-pub(crate) fn of(what: &What, language: Language) -> (String, String) {
+pub fn of(what: &What, language: Language) -> (String, String) {
     match language {
         Language::English => english(what),
         Language::Chinese => chinese(what),
