@@ -3257,7 +3257,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "field-invalid" | "query-invalid";
+                        code?: "query-invalid";
                     };
                 };
             };
