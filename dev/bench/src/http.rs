@@ -89,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let memory = || -> Result<u64> {
         let server = cluster.storages[0].server.as_ref().context("the storage does not run")?;
-        server.resident_bytes().context("its memory can't be read")
+        server.own_bytes().context("its memory can't be read")
     };
     let (size, id) = ids.first().context("no sizes")?;
     let alone = (0..arguments.rounds).map(|_| wrk(ours, id, arguments)).collect::<Result<Vec<_>>>()?;

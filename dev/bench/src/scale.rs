@@ -128,7 +128,7 @@ impl Side {
     /// Resident memory of the storage, KiB.
     fn memory(&self) -> Result<u64> {
         let server = self.cluster.storages[0].server.as_ref().context("the storage does not run")?;
-        Ok(server.resident_bytes().context("its memory can't be read")? >> 10)
+        Ok(server.own_bytes().context("its memory can't be read")? >> 10)
     }
 
     fn fill(&mut self, request: &[u8], arguments: &Arguments) -> Result<()> {

@@ -117,11 +117,12 @@ impl Server {
         read_lossy(&self.log)
     }
 
-    /// Memory it holds at this moment, in bytes (`VmRSS`); none once it has ended.
+    /// Memory of its own at this moment, in bytes (`RssAnon`); none once it has ended. How much of the program is mapped is
+    /// left out: the kernel decides it, and may drop it.
     #[must_use]
-    pub fn resident_bytes(&self) -> Option<u64> {
+    pub fn own_bytes(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
         let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
         Some(kib * 1024)
     }

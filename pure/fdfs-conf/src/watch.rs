@@ -166,9 +166,9 @@ conf_keys! {
             .doc("The user who sends.");
         smtp_password_file: Maybe<String> = text("file").absent("CAIRN_WATCH_SMTP_PASSWORD")
             .doc("The password of that user.");
-        from: Maybe<String> = text("name@host or Name <name@host>").absent("required with smtp_server")
+        from: Maybe<String> = text("an address: name@host, with a name in front or not").absent("required with smtp_server")
             .doc("Who writes.");
-        to: Many<String> = text("name@host or Name <name@host>").absent("required with smtp_server")
+        to: Many<String> = text("an address: name@host, with a name in front or not").absent("required with smtp_server")
             .doc("Who reads, repeatable up to 100 times.");
     }
 }

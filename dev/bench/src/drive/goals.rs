@@ -89,7 +89,7 @@ pub(crate) fn measure(site: &Site, folder: &Path, world: &World, arguments: &Arg
     });
     let memory = || -> Result<u64> {
         let server = site.drive.server.as_ref().context("the drive does not run")?;
-        server.resident_bytes().context("its memory can't be read")
+        server.own_bytes().context("its memory can't be read")
     };
     let before = memory()?;
     let one = &world.readers[0];
