@@ -185,3 +185,26 @@ fn requests_of_every_role_are_spans_and_what_is_called_within_one_is_its_part() 
     let list = collector.span("the list", |role, span| role == "drive" && span.name == "listChildren");
     assert!(list.parent_span_id.is_empty() && hex(&list.trace_id) != TRACE, "{list:?}");
 }
+
+#[test]
+fn a_collector_that_is_away_is_said_in_the_log_and_holds_up_nothing() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let loopback = Loopback::claim().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let _up = Up(Command::new(binary::cairn().unwrap())
+        .args(["up", "--listen", &loopback.ip().to_string(), "--data"])
+        .arg(&data)
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{nobody}"))
+        .env("OTEL_BSP_SCHEDULE_DELAY", "100")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap());
+    let drive = loopback.port(DRIVE_PORT);
+    let log = || std::fs::read_to_string(data.join("logs/cairn.log")).unwrap_or_default();
+    wait::until("it is said", PATIENCE, || log().contains("BatchSpanProcessor").then_some(()))
+        .unwrap_or_else(|error| panic!("{error}: {}", log()));
+    let answers = || ask(drive, "GET", "/healthz", &[]).is_ok_and(|answer| answer.status == 200);
+    wait::until("it serves", PATIENCE, || answers().then_some(())).unwrap();
+}
