@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use drive_blobs::cluster_of;
 use fdfs_client::{Client as Cluster, ClientConfig, ServerAddr};
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::kit::{World, until};
@@ -53,8 +53,13 @@ async fn an_administrator_sees_trackers_groups_and_members() {
 async fn an_administrator_reads_what_is_wrong_in_the_language_of_the_page() {
     let world = World::storing().await;
     let admin = world.admin().await;
+    // The disk of this machine may well be nearly full.
+    let told = |mut seen: Value| {
+        seen["findings"].as_array_mut().unwrap().retain(|finding| finding["code"] != "space_low");
+        seen
+    };
     let seen = until("the group has its member", async || {
-        let seen = admin.get("/admin/cluster/findings").await.expect(StatusCode::OK).body;
+        let seen = told(admin.get("/admin/cluster/findings").await.expect(StatusCode::OK).body);
         // A tracker that has just begun does not lead yet.
         (seen["findings"].as_array().unwrap().len() == 1 && seen["findings"][0]["code"] == "group_single")
             .then_some(seen)
@@ -65,7 +70,7 @@ async fn an_administrator_reads_what_is_wrong_in_the_language_of_the_page() {
     assert_eq!(finding["severity"], "note");
     assert!(finding["what"].as_str().unwrap().starts_with("group group1 has one member"), "{finding}");
     assert!(finding["todo"].as_str().unwrap().starts_with("start a second storage"), "{finding}");
-    let chinese = admin.get("/admin/cluster/findings?language=zh-CN").await.expect(StatusCode::OK).body;
+    let chinese = told(admin.get("/admin/cluster/findings?language=zh-CN").await.expect(StatusCode::OK).body);
     assert!(chinese["findings"][0]["what"].as_str().unwrap().contains("只有一个成员"), "{chinese}");
     admin.get("/admin/cluster/findings?language=fr").await.problem(400, "query-invalid");
 }
