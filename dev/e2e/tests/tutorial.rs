@@ -64,8 +64,11 @@ fn readdress(text: &str, addresses: &[Loopback]) -> String {
 
 /// The disk of whoever follows the page has room. That of the machine with the tests may well be nearly full, of which doctor warns.
 fn with_any_disk(text: &str) -> String {
-    text.replace("cairn doctor -c client.conf --wait 60", "cairn doctor -c client.conf --wait 60 || [ $? -eq 1 ]")
-        .replace("errors: 0, warnings: 0", "…\nerrors: 0, warnings: …")
+    text.replace(
+        "cairn doctor -c client.conf --wait 60",
+        "cairn doctor -c client.conf --wait 60 || [ $? -eq 1 ]",
+    )
+    .replace("errors: 0, warnings: 0", "…\nerrors: 0, warnings: …")
 }
 
 /// One shell with everything that is typed into it; what runs in its folder ends with it.

@@ -84,7 +84,8 @@ async fn a_cluster_whose_storage_or_tracker_is_gone_is_unavailable() {
 #[tokio::test]
 async fn an_upload_goes_on_when_the_storage_that_has_it_is_away() {
     let mut cluster = Plan::new().groups(&[("group1", 1), ("group2", 1)]).start().unwrap();
-    let store = store(&cluster, Duration::from_secs(4));
+    // Of it a storage that lives has three quarters, in which a busy disk syncs.
+    let store = store(&cluster, Duration::from_secs(12));
     for signal in [Signal::STOP, Signal::KILL] {
         let first = append(&*store, None, b"one, ").await;
         let group = usize::from(first.state.starts_with("group2"));

@@ -1,8 +1,8 @@
 //! Contents: stored once, counted, collected.
 
 use drive_core::content::{
-    COLLECT_GRACE, Content, ContentIdentity, Md5Digest, ReferenceDelta, Sha256Digest, Stored, delete_blob_at,
-    may_collect, store,
+    COLLECT_GRACE, Content, ContentIdentity, Md5Digest, Sha256Digest, Stored, delete_blob_at, may_collect,
+    store,
 };
 use drive_core::node::{FileContent, Node, NodeName};
 use drive_core::ports::BlobKey;
@@ -33,6 +33,13 @@ pub(crate) fn read_content(columns: &mut Columns<'_>) -> Result<Content, Fault> 
 /// The statement that finds a content by its identity.
 pub(crate) fn by_identity_text() -> String {
     format!("SELECT {CONTENT} FROM contents c WHERE c.sha256 = ? AND c.size = ?")
+}
+
+/// The statement that finds contents that have been unused for long.
+pub(crate) fn unused_text() -> String {
+    format!(
+        "SELECT {CONTENT} FROM contents c WHERE c.unused_since <= ? ORDER BY c.unused_since, c.id LIMIT ? FOR UPDATE"
+    )
 }
 
 /// Bytes that are in the blob store, to become a file.
@@ -66,7 +73,7 @@ pub struct LinkedFile {
     /// If that is taken.
     pub on_conflict: OnConflict,
     /// The content: one's own, or proved to be had.
-    pub content: ContentId,
+    pub content: FileContent,
 }
 
 /// A blob that is to be deleted.
@@ -107,7 +114,9 @@ impl Tx<'_> {
                 id
             }
             Stored::There { content, drop } => {
-                self.count_references(&[ReferenceDelta { content, change: 1 }], now).await?;
+                if !self.refer(content).await? {
+                    return Err(Fault::Again("a content went meanwhile".to_owned()));
+                }
                 if let Some(blob) = drop {
                     self.drop_blobs(&[blob], now).await?;
                 }
@@ -115,6 +124,17 @@ impl Tx<'_> {
             }
         };
         Ok(FileContent { id, size: identity.size })
+    }
+
+    /// Counts one reference more to a content; whether that is there. Most that get one have some: the index of those
+    /// without is not written then.
+    async fn refer(&mut self, content: ContentId) -> Result<bool, Fault> {
+        let used = "UPDATE contents SET refs = refs + 1 WHERE id = ? AND unused_since IS NULL";
+        if self.run(used, values![content]).await? == 1 {
+            return Ok(true);
+        }
+        let unused = "UPDATE contents SET refs = refs + 1, unused_since = NULL WHERE id = ?";
+        Ok(self.run(unused, values![content]).await? == 1)
     }
 
     /// Writes blobs down as dropped.
@@ -139,14 +159,13 @@ impl Tx<'_> {
         cause: &Cause,
     ) -> Result<Node, Fault> {
         let folder: Place = self.place(owner.id, file.parent).await?;
-        let sql = format!("SELECT {CONTENT} FROM contents c WHERE c.id = ? FOR UPDATE");
-        let content = self.get(sql, values![file.content], read_content).await?;
-        let content = content.ok_or(Problem::ContentUnknown)?;
-        self.count_references(&[ReferenceDelta { content: content.id, change: 1 }], cause.at).await?;
+        if !self.refer(file.content.id).await? {
+            return Err(Problem::ContentUnknown.into());
+        }
         let new = NewChild {
             name: &file.name,
             on_conflict: file.on_conflict,
-            content: Some(FileContent { id: content.id, size: content.identity.size }),
+            content: Some(file.content),
             past_limit: false,
         };
         self.make_node(owner, &folder, new, cause).await
@@ -251,11 +270,7 @@ impl Database {
             Box::pin(async move {
                 let before =
                     now.0.saturating_sub(i64::try_from(COLLECT_GRACE.as_millis()).unwrap_or(i64::MAX));
-                let sql = format!(
-                    "SELECT {CONTENT} FROM contents c WHERE c.unused_since <= ? \
-                     ORDER BY c.unused_since, c.id LIMIT ? FOR UPDATE"
-                );
-                let found = tx.list(sql, values![before, limit], read_content).await?;
+                let found = tx.list(unused_text(), values![before, limit], read_content).await?;
                 let due: Vec<Content> = found
                     .into_iter()
                     .filter(|content| may_collect(content.references, content.unused_since, now))

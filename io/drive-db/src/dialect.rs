@@ -2,7 +2,7 @@
 
 use drive_core::content::Md5Digest;
 use drive_core::dialect::{OwnFile, instant, listed_link, may_list, named_file};
-use drive_core::node::{Node, NodeName};
+use drive_core::node::{FileContent, Node, NodeName};
 use drive_core::page::{Direction, RowsPage};
 use drive_core::share::{Share, ShareKind, ShareToken};
 use drive_core::tree::OnConflict;
@@ -164,20 +164,19 @@ impl Database {
         self.write("instant by md5", |tx| {
             Box::pin(async move {
                 let mut owner = tx.lock_owner(owner).await?;
-                let sql = "SELECT MIN(n.id), c.id FROM contents c \
-                     JOIN nodes n ON n.content_id = c.id AND n.owner_id = ? \
-                     WHERE c.md5 = ? GROUP BY c.id LIMIT ?";
+                let sql = "SELECT c.id, c.size FROM contents c WHERE c.md5 = ? \
+                     AND EXISTS (SELECT 1 FROM nodes n WHERE n.content_id = c.id AND n.owner_id = ?) LIMIT ?";
                 let mut own = tx
-                    .list(sql, values![owner.id, md5, SAME_MD5_MAX], |columns| {
-                        let node = columns.id()?;
-                        Ok(OwnFile { node, name_in_root: None, content: columns.id()?, md5: *md5 })
+                    .list(sql, values![md5, owner.id, SAME_MD5_MAX], |columns| {
+                        let content = FileContent { id: columns.id()?, size: columns.size()? };
+                        Ok(OwnFile { name_in_root: None, content, md5: *md5 })
                     })
                     .await?;
-                if let Some((node, its)) = tx.root_file(owner.root, name).await?
+                if let Some((_, its)) = tx.root_file(owner.root, name).await?
                     && its == *md5
                     && let Some(content) = own.first().map(|file| file.content)
                 {
-                    own.push(OwnFile { node, name_in_root: Some(name.clone()), content, md5: its });
+                    own.push(OwnFile { name_in_root: Some(name.clone()), content, md5: its });
                 }
                 let content = instant(&own, *md5, name)?;
                 let file = LinkedFile {

@@ -15,14 +15,14 @@ use testkit::mariadb::MariaDb;
 
 use crate::accounts;
 use crate::cause::Cause;
-use crate::contents::by_identity_text;
+use crate::contents::{by_identity_text, unused_text};
 use crate::database::Database;
 use crate::dialect::{RootOrder, root_files_text};
 use crate::engine::{Engine, Value};
 use crate::sessions::by_token_text;
 use crate::settings::Settings;
 use crate::shares::{NewShare, ShareFilter, own_shares_text, ranking_text, share_text};
-use crate::tree::{FAMILY, first_page, kind_of_list, recent_text, search_text};
+use crate::tree::{FAMILY, first_page, in_trash_text, kind_of_list, recent_text, search_text};
 use crate::uploads::{count_under_way_text, under_way_text};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -76,6 +76,8 @@ fn hot(folder: NodeId, owner: AccountId) -> Vec<Hot> {
     add("names that begin so", FAMILY.to_owned(), "name", &[folder, Value::Text("file 005"), end, like, one]);
     add("a session", by_token_text(), "token", &[Value::Bytes(&[7; 32])]);
     add("a content", by_identity_text(), "identity", &[Value::Bytes(&[7; 32]), one]);
+    add("contents to be collected", unused_text(), "unused", &[Value::Int(NOW.0), Value::Int(100)]);
+    add("what is in an entry of the trash", in_trash_text(), "trash", &[one, Value::Int(100)]);
     add("a link", share_text(), "token", &[Value::Text("00000000000000000000000000000007")]);
     add("the ranking", ranking_text(), "ranking", &[Value::Int(NOW.0), Value::Int(100)]);
     let rows = [Value::Int(NOW.0), folder, Value::Int(10), Value::Int(0)];

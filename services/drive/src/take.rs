@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use drive_core::content::{ContentIdentity, Md5Digest, Sha256Digest};
 use drive_core::node::Node;
 use drive_core::ports::{BlobError, BlobKey, BlobStore, ByteSource, Later, PIECE_BYTES_MAX, PartialBlob};
+use drive_core::quota::Quota;
 use drive_core::{AccountId, ByteCount, Part, Problem};
 use drive_db::{Cause, Engine, StoredFile};
 use futures_util::{Stream, StreamExt};
@@ -51,13 +52,19 @@ pub(crate) struct Room {
 
 impl Room {
     pub(crate) async fn of(drive: &Drive, owner: AccountId) -> Result<Self, Problem> {
-        let left = match drive.database.usage(owner).await {
-            Ok(quota) => quota.left().unwrap_or(ByteCount::MAX),
-            // What is sent now is accepted past the quota.
-            Err(Problem::Unavailable(Part::Database)) if drive.queue.is_some() => ByteCount::MAX,
-            Err(problem) => return Err(problem),
-        };
-        Ok(Self { file_max: drive.database.policy().file_max, left })
+        match drive.database.usage(owner).await {
+            Ok(quota) => Ok(Self::within(drive, Some(quota))),
+            Err(Problem::Unavailable(Part::Database)) if drive.queue.is_some() => {
+                Ok(Self::within(drive, None))
+            }
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// The room that a quota leaves. If that can't be asked for, what is sent now is accepted past it.
+    pub(crate) fn within(drive: &Drive, quota: Option<Quota>) -> Self {
+        let left = quota.and_then(Quota::left).unwrap_or(ByteCount::MAX);
+        Self { file_max: drive.database.policy().file_max, left }
     }
 
     /// What may still come of something for which there is room.

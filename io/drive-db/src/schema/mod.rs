@@ -78,6 +78,8 @@ enum Step {
     Run(&'static str),
     /// An index of a table that was there before.
     Index(&'static Index),
+    /// On SQLite an index has from now on only the rows that have something in a column; servers know no such index.
+    Sparse(&'static Index, &'static str),
     /// A column of a table that was there before.
     Add(&'static Added),
     /// What accounts are found by, of those that were there before.

@@ -13,6 +13,13 @@ pub(super) fn statements(step: &Step, engine: Engine) -> Vec<String> {
             Engine::MySql => format!("CREATE INDEX {name} ON {table} ({columns})"),
             Engine::Sqlite => format!("CREATE INDEX IF NOT EXISTS {table}_{name} ON {table} ({columns})"),
         }],
+        Step::Sparse(Index { table, name, columns }, column) => match engine {
+            Engine::MySql => Vec::new(),
+            Engine::Sqlite => vec![
+                format!("DROP INDEX IF EXISTS {table}_{name}"),
+                format!("CREATE INDEX {table}_{name} ON {table} ({columns}) WHERE {column} IS NOT NULL"),
+            ],
+        },
         // SQLite and MySQL have no `IF NOT EXISTS` here: `migrate` looks first.
         Step::Add(Added { table, column }) => {
             vec![format!("ALTER TABLE {table} ADD COLUMN {}", define(column, engine))]
@@ -112,6 +119,14 @@ mod tests {
         let later = Step::Add(&NOTE);
         assert_eq!(statements(&later, Engine::Sqlite), ["ALTER TABLE things ADD COLUMN note TEXT"]);
         assert_eq!(statements(&later, Engine::MySql), ["ALTER TABLE things ADD COLUMN note VARBINARY(7)"]);
+    }
+
+    #[test]
+    fn an_index_is_made_anew_for_few_rows_where_the_engine_can() {
+        let sparse = Step::Sparse(&Index { table: "things", name: "sum", columns: "sum, id" }, "sum");
+        let sqlite = "CREATE INDEX things_sum ON things (sum, id) WHERE sum IS NOT NULL";
+        assert_eq!(statements(&sparse, Engine::Sqlite), ["DROP INDEX IF EXISTS things_sum", sqlite]);
+        assert_eq!(statements(&sparse, Engine::MySql), Vec::<String>::new());
     }
 
     #[test]

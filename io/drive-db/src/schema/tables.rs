@@ -30,6 +30,8 @@ pub(super) const STEPS: &[Step] = &[
     Step::FoundBy,
     Step::Index(&ACCOUNTS_SEARCH),
     Step::Index(&UPLOADS_UNDER_WAY),
+    Step::Sparse(&NODES_TRASH, "trash_id"),
+    Step::Sparse(&CONTENTS_UNUSED, "unused_since"),
 ];
 
 const ID: Column = column("id", Kind::Int);
@@ -135,10 +137,13 @@ const CONTENTS: Table = Table {
     ],
     primary: "id",
     unique: &[("identity", "sha256, size")],
-    indexes: &[("md5", "md5"), ("unused", "unused_since, id")],
+    indexes: &[("md5", "md5"), ("unused", CONTENTS_UNUSED.columns)],
     references: &[],
     checks: &["refs >= 0"],
 };
+
+/// Few contents are unused, and every upload would be written into it.
+const CONTENTS_UNUSED: Index = Index { table: "contents", name: "unused", columns: "unused_since, id" };
 
 /// `folders` and `files` count what is in a folder that lives; of a file both are 0. For what is in folders that were
 /// deleted they say what was in them.
@@ -169,11 +174,14 @@ const NODES: Table = Table {
         ("by_downloads", "parent_id, kind, downloads, id"),
         ("search", "owner_id, trash_id, name_key, id"),
         ("content", "content_id, owner_id"),
-        ("trash", "trash_id, kind, id"),
+        ("trash", NODES_TRASH.columns),
     ],
     references: &[("owner_id", "accounts"), ("parent_id", "nodes"), ("content_id", "contents")],
     checks: &["folders >= 0", "files >= 0"],
 };
+
+/// Few nodes are in the trash, and every node that is made would be written into it.
+const NODES_TRASH: Index = Index { table: "nodes", name: "trash", columns: "trash_id, kind, id" };
 
 /// What somebody has that is not in the trash, files apart from folders, by time.
 const NODES_RECENT: Index =

@@ -3,10 +3,12 @@
 use drive_core::content::Content;
 use drive_core::node::{Node, NodeKind, NodeName, SearchKey};
 use drive_core::page::{Cursor, Direction, NodeOrder, SearchQuery, SortKey};
+use drive_core::quota::Quota;
 use drive_core::{AccountId, Missing, NodeId, Problem};
 
 use super::load::way_up;
 use super::{NODE, read_node};
+use crate::accounts::read_quota;
 use crate::contents::{CONTENT, read_content};
 use crate::database::{Database, Tx};
 use crate::engine::{Columns, Sql, Value, values};
@@ -138,6 +140,24 @@ impl Database {
     pub async fn node(&self, owner: AccountId, node: NodeId) -> Result<Node, Problem> {
         let node = self.read("node", |tx| Box::pin(tx.node(owner, node))).await?;
         if node.trash.is_some() { Err(Problem::NotFound(Missing::Node)) } else { Ok(node) }
+    }
+
+    /// A node that is not in the trash, and how much its owner has.
+    pub async fn node_and_usage(&self, owner: AccountId, node: NodeId) -> Result<(Node, Quota), Problem> {
+        let found = self.read("node and usage", |tx| {
+            Box::pin(async move {
+                let sql = format!(
+                    "SELECT a.quota, a.used, a.reserved, a.nodes, {NODE} FROM accounts a \
+                     JOIN nodes n ON n.owner_id = a.id WHERE a.id = ? AND n.id = ? AND n.trash_id IS NULL"
+                );
+                tx.get(sql, values![owner, node], |columns| {
+                    let quota = read_quota(columns)?;
+                    Ok((read_node(columns)?, quota))
+                })
+                .await
+            })
+        });
+        found.await?.ok_or(Problem::NotFound(Missing::Node))
     }
 
     /// A node that is not in the trash and the folders it is in, from the root on; the node is the last.

@@ -18,6 +18,8 @@ pub(crate) use list::{first_page, kind_of_list, recent_text, search_text};
 #[cfg(test)]
 pub(crate) use load::FAMILY;
 pub(crate) use load::Place;
+#[cfg(test)]
+pub(crate) use trash::in_trash_text;
 pub use trash::{PurgeProgress, TrashRow};
 pub(crate) use write::{NewChild, NewRow, insert_text};
 

@@ -46,6 +46,11 @@ pub struct PurgeProgress {
     pub last: bool,
 }
 
+/// The statement that finds what is in an entry.
+pub(crate) fn in_trash_text() -> String {
+    format!("SELECT {NODE} FROM nodes n WHERE n.trash_id = ? LIMIT ?")
+}
+
 impl Tx<'_> {
     async fn entry(&mut self, owner: AccountId, entry: TrashId) -> Result<TrashEntry, Fault> {
         let sql = format!("SELECT {ENTRY} FROM trash t WHERE t.id = ? AND t.owner_id = ?");
@@ -56,8 +61,7 @@ impl Tx<'_> {
     /// Up to [`PURGE_NODES_MAX`] nodes of an entry, with nothing of it left in their folders but each other.
     async fn purge_part(&mut self, entry: TrashId) -> Result<Vec<Node>, Fault> {
         let limit = PURGE_NODES_MAX as i64;
-        let sql = format!("SELECT {NODE} FROM nodes n WHERE n.trash_id = ? LIMIT ?");
-        let all = self.list(sql, values![entry, limit + 1], read_node).await?;
+        let all = self.list(in_trash_text(), values![entry, limit + 1], read_node).await?;
         if all.len() <= PURGE_NODES_MAX {
             return Ok(all);
         }

@@ -82,7 +82,7 @@ async fn collecting_and_linking_never_leave_a_node_without_bytes(bed: Bed) {
     let person = bed.account("lilei").await;
     for round in 0..10_u8 {
         let node = bed.file(person, person.root, &format!("first {round}"), round).await;
-        let content = node.content.unwrap().id;
+        let content = node.content.unwrap();
         let entry = bed.trash(person.id, node.id, &by(person)).await.unwrap();
         bed.purge_part(person.id, entry, &by(person)).await.unwrap();
         let collect = {

@@ -1,6 +1,6 @@
 //! Contents: stored once, counted, collected late.
 
-use drive_core::node::NodeName;
+use drive_core::node::{FileContent, NodeName};
 use drive_core::tree::OnConflict;
 use drive_core::{ContentId, Problem};
 use drive_db::LinkedFile;
@@ -35,7 +35,7 @@ async fn equal_bytes_are_stored_once(bed: Bed) {
     bed.is_well().await;
 }
 
-fn linked(person: Person, text: &str, content: ContentId) -> LinkedFile {
+fn linked(person: Person, text: &str, content: FileContent) -> LinkedFile {
     LinkedFile {
         owner: person.id,
         parent: person.root,
@@ -51,12 +51,13 @@ async fn what_is_ones_own_is_linked(bed: Bed) {
     let content = bed.own_content(person.id, &identity(5)).await.unwrap().unwrap();
     assert_eq!(bed.own_content(other.id, &identity(5)).await.unwrap(), None);
     assert_eq!(bed.content_by_identity(&identity(6)).await.unwrap(), None);
-    bed.link_file(&linked(person, "b", content.id), &by(person)).await.unwrap();
+    bed.link_file(&linked(person, "b", content.file()), &by(person)).await.unwrap();
     assert_eq!(bed.references(5).await, Some(2));
-    let taken = bed.link_file(&linked(person, "b", content.id), &by(person)).await;
+    let taken = bed.link_file(&linked(person, "b", content.file()), &by(person)).await;
     assert_eq!(taken.err(), Some(Problem::NameTaken));
     assert_eq!(bed.references(5).await, Some(2), "what is refused counts nothing");
-    let gone = bed.link_file(&linked(person, "c", ContentId::new(9_999_999).unwrap()), &by(person)).await;
+    let none = FileContent { id: ContentId::new(9_999_999).unwrap(), ..content.file() };
+    let gone = bed.link_file(&linked(person, "c", none), &by(person)).await;
     assert_eq!(gone.err(), Some(Problem::ContentUnknown));
     bed.trash(person.id, file.id, &by(person)).await.unwrap();
     assert!(bed.own_content(person.id, &identity(5)).await.unwrap().is_some(), "in the trash, too");

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::identity::{ContentIdentity, Md5Digest};
 use crate::ids::ContentId;
+use crate::node::FileContent;
 use crate::ports::BlobKey;
 use crate::problem::Problem;
 use crate::time::UnixMillis;
@@ -40,6 +41,13 @@ pub struct Content {
     pub references: u64,
     /// Since when there is none.
     pub unused_since: Option<UnixMillis>,
+}
+
+impl Content {
+    /// As a file has it.
+    pub const fn file(&self) -> FileContent {
+        FileContent { id: self.id, size: self.identity.size }
+    }
 }
 
 /// How many references come or go.

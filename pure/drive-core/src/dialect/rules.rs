@@ -4,8 +4,8 @@
 //! one folder a name is there once, so a second file of the same name gets a number and is found under that.
 
 use crate::content::Md5Digest;
-use crate::ids::{AccountId, ContentId, NodeId, ShareId};
-use crate::node::NodeName;
+use crate::ids::{AccountId, NodeId, ShareId};
+use crate::node::{FileContent, NodeName};
 use crate::problem::{Missing, Problem};
 use crate::share::Share;
 use crate::time::UnixMillis;
@@ -13,19 +13,17 @@ use crate::time::UnixMillis;
 /// A file that the caller owns, as far as `md5` needs to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnFile {
-    /// The node.
-    pub node: NodeId,
     /// Its name, if it is in the root folder; none if it lies elsewhere or in the trash.
     pub name_in_root: Option<NodeName>,
     /// Its content.
-    pub content: ContentId,
+    pub content: FileContent,
     /// The content's alias.
     pub md5: Md5Digest,
 }
 
 /// `md5`: the content to make a new file of, without bytes. Only among the user's own (W-06): a digest is no proof.
 /// `own` are those of his files that have this MD5; when two contents do, the client is asked to send the bytes.
-pub fn instant(own: &[OwnFile], md5: Md5Digest, name: &NodeName) -> Result<ContentId, Problem> {
+pub fn instant(own: &[OwnFile], md5: Md5Digest, name: &NodeName) -> Result<FileContent, Problem> {
     let same = || own.iter().filter(|file| file.md5 == md5);
     if same().any(|file| file.name_in_root.as_ref() == Some(name)) {
         return Err(Problem::AlreadyOwned);
@@ -81,23 +79,24 @@ pub const fn picture_has_code(codes: PictureCodes, request_has_key: bool) -> boo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::ContentId;
+    use crate::size::ByteCount;
 
     fn name(text: &str) -> NodeName {
         NodeName::new(text).unwrap()
     }
 
-    fn file(text: Option<&str>, content: i64, md5: u8) -> OwnFile {
-        OwnFile {
-            node: NodeId::new(1).unwrap(),
-            name_in_root: text.map(name),
-            content: ContentId::new(content).unwrap(),
-            md5: Md5Digest([md5; 16]),
-        }
+    fn content(number: i64) -> FileContent {
+        FileContent { id: ContentId::new(number).unwrap(), size: ByteCount::ZERO }
+    }
+
+    fn file(text: Option<&str>, number: i64, md5: u8) -> OwnFile {
+        OwnFile { name_in_root: text.map(name), content: content(number), md5: Md5Digest([md5; 16]) }
     }
 
     #[test]
     fn instant_upload_is_within_ones_own_files() {
-        let content = |number| Ok(ContentId::new(number).unwrap());
+        let content = |number| Ok(content(number));
         for (what, own, expected) in [
             ("nothing", vec![], Err(Problem::ContentUnknown)),
             ("another content", vec![file(Some("a"), 1, 8)], Err(Problem::ContentUnknown)),

@@ -258,14 +258,14 @@ impl Place {
         parent: NodeId,
         on_conflict: OnConflict,
     ) -> Result<Self, Problem> {
-        match drive.database.node(owner, parent).await {
-            Ok(node) if node.kind() == NodeKind::Folder => {}
+        let room = match drive.database.node_and_usage(owner, parent).await {
+            Ok((node, quota)) if node.kind() == NodeKind::Folder => Room::within(drive, Some(quota)),
             Ok(_) => return Err(Problem::NotAFolder),
             // It is looked for when the record is applied.
-            Err(Problem::Unavailable(Part::Database)) if drive.queue.is_some() => {}
+            Err(Problem::Unavailable(Part::Database)) if drive.queue.is_some() => Room::within(drive, None),
             Err(problem) => return Err(problem),
-        }
-        Ok(Self { owner, parent, on_conflict, room: Room::of(drive, owner).await? })
+        };
+        Ok(Self { owner, parent, on_conflict, room })
     }
 
     /// Nobody sends a gigabyte to be told that the name is taken; what is certain is decided at the end.

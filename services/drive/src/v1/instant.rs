@@ -10,10 +10,10 @@ use bytes::Bytes;
 use drive_core::access::Action;
 use drive_core::content::possession::{ANSWER_AFTER, CHALLENGE_LIFETIME, Challenge, Proof};
 use drive_core::content::{Content, ContentIdentity, Sha256Digest};
-use drive_core::node::{Node, NodeName};
+use drive_core::node::{FileContent, Node, NodeName};
 use drive_core::ports::{BlobError, CacheKey, PurposeOfRate};
 use drive_core::tree::OnConflict;
-use drive_core::{ByteCount, ContentId, Problem};
+use drive_core::{ByteCount, Problem};
 use drive_db::LinkedFile;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -95,7 +95,8 @@ pub(crate) async fn begin(
     let name = NodeName::new(&value.name).map_err(Problem::from)?;
     let identity = ContentIdentity { sha256: value.sha256, size: value.size };
     if let Some(content) = drive.database.own_content(owner, &identity).await? {
-        let file = LinkedFile { owner, parent, name, on_conflict: value.on_conflict, content: content.id };
+        let file =
+            LinkedFile { owner, parent, name, on_conflict: value.on_conflict, content: content.file() };
         let (drive, file) = (&drive, &file);
         let node =
             once(
@@ -170,7 +171,7 @@ pub(crate) async fn prove(
 
 impl Drive {
     /// The content that somebody proves to have.
-    async fn proved(&self, signed: &Signed, challenge: &str, proof: &str) -> Result<ContentId, Problem> {
+    async fn proved(&self, signed: &Signed, challenge: &str, proof: &str) -> Result<FileContent, Problem> {
         let challenge = Challenge::open(challenge, &self.secret, signed.account(), self.now())?;
         self.use_up(&challenge).await?;
         let content = self.database.content_by_identity(&challenge.identity()).await?;
@@ -183,7 +184,7 @@ impl Drive {
                 return Err(Problem::ContentUnknown);
             }
         }
-        Ok(content.id)
+        Ok(content.file())
     }
 
     /// A challenge is answered once. Without the cache it can be answered again until it ends.
