@@ -30,6 +30,9 @@ onFaces("en", ({ locale, phone, press, t }) => {
       } else await press(nav.getByRole("link", { name, exact: true }));
       await expect(title, place).toHaveText(name);
       await expect(title, place).toHaveCSS("font-size", "16px");
+      // What stands beside it leaves it whole.
+      const cut = (): Promise<number> => title.evaluate((one) => one.scrollWidth - one.clientWidth);
+      await expect.poll(cut, { message: place }).toBe(0);
       await expectNoSideways(drive);
     }
     await press(drive.getByRole("button", { name: t("frame.me.label") }));
