@@ -416,7 +416,7 @@ onFaces("zh-CN", (face) => {
       await expect(page.getByRole("status", { name: words.loading })).toBeHidden();
       if (place === "people") {
         await page.getByRole("searchbox", { name: words.people.find }).fill(person.name);
-        await expect(page.getByRole("row").filter({ hasText: "名名" })).toBeVisible();
+        await expect(page.locator("tbody tr")).toHaveCount(1);
       }
       await expectAccessible(page);
       await expectNoSideways(page);
