@@ -156,6 +156,8 @@ onFaces("zh-CN", ({ locale, press, t }) => {
     // The page knows who it is.
     await expect(menu(drive)).toHaveText(/^p$/);
     expect((await person.api.delete("/api/v1/sessions")).status()).toBe(204);
+    // Who asked just before is known for a second.
+    await expect.poll(async () => (await drive.request.get("/api/v1/me")).status()).toBe(401);
     await press(menu(drive));
     await press(drive.getByRole("menuitem", { name: t("frame.me.account") }));
     await expect(drive).toHaveURL(/\/sign-in\?next=\/account/);
