@@ -218,9 +218,9 @@ export async function signIn(page: Page, who: { name: string; password: string }
   expect(answer.status(), await answer.text()).toBe(201);
 }
 
-/** The languages and sizes that every screen is tried in. */
+/** The languages and the small size that every screen is tried in. */
 export const LANGUAGES = ["en", "zh-CN"] as const;
-export const PHONE = { width: 360, height: 740 };
+const PHONE = { width: 360, height: 740 };
 
 /** How somebody has the page before them. */
 export interface Face {
