@@ -1,18 +1,25 @@
-import type { Page } from "@playwright/test";
+/**
+ * Lists of files. A phone has no dragging within the list (a finger scrolls it) and no keys: what those do is done there
+ * with the menu of a row and with the bar of what is chosen.
+ */
+import type { Locator, Page } from "@playwright/test";
 import {
-  choose,
+  act,
+  chooseRow,
   expect,
   expectAccessible,
-  LANGUAGES,
+  expectNoSideways,
   makeFolder,
+  onDesktops,
+  onFaces,
+  onPhone,
   type Person,
-  PHONE,
   putFile,
+  rest,
+  rowOf,
   test,
 } from "./kit";
-import { texts } from "./texts";
 
-const row = (page: Page, name: string) => page.getByRole("row").filter({ hasText: name });
 const names = (page: Page) =>
   page
     .locator("[data-id]")
@@ -26,53 +33,68 @@ async function children(person: Person, folder: string): Promise<string[]> {
   return page.rows.map((one) => one.name);
 }
 
-for (const locale of LANGUAGES) {
-  const t = texts(locale);
+onFaces("zh-CN", (face) => {
+  const { phone, press, t } = face;
+  const barOf = (page: Page): Locator => page.getByRole("toolbar", { name: t("files.bar") });
 
-  test(`an empty folder says how to fill it, and a folder is made in it (${locale})`, async ({
+  test("an empty folder says how to fill it, and a folder is made in it", async ({
     drive,
     person,
   }) => {
-    await choose(drive, { locale });
     await drive.goto("/files");
     await expect(drive.getByRole("heading", { name: t("files.empty.title") })).toBeVisible();
     await expectAccessible(drive);
-    await drive.keyboard.press("n");
+    const begin = async (): Promise<void> => {
+      if (phone)
+        await drive
+          .getByRole("button", { name: t("actions.new-folder") })
+          .first()
+          .tap();
+      else await drive.keyboard.press("n");
+    };
+    await begin();
     const dialog = drive.getByRole("dialog");
     await expect(dialog.getByLabel(t("common.name"))).toBeFocused();
     await expectAccessible(drive);
     await dialog.getByLabel(t("common.name")).fill("项目 2026");
     await drive.keyboard.press("Enter");
     // The keyboard is on what was made.
-    await expect(row(drive, "项目 2026")).toBeFocused();
+    await expect(rowOf(drive, "项目 2026")).toBeFocused();
     await expect.poll(() => children(person, person.root)).toEqual(["项目 2026"]);
 
-    await drive.keyboard.press("n");
+    await begin();
     await dialog.getByLabel(t("common.name")).fill("项目 2026");
-    await drive.keyboard.press("Enter");
+    await press(dialog.getByRole("button", { name: t("actions.make") }));
     await expect(dialog.getByRole("alert")).toHaveText(t("problems.name-taken"));
-    await drive.keyboard.press("Escape");
+    await press(dialog.getByRole("button", { name: t("common.cancel") }));
     await expect(dialog).toBeHidden();
 
-    await drive.keyboard.press("Enter");
+    if (phone) await rowOf(drive, "项目 2026").tap();
+    else await drive.keyboard.press("Enter");
     await expect(
       drive.getByRole("heading", { level: 1, name: "项目 2026", exact: true }),
     ).toBeVisible();
-    await expect(drive.getByRole("link", { name: t("frame.nav.files") }).last()).toBeVisible();
-    await drive.keyboard.press("Backspace");
-    await expect(row(drive, "项目 2026")).toBeFocused();
+    const up = drive
+      .getByRole("navigation", { name: t("files.path") })
+      .getByRole("link", { name: t("frame.nav.files") });
+    await expect(up).toBeVisible();
+    if (phone) await up.tap();
+    else await drive.keyboard.press("Backspace");
+    await expect(rowOf(drive, "项目 2026")).toBeFocused();
   });
 
-  test(`a name is changed in its place, and a taken one is said at the field (${locale})`, async ({
+  test("a name is changed in its place, and a taken one is said at the field", async ({
     drive,
     person,
   }) => {
-    await choose(drive, { locale });
     await putFile(person, person.root, "one.txt", "1");
     await putFile(person, person.root, "two.txt", "2");
     await drive.goto("/files");
-    await row(drive, "one.txt").click();
-    await drive.keyboard.press("F2");
+    if (phone) await act(face, drive, "one.txt", "rename");
+    else {
+      await rowOf(drive, "one.txt").click();
+      await drive.keyboard.press("F2");
+    }
     const field = drive.getByLabel(t("files.new-name", { name: "one.txt" }));
     await expect(field).toBeFocused();
     // The stem is chosen: what is typed takes its place.
@@ -83,240 +105,355 @@ for (const locale of LANGUAGES) {
     await expectAccessible(drive);
     await field.fill("three.txt");
     await drive.keyboard.press("Enter");
-    await expect(row(drive, "three.txt")).toBeFocused();
+    await expect(rowOf(drive, "three.txt")).toBeFocused();
     await expect.poll(() => children(person, person.root)).toEqual(["three.txt", "two.txt"]);
   });
 
-  test(`what is deleted comes back with undo, and the keyboard stays in the list (${locale})`, async ({
+  test("what is deleted comes back with undo, and the keyboard stays in the list", async ({
     drive,
     person,
   }) => {
-    await choose(drive, { locale });
     for (const name of ["a.txt", "b.txt", "c.txt"]) await putFile(person, person.root, name, name);
     await drive.goto("/files");
-    await row(drive, "b.txt").click();
-    await drive.keyboard.press("Delete");
-    await expect(row(drive, "b.txt")).toBeHidden();
-    await expect(row(drive, "c.txt")).toBeFocused();
+    if (phone) await act(face, drive, "b.txt", "trash");
+    else {
+      await rowOf(drive, "b.txt").click();
+      await drive.keyboard.press("Delete");
+    }
+    await expect(rowOf(drive, "b.txt")).toBeHidden();
+    await expect(rowOf(drive, "c.txt")).toBeFocused();
     await expect(
       drive.getByText(t("actions.done.trash", { name: "b.txt", count: 1 })),
     ).toBeVisible();
-    await drive.getByRole("button", { name: t("common.undo") }).click();
-    await expect(row(drive, "b.txt")).toBeVisible();
+    await press(drive.getByRole("button", { name: t("common.undo") }));
+    await expect(rowOf(drive, "b.txt")).toBeVisible();
     await expect.poll(() => children(person, person.root)).toEqual(["a.txt", "b.txt", "c.txt"]);
   });
 
-  test(`the bar of what is chosen says how many and how much (${locale})`, async ({
-    drive,
-    person,
-  }) => {
-    await choose(drive, { locale });
+  test("the bar of what is chosen says how many and how much", async ({ drive, person }) => {
     for (const name of ["a.txt", "b.txt", "c.txt", "d.txt"]) {
       await putFile(person, person.root, name, "x".repeat(512));
     }
     await drive.goto("/files");
-    const bar = drive.getByRole("toolbar", { name: t("files.bar") });
-    await row(drive, "a.txt").click();
+    const bar = barOf(drive);
+    await chooseRow(face, rowOf(drive, "a.txt"));
     await expect(bar).toContainText(`${t("files.chosen", { count: 1 })} · 512 B`);
-    await row(drive, "c.txt").click({ modifiers: ["Shift"] });
+    if (phone) {
+      for (const name of ["b.txt", "c.txt"]) await rowOf(drive, name).tap();
+    } else await rowOf(drive, "c.txt").click({ modifiers: ["Shift"] });
     await expect(bar).toContainText(`${t("files.chosen", { count: 3 })} · 1.5 KB`);
-    await row(drive, "b.txt").click({ modifiers: ["ControlOrMeta"] });
+    if (phone) await rowOf(drive, "b.txt").tap();
+    else await rowOf(drive, "b.txt").click({ modifiers: ["ControlOrMeta"] });
     await expect(bar).toContainText(t("files.chosen", { count: 2 }));
-    await drive.getByRole("checkbox", { name: t("files.select", { name: "d.txt" }) }).click();
+    await press(drive.getByRole("checkbox", { name: t("files.select", { name: "d.txt" }) }));
     await expect(bar).toContainText(t("files.chosen", { count: 3 }));
     await expectAccessible(drive);
-    await drive.keyboard.press("ControlOrMeta+a");
+    if (phone) {
+      await bar.getByRole("button", { name: t("common.more") }).tap();
+      await drive.getByRole("menuitem", { name: t("actions.select-all") }).tap();
+    } else await drive.keyboard.press("ControlOrMeta+a");
     await expect(bar).toContainText(`${t("files.chosen", { count: 4 })} · 2 KB`);
-    await drive.keyboard.press("Escape");
+    // What a button is called stands over the others only while a mouse rests on it.
+    await expect(drive.getByRole("tooltip")).toHaveCount(0);
+    if (phone) await bar.getByRole("button", { name: t("actions.select-none") }).tap();
+    else await drive.keyboard.press("Escape");
     await expect(bar).toBeHidden();
   });
 
-  test(`files are moved with the dialog and moved back with undo (${locale})`, async ({
+  test("files are moved and copied with the dialog, and brought back with undo", async ({
     drive,
     person,
   }) => {
-    await choose(drive, { locale });
     const folder = await makeFolder(person, person.root, "there");
     await putFile(person, person.root, "a.txt", "a");
     await drive.goto("/files");
-    await row(drive, "a.txt").click();
-    await drive.getByRole("button", { name: t("actions.move") }).click();
     const dialog = drive.getByRole("dialog");
-    await dialog.getByRole("button", { name: "there" }).click();
-    await expect(dialog.getByText(t("files.no-folders"))).toBeVisible();
-    await expectAccessible(drive);
-    await dialog.getByRole("button", { name: t("actions.move-here") }).click();
-    await expect(row(drive, "a.txt")).toBeHidden();
-    await expect.poll(() => children(person, folder.id)).toEqual(["a.txt"]);
-    await drive.getByRole("button", { name: t("common.undo") }).click();
-    await expect(row(drive, "a.txt")).toBeVisible();
-    await expect.poll(() => children(person, folder.id)).toEqual([]);
+    for (const how of ["move", "copy"] as const) {
+      await act(face, drive, "a.txt", how);
+      await press(dialog.getByRole("button", { name: "there" }));
+      await expect(dialog.getByText(t("files.no-folders"))).toBeVisible();
+      await expectAccessible(drive);
+      await press(dialog.getByRole("button", { name: t(`actions.${how}-here`) }));
+      const done = t(`actions.done.${how}`, { name: "a.txt", folder: "there", count: 1 });
+      await expect(drive.getByText(done)).toBeVisible();
+      await expect(rowOf(drive, "a.txt")).toHaveCount(how === "move" ? 0 : 1);
+      await expect.poll(() => children(person, folder.id)).toEqual(["a.txt"]);
+      await press(drive.getByRole("button", { name: t("common.undo") }));
+      await expect(rowOf(drive, "a.txt")).toBeVisible();
+      await expect.poll(() => children(person, folder.id)).toEqual([]);
+    }
   });
 
-  test(`a folder that is not there says so and leads back (${locale})`, async ({ drive }) => {
-    await choose(drive, { locale });
+  test("what is cut is pasted in another folder, also one in which nothing is", async ({
+    drive,
+    person,
+  }) => {
+    const folder = await makeFolder(person, person.root, "there");
+    await putFile(person, person.root, "a.txt", "a");
+    await drive.goto("/files");
+    const paste = drive.getByRole("button", { name: t("actions.paste"), exact: true });
+    await expect(rowOf(drive, "a.txt")).toBeVisible();
+    await expect(paste).toHaveCount(0);
+    await act(face, drive, "a.txt", "cut");
+    await expect(drive.getByText(t("actions.taken.move", { name: "a.txt" }))).toBeVisible();
+    if (phone)
+      await barOf(drive)
+        .getByRole("button", { name: t("actions.select-none") })
+        .tap();
+    await press(rowOf(drive, "there").getByRole("button", { name: "there", exact: true }));
+    await expect(drive.getByRole("heading", { name: t("files.empty.title") })).toBeVisible();
+    await expectNoSideways(drive);
+    await press(paste);
+    await expect(rowOf(drive, "a.txt")).toBeFocused();
+    await expect(paste).toHaveCount(0);
+    expect(await children(person, folder.id)).toEqual(["a.txt"]);
+  });
+
+  test("a folder that is not there says so and leads back", async ({ drive }) => {
     for (const address of ["/files/999999999", "/files/nowhere"]) {
       await drive.goto(address);
       await expect(drive.getByRole("heading", { name: t("files.gone.title") })).toBeVisible();
-      await expectAccessible(drive);
     }
-    await drive.getByRole("link", { name: t("frame.not-found.home") }).click();
+    await expectAccessible(drive);
+    await press(drive.getByRole("link", { name: t("frame.not-found.home") }));
     await expect(drive).toHaveURL(/\/files$/);
   });
 
-  test(`on a phone a long press chooses, and a tap opens (${locale})`, async ({
-    browser,
+  test("the way to a deep folder is shortened, and leads to each folder of it", async ({
+    drive,
     person,
-    site,
-    page,
   }) => {
+    let at = person.root;
+    const ids: string[] = [];
+    for (const name of ["one", "two", "three", "four", "five", "six"]) {
+      at = (await makeFolder(person, at, `${name} ${"很长的名称".repeat(6)}`)).id;
+      ids.push(at);
+    }
+    await drive.goto(`/files/${at}`);
+    const path = drive.getByRole("navigation", { name: t("files.path") });
+    await expect(path.getByRole("heading", { level: 1 })).toContainText("six");
+    await expect(path).not.toContainText("two");
+    await expectNoSideways(drive);
+    await expectAccessible(drive);
+    await press(path.getByRole("button", { name: t("files.path-hidden") }));
+    await press(drive.getByRole("menuitem", { name: /^two/ }));
+    await expect(drive).toHaveURL(new RegExp(`/files/${ids[1]}$`));
+    await expect(path.getByRole("heading", { level: 1 })).toContainText("two");
+    await press(path.getByRole("link", { name: t("frame.nav.files") }));
+    await expect(rowOf(drive, "one")).toBeFocused();
+  });
+
+  test("list, tiles and details stand in nobody's way", async ({ drive, person }) => {
+    const folder = await makeFolder(person, person.root, "项目");
+    await putFile(person, person.root, "a", "x");
+    const long = `${"long ".repeat(40)}.tar.gz`;
+    await putFile(person, person.root, long, "x");
+    await drive.goto("/files");
+    const look = async (label: string): Promise<void> => {
+      if (phone) await drive.getByRole("button", { name: t("files.view.label") }).tap();
+      await press(drive.getByRole(phone ? "menuitem" : "button", { name: label, exact: true }));
+    };
+    await expect(rowOf(drive, "long")).toBeVisible();
+    await expectNoSideways(drive);
+    if (phone) await act(face, drive, long, "details");
+    else {
+      await look(t("actions.details"));
+      // Elsewhere in the row its name would be opened.
+      await rowOf(drive, "long").getByRole("checkbox").click();
+    }
+    const facts = drive.getByRole(phone ? "dialog" : "complementary");
+    await expect(facts).toContainText(`${t("files.kind.archive")} (GZ)`);
+    await expect(facts).toContainText(t("files.shares-none"));
+    await expectAccessible(drive);
+    await expectNoSideways(drive);
+    if (phone) {
+      await facts.getByRole("button", { name: t("common.close") }).tap();
+      await barOf(drive)
+        .getByRole("button", { name: t("actions.select-none") })
+        .tap();
+    } else await drive.keyboard.press("Escape");
+    await look(t("files.view.grid"));
+    const tile = drive.getByRole("gridcell").filter({ hasText: "项目" });
+    await expect(tile).toBeVisible();
+    if (phone) await rest(tile);
+    else {
+      await tile.hover();
+      await tile.getByRole("checkbox").click();
+    }
+    await expect(barOf(drive)).toContainText(t("files.chosen", { count: 1 }));
+    await expectAccessible(drive);
+    await expectNoSideways(drive);
+    await press(barOf(drive).getByRole("button", { name: t("actions.select-none") }));
+    await press(tile.getByRole("button", { name: "项目", exact: true }).first());
+    await expect(drive).toHaveURL(new RegExp(`/files/${folder.id}$`));
+  });
+
+  test("a folder of 50,000 files scrolls like a small one", async ({ drive, person }) => {
+    const ALL = 50_000;
+    const folder = await makeFolder(person, person.root, "many");
+    const nameOf = (at: number): string => `file ${String(at).padStart(5, "0")}.txt`;
+    // The drive would take minutes to make them: what is tried here is the page.
+    await drive.route(`**/api/v1/nodes/${folder.id}/children?*`, (route) => {
+      const query = new URL(route.request().url()).searchParams;
+      const [from, limit] = [Number(query.get("cursor") ?? 0), Number(query.get("limit"))];
+      const rows = Array.from({ length: Math.min(limit, ALL - from) }, (_, at) => ({
+        ...{ id: String(1_000_000 + from + at), kind: "file", name: nameOf(from + at) },
+        ...{ parent: folder.id, media_type: "text/plain", size: 1, downloads: 0 },
+        ...{ created_at: "2026-05-01T08:00:00Z", modified_at: "2026-05-01T08:00:00Z" },
+      }));
+      const next = from + rows.length;
+      return route.fulfill({ json: { rows, next: next < ALL ? String(next) : null } });
+    });
+    await drive.goto(`/files/${folder.id}`);
+    await expect(drive.locator("footer")).toContainText(t("common.files", { count: ALL }));
+    const [first, last] = [rowOf(drive, nameOf(0)), rowOf(drive, nameOf(ALL - 1))];
+    if (phone) {
+      const list = drive.getByRole("rowgroup").last();
+      await list.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+      await expect(last).toBeInViewport();
+      expect(await drive.locator("[data-id]").count()).toBeLessThan(100);
+      await list.evaluate((element) => element.scrollTo(0, 0));
+      await expect(first).toBeInViewport();
+      await rest(first);
+      await barOf(drive)
+        .getByRole("button", { name: t("common.more") })
+        .tap();
+      await drive.getByRole("menuitem", { name: t("actions.select-all") }).tap();
+    } else {
+      await first.focus();
+      await drive.keyboard.press("End");
+      await expect(last).toBeFocused();
+      expect(await drive.locator("[data-id]").count()).toBeLessThan(100);
+      await drive.keyboard.type("file 34567");
+      await expect(rowOf(drive, nameOf(34_567))).toBeFocused();
+      await drive.keyboard.press("Home");
+      await expect(first).toBeFocused();
+      await drive.keyboard.press("ControlOrMeta+a");
+    }
+    await expect(barOf(drive)).toContainText(t("files.chosen", { count: ALL }));
+  });
+
+  test("lists are sorted by the drive, folders first, and remember how", async ({
+    drive,
+    person,
+  }) => {
+    await makeFolder(person, person.root, "folder");
+    await putFile(person, person.root, "big.txt", "x".repeat(2_000));
+    await putFile(person, person.root, "small.txt", "x");
+    await putFile(person, person.root, "middle.txt", "x".repeat(1_000));
+    await drive.goto("/files");
+    await expect.poll(() => names(drive)).toEqual(["folder", "big.txt", "middle.txt", "small.txt"]);
+    const head = drive.getByRole("columnheader", { name: t("common.size") });
+    const sort = async (item: string): Promise<void> => {
+      if (!phone) return await head.getByRole("button").click();
+      await drive.getByRole("button", { name: t("files.view.label") }).tap();
+      await drive.getByRole("menuitem", { name: t(`files.order.${item}`) }).tap();
+    };
+    const upwards = ["folder", "small.txt", "middle.txt", "big.txt"];
+    // By name the order is another: it is by size that the first are as they were.
+    await putFile(person, person.root, "another.txt", "x".repeat(500));
+    await sort("size");
+    if (!phone) await expect(head).toHaveAttribute("aria-sort", "descending");
+    await expect
+      .poll(() => names(drive))
+      .toEqual(["folder", "big.txt", "middle.txt", "another.txt", "small.txt"]);
+    await sort("ascending");
+    const wanted = upwards.toSpliced(2, 0, "another.txt");
+    await expect.poll(() => names(drive)).toEqual(wanted);
+    await drive.reload();
+    await expect.poll(() => names(drive)).toEqual(wanted);
+  });
+
+  test("a file is downloaded under its name, a folder and what is chosen as an archive", async ({
+    drive,
+    person,
+  }) => {
+    await putFile(person, person.root, "报告.txt", "hello");
+    const folder = await makeFolder(person, person.root, "papers");
+    await putFile(person, folder.id, "one.txt", "1");
+    await drive.goto("/files");
+    for (const [name, saved] of [
+      ["报告.txt", "报告.txt"],
+      ["papers", "papers.zip"],
+    ] as const) {
+      const download = drive.waitForEvent("download");
+      if (phone) await act(face, drive, name, "download");
+      else {
+        await rowOf(drive, name).hover();
+        await drive.getByRole("button", { name: t("files.download", { name }) }).click();
+      }
+      expect((await download).suggestedFilename()).toBe(saved);
+    }
+    if (phone) {
+      // Its button has chosen the row: another is added.
+      await rowOf(drive, "报告.txt").tap();
+    } else {
+      await rowOf(drive, "papers").focus();
+      await drive.keyboard.press("ControlOrMeta+a");
+    }
+    await expect(barOf(drive)).toContainText(t("files.chosen", { count: 2 }));
+    const download = drive.waitForEvent("download");
+    await press(barOf(drive).getByRole("button", { name: t("actions.download"), exact: true }));
+    expect((await download).suggestedFilename()).toMatch(/\.zip$/);
+    // The page stays.
+    await expect(rowOf(drive, "papers")).toBeVisible();
+  });
+});
+
+onDesktops(({ t }) => {
+  test("what is dragged onto a folder, or onto the path, is moved there", async ({
+    drive,
+    person,
+  }) => {
+    const outer = await makeFolder(person, person.root, "outer");
+    const inner = await makeFolder(person, outer.id, "inner");
+    for (const name of ["a.txt", "b.txt", "c.txt"]) await putFile(person, outer.id, name, name);
+    await drive.goto(`/files/${outer.id}`);
+    await rowOf(drive, "a.txt").dragTo(rowOf(drive, "inner"));
+    await expect(rowOf(drive, "a.txt")).toBeHidden();
+    await expect.poll(() => children(person, inner.id)).toEqual(["a.txt"]);
+    await rowOf(drive, "b.txt").dragTo(
+      drive
+        .getByRole("navigation", { name: t("files.path") })
+        .getByRole("link", { name: t("frame.nav.files") }),
+    );
+    await expect(rowOf(drive, "b.txt")).toBeHidden();
+    await expect.poll(() => children(person, person.root)).toEqual(["outer", "b.txt"]);
+    // With the key for it held it is copied.
+    await drive.keyboard.down("Control");
+    await rowOf(drive, "c.txt").dragTo(rowOf(drive, "inner"));
+    await drive.keyboard.up("Control");
+    await expect.poll(() => children(person, inner.id)).toEqual(["a.txt", "c.txt"]);
+    await expect(rowOf(drive, "c.txt")).toBeVisible();
+  });
+});
+
+onPhone("en", ({ t }) => {
+  test("a long press chooses, and a tap opens", async ({ drive, person }) => {
     const folder = await makeFolder(person, person.root, "inside");
     await putFile(person, person.root, `${"a very long name ".repeat(12)}.txt`, "x");
-    const context = await browser.newContext({
-      baseURL: site.url,
-      viewport: PHONE,
-      hasTouch: true,
-      isMobile: true,
-    });
-    const phone = await context.newPage();
-    await choose(phone, { locale });
-    const answer = await phone.request.post("/api/v1/session", {
-      data: { user_name: person.name, password: person.password },
-      headers: { "sec-fetch-site": "same-origin" },
-    });
-    expect(answer.status()).toBe(201);
-    await page.close();
-    await phone.goto("/files");
-    const there = row(phone, "inside");
-    await expect(there).toBeVisible();
-    const wide = await phone.evaluate(
-      () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
-    );
-    expect(wide).toBe(false);
-    await expectAccessible(phone);
-    const box = await there.boundingBox();
-    if (!box) throw new Error("the row is not in sight");
-    const finger = await context.newCDPSession(phone);
-    const at = { x: box.x + 120, y: box.y + box.height / 2 };
-    await finger.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [at] });
-    await expect(phone.getByRole("toolbar", { name: t("files.bar") })).toBeVisible();
-    await finger.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
-    await expect(phone).toHaveURL(/\/files$/);
-    await expect(phone.getByRole("menu")).toBeHidden();
-    await expectAccessible(phone);
-    await phone.getByRole("button", { name: t("actions.select-none") }).tap();
-    await there.getByRole("button", { name: t("files.more", { name: "inside" }) }).tap();
-    await expect(phone.getByRole("menuitem", { name: t("actions.rename") })).toBeVisible();
-    await phone.keyboard.press("Escape");
-    await phone.getByRole("button", { name: t("actions.select-none") }).tap();
-    await there.tap();
-    await expect(phone).toHaveURL(new RegExp(`/files/${folder.id}$`));
-    await context.close();
-  });
-}
-
-for (const theme of ["light", "dark"] as const) {
-  test(`list, tiles and details stand in nobody's way (${theme})`, async ({ drive, person }) => {
-    await choose(drive, { theme });
-    const t = texts("en");
-    await makeFolder(person, person.root, "项目");
-    await putFile(person, person.root, "a", "x");
-    await putFile(person, person.root, `${"long ".repeat(40)}.tar.gz`, "x");
     await drive.goto("/files");
-    await drive.getByRole("button", { name: t("actions.details") }).click();
-    // Elsewhere in the row its name would be opened.
-    await row(drive, "long").getByRole("checkbox").click();
-    await expect(drive.getByRole("complementary")).toContainText("Archive (GZ)");
+    const there = rowOf(drive, "inside");
+    await expect(there).toBeVisible();
+    await expectNoSideways(drive);
     await expectAccessible(drive);
-    await drive.keyboard.press("Escape");
-    await drive.getByRole("button", { name: t("files.view.grid") }).click();
-    await expect(drive.getByRole("gridcell", { name: "项目" })).toBeVisible();
+    await rest(there);
+    const bar = drive.getByRole("toolbar", { name: t("files.bar") });
+    await expect(bar).toBeVisible();
+    await expect(drive).toHaveURL(/\/files$/);
+    await expect(drive.getByRole("menu")).toBeHidden();
     await expectAccessible(drive);
-    await drive.keyboard.press("?");
-    await expect(drive.getByRole("dialog")).toBeVisible();
-    await expectAccessible(drive);
+    await bar.getByRole("button", { name: t("actions.select-none") }).tap();
+    await expect(bar).toBeHidden();
+    await there.tap();
+    await expect(drive).toHaveURL(new RegExp(`/files/${folder.id}$`));
   });
-}
+});
 
-test("lists are sorted by the drive, folders first, and remember how", async ({
+test("what does not fit into a page of the API is read in the background", async ({
   drive,
   person,
 }) => {
-  await makeFolder(person, person.root, "folder");
-  await putFile(person, person.root, "big.txt", "x".repeat(2_000));
-  await putFile(person, person.root, "small.txt", "x");
-  await putFile(person, person.root, "middle.txt", "x".repeat(1_000));
-  await drive.goto("/files");
-  await expect.poll(() => names(drive)).toEqual(["folder", "big.txt", "middle.txt", "small.txt"]);
-  const head = drive.getByRole("columnheader", { name: "Size" });
-  await head.getByRole("button").click();
-  await expect(head).toHaveAttribute("aria-sort", "descending");
-  await expect.poll(() => names(drive)).toEqual(["folder", "big.txt", "middle.txt", "small.txt"]);
-  await head.getByRole("button").click();
-  await expect.poll(() => names(drive)).toEqual(["folder", "small.txt", "middle.txt", "big.txt"]);
-  await drive.reload();
-  await expect.poll(() => names(drive)).toEqual(["folder", "small.txt", "middle.txt", "big.txt"]);
-});
-
-test("what is dragged onto a folder, or onto the path, is moved there", async ({
-  drive,
-  person,
-}) => {
-  const outer = await makeFolder(person, person.root, "outer");
-  const inner = await makeFolder(person, outer.id, "inner");
-  await putFile(person, outer.id, "a.txt", "a");
-  await putFile(person, outer.id, "b.txt", "b");
-  await drive.goto(`/files/${outer.id}`);
-  await row(drive, "a.txt").dragTo(row(drive, "inner"));
-  await expect(row(drive, "a.txt")).toBeHidden();
-  await expect.poll(() => children(person, inner.id)).toEqual(["a.txt"]);
-  await row(drive, "b.txt").dragTo(
-    drive.getByRole("navigation", { name: "Path" }).getByRole("link", { name: "Files" }),
-  );
-  await expect(row(drive, "b.txt")).toBeHidden();
-  await expect.poll(() => children(person, person.root)).toEqual(["outer", "b.txt"]);
-});
-
-test("a file is downloaded under its name, and a folder as an archive", async ({
-  drive,
-  person,
-}) => {
-  await putFile(person, person.root, "报告.txt", "hello");
-  const folder = await makeFolder(person, person.root, "papers");
-  await putFile(person, folder.id, "one.txt", "1");
-  await drive.goto("/files");
-  for (const [name, saved] of [
-    ["报告.txt", "报告.txt"],
-    ["papers", "papers.zip"],
-  ] as const) {
-    await row(drive, name).hover();
-    const download = drive.waitForEvent("download");
-    await row(drive, name)
-      .getByRole("button", { name: `Download ${name}` })
-      .click();
-    expect((await download).suggestedFilename()).toBe(saved);
-  }
-});
-
-test("what is chosen is downloaded as one archive, and the page stays", async ({
-  drive,
-  person,
-}) => {
-  await putFile(person, person.root, "a.txt", "a");
-  await putFile(person, person.root, "b.txt", "b");
-  await drive.goto("/files");
-  await row(drive, "a.txt").focus();
-  await drive.keyboard.press("ControlOrMeta+a");
-  const download = drive.waitForEvent("download");
-  await drive
-    .getByRole("toolbar", { name: "With what is selected" })
-    .getByRole("button", { name: "Download" })
-    .click();
-  expect((await download).suggestedFilename()).toMatch(/\.zip$/);
-  await expect(row(drive, "b.txt")).toBeVisible();
-});
-
-test("a folder with thousands of files scrolls like a small one", async ({ drive, person }) => {
   test.setTimeout(180_000);
   const folder = await makeFolder(person, person.root, "many");
   const parts = await makeFolder(person, person.root, "part");
@@ -324,28 +461,25 @@ test("a folder with thousands of files scrolls like a small one", async ({ drive
   const one = (await (await person.api.get(`/api/v1/nodes/${parts.id}/children`)).json()) as {
     rows: { id: string }[];
   };
+  const copy = async (id: string, name: string): Promise<void> => {
+    const data = { parent: folder.id, name };
+    let made = await person.api.post(`/api/v1/nodes/${id}/copies`, { data });
+    // A fast machine asks for more in a second than the drive does for anybody: it says when to come again.
+    while (made.status() === 429) {
+      const { retry_after_s } = (await made.json()) as { retry_after_s: number };
+      await new Promise((resolve) => setTimeout(resolve, retry_after_s * 1_000));
+      made = await person.api.post(`/api/v1/nodes/${id}/copies`, { data });
+    }
+    expect(made.status(), await made.text()).toBe(201);
+  };
   for (let round = 0; round < 130; round++) {
     await Promise.all(
-      one.rows.map(async ({ id }, at) => {
-        const name = `file ${String(round * 8 + at).padStart(4, "0")}.txt`;
-        const made = await person.api.post(`/api/v1/nodes/${id}/copies`, {
-          data: { parent: folder.id, name },
-        });
-        expect(made.status(), await made.text()).toBe(201);
-      }),
+      one.rows.map(({ id }, at) => copy(id, `file ${String(round * 8 + at).padStart(4, "0")}.txt`)),
     );
   }
   await drive.goto(`/files/${folder.id}`);
-  // More than a page of the API: the rest is read in the background.
-  await expect(drive.getByRole("contentinfo").or(drive.locator("footer"))).toContainText(
-    "1040 files",
-  );
-  await row(drive, "file 0000.txt").focus();
+  await expect(drive.locator("footer")).toContainText("1040 files");
+  await rowOf(drive, "file 0000.txt").focus();
   await drive.keyboard.press("End");
-  await expect(row(drive, "file 1039.txt")).toBeFocused();
-  expect(await drive.locator("[data-id]").count()).toBeLessThan(100);
-  await drive.keyboard.type("file 0777");
-  await expect(row(drive, "file 0777.txt")).toBeFocused();
-  await drive.keyboard.press("Home");
-  await expect(row(drive, "file 0000.txt")).toBeFocused();
+  await expect(rowOf(drive, "file 1039.txt")).toBeFocused();
 });

@@ -1,25 +1,65 @@
-import { choose, expect, expectAccessible, LANGUAGES, makeFolder, test } from "./kit";
+import { expect, expectAccessible, expectNoSideways, makeFolder, onFaces, test } from "./kit";
 
-for (const locale of LANGUAGES) {
-  test(`an address that leads nowhere says so and leads home (${locale})`, async ({ drive }) => {
-    await choose(drive, { locale });
+/** Places that the frame leads to; the last three are in the menu of a phone's bar. */
+const PLACES = ["files", "recent", "shares", "popular", "pictures", "trash"];
+
+onFaces("en", ({ locale, phone, press, t }) => {
+  test("an address that leads nowhere says so and leads home", async ({ drive }) => {
     await drive.goto("/nowhere/at/all");
-    const home = drive.getByRole("link", {
-      name: { en: "To my files", "zh-CN": "回到我的文件" }[locale],
-    });
+    const home = drive.getByRole("link", { name: t("frame.not-found.home") });
     await expectAccessible(drive);
-    await home.click();
+    await press(home);
     await expect(drive).toHaveURL(/\/files$/);
   });
-}
 
-test("the titles of all screens are of one size", async ({ drive, person }) => {
-  const folder = await makeFolder(person, person.root, "trip");
-  await choose(drive, { locale: "en" });
-  const places = ["recent", "search?q=a", "shares", "popular", "pictures", "trash", "account"];
-  for (const place of ["files", `files/${folder.id}`, ...places]) {
-    await drive.goto(`/${place}`);
+  test("the frame leads to every screen, whose titles are of one size", async ({
+    drive,
+    person,
+  }) => {
+    const folder = await makeFolder(person, person.root, "trip");
     const title = drive.getByRole("main").getByRole("heading", { level: 1 });
-    await expect(title, place).toHaveCSS("font-size", "16px");
-  }
+    await drive.goto(`/files/${folder.id}`);
+    await expect(title).toHaveText("trip");
+    await expect(title).toHaveCSS("font-size", "16px");
+    const nav = drive.getByRole("navigation", { name: t("frame.nav.main") });
+    for (const [at, place] of PLACES.entries()) {
+      const name = t(`frame.nav.${place}`);
+      if (phone && at >= 3) {
+        await nav.getByRole("button", { name: t("common.more") }).tap();
+        await drive.getByRole("menuitem", { name, exact: true }).tap();
+      } else await press(nav.getByRole("link", { name, exact: true }));
+      await expect(title, place).toHaveText(name);
+      await expect(title, place).toHaveCSS("font-size", "16px");
+      // What stands beside it leaves it whole.
+      const cut = (): Promise<number> => title.evaluate((one) => one.scrollWidth - one.clientWidth);
+      await expect.poll(cut, { message: place }).toBe(0);
+      await expectNoSideways(drive);
+    }
+    await press(drive.getByRole("button", { name: t("frame.me.label") }));
+    await press(drive.getByRole("menuitem", { name: t("frame.me.account") }));
+    await expect(drive).toHaveURL(/\/account$/);
+    await expect(title).toHaveCSS("font-size", "16px");
+    await drive.goto("/search?q=a");
+    await expect(title).toHaveCSS("font-size", "16px");
+  });
+
+  test("language and theme are chosen, and kept", async ({ drive }) => {
+    await drive.goto("/account");
+    const other = locale === "en" ? "简体中文" : "English";
+    const looks = drive.getByRole("region", { name: t("account.looks.title") });
+    await expect(looks).toBeVisible();
+    await press(drive.getByRole("button", { name: t("frame.theme.label") }));
+    await press(drive.getByRole("menuitem", { name: t("frame.theme.dark") }));
+    await expect(drive.locator("html")).toHaveAttribute("data-theme", "dark");
+    if (phone) await looks.getByRole("radio", { name: other }).tap();
+    else {
+      await drive.getByRole("button", { name: t("frame.language.label") }).click();
+      await drive.getByRole("menuitem", { name: other }).click();
+    }
+    const lang = locale === "en" ? "zh-CN" : "en";
+    await expect(drive.locator("html")).toHaveAttribute("lang", lang);
+    await drive.reload();
+    await expect(drive.locator("html")).toHaveAttribute("lang", lang);
+    await expect(drive.locator("html")).toHaveAttribute("data-theme", "dark");
+  });
 });

@@ -1,84 +1,91 @@
-import { expect, makeFolder, putFile, test } from "./kit";
+/** What is done with keys alone, which phones have not. */
+import { expect, expectAccessible, makeFolder, onDesktops, putFile, rowOf, test } from "./kit";
 
-const t = { bar: "With what is selected" };
+onDesktops(({ t }) => {
+  test("a file is found, chosen, cut and pasted without a pointer", async ({ drive, person }) => {
+    const folder = await makeFolder(person, person.root, "target");
+    for (const name of ["alpha.txt", "beta.txt", "gamma.txt"]) {
+      await putFile(person, person.root, name, name);
+    }
+    const row = (name: string) => rowOf(drive, name);
+    const chosen = (count: number) =>
+      expect(drive.getByRole("toolbar", { name: t("files.bar") })).toContainText(
+        t("files.chosen", { count }),
+      );
+    await drive.goto("/files");
+    await expect(row("gamma.txt")).toBeVisible();
+    // Where the keyboard is nowhere its arrows go to the list.
+    await drive.keyboard.press("ArrowDown");
+    await expect(row("target")).toBeFocused();
+    await drive.keyboard.press("g");
+    await expect(row("gamma.txt")).toBeFocused();
+    await drive.keyboard.press("Home");
+    await drive.keyboard.press("ArrowDown");
+    await expect(row("alpha.txt")).toBeFocused();
+    await drive.keyboard.press("Shift+ArrowDown");
+    await expect(row("beta.txt")).toBeFocused();
+    await chosen(2);
+    await drive.keyboard.press("ControlOrMeta+ArrowDown");
+    await drive.keyboard.press("ControlOrMeta+Space");
+    await chosen(3);
+    await drive.keyboard.press("ControlOrMeta+Space");
+    await chosen(2);
 
-test("a file is found, chosen, cut and pasted without a pointer", async ({ drive, person }) => {
-  const folder = await makeFolder(person, person.root, "target");
-  for (const name of ["alpha.txt", "beta.txt", "gamma.txt"]) {
-    await putFile(person, person.root, name, name);
-  }
-  const row = (name: string) => drive.getByRole("row").filter({ hasText: name });
-  await drive.goto("/files");
-  await expect(row("gamma.txt")).toBeVisible();
-  // Where the keyboard is nowhere its arrows go to the list.
-  await drive.keyboard.press("ArrowDown");
-  await expect(row("target")).toBeFocused();
-  await drive.keyboard.press("g");
-  await expect(row("gamma.txt")).toBeFocused();
-  await drive.keyboard.press("Home");
-  await drive.keyboard.press("ArrowDown");
-  await expect(row("alpha.txt")).toBeFocused();
-  await drive.keyboard.press("Shift+ArrowDown");
-  await expect(row("beta.txt")).toBeFocused();
-  await expect(drive.getByRole("toolbar", { name: t.bar })).toContainText("2 selected");
-  await drive.keyboard.press("ControlOrMeta+ArrowDown");
-  await drive.keyboard.press("ControlOrMeta+Space");
-  await expect(drive.getByRole("toolbar", { name: t.bar })).toContainText("3 selected");
-  await drive.keyboard.press("ControlOrMeta+Space");
-  await expect(drive.getByRole("toolbar", { name: t.bar })).toContainText("2 selected");
+    await drive.keyboard.press("ControlOrMeta+x");
+    await drive.keyboard.press("Home");
+    await expect(row("target")).toBeFocused();
+    await drive.keyboard.press("Enter");
+    await expect(drive).toHaveURL(new RegExp(`/files/${folder.id}$`));
+    await expect(drive.getByRole("heading", { name: t("files.empty.title") })).toBeVisible();
+    await drive.keyboard.press("ControlOrMeta+v");
+    await expect(row("beta.txt")).toBeFocused();
+    await expect(row("alpha.txt")).toBeVisible();
+    await drive.keyboard.press("Backspace");
+    await expect(row("target")).toBeFocused();
+    await expect(row("alpha.txt")).toBeHidden();
+  });
 
-  await drive.keyboard.press("ControlOrMeta+x");
-  await drive.keyboard.press("Home");
-  await expect(row("target")).toBeFocused();
-  await drive.keyboard.press("Enter");
-  await expect(drive).toHaveURL(new RegExp(`/files/${folder.id}$`));
-  await expect(drive.getByRole("heading", { name: "This folder is empty" })).toBeVisible();
-  await drive.keyboard.press("ControlOrMeta+v");
-  await expect(row("beta.txt")).toBeFocused();
-  await expect(row("alpha.txt")).toBeVisible();
-  await drive.keyboard.press("Backspace");
-  await expect(row("target")).toBeFocused();
-  await expect(row("alpha.txt")).toBeHidden();
-});
+  test("a copy beside its original is another one", async ({ drive, person }) => {
+    await putFile(person, person.root, "a.txt", "a");
+    await drive.goto("/files");
+    await rowOf(drive, "a.txt").click();
+    await drive.keyboard.press("ControlOrMeta+c");
+    await drive.keyboard.press("ControlOrMeta+v");
+    await expect(drive.locator("[data-id]")).toHaveCount(2);
+  });
 
-test("a copy beside its original is another one", async ({ drive, person }) => {
-  await putFile(person, person.root, "a.txt", "a");
-  await drive.goto("/files");
-  await drive.getByRole("row").filter({ hasText: "a.txt" }).click();
-  await drive.keyboard.press("ControlOrMeta+c");
-  await drive.keyboard.press("ControlOrMeta+v");
-  await expect(drive.locator("[data-id]")).toHaveCount(2);
-});
+  test("the keys of the row's buttons are the row's, and its menu gives the keyboard back", async ({
+    drive,
+    person,
+  }) => {
+    const name = "a.txt";
+    await putFile(person, person.root, name, "a");
+    await drive.goto("/files");
+    const row = rowOf(drive, name);
+    await row.focus();
+    await drive.keyboard.press("Tab");
+    await expect(row.getByRole("button", { name: t("files.share", { name }) })).toBeFocused();
+    await drive.keyboard.press("Tab");
+    await drive.keyboard.press("Tab");
+    await expect(row.getByRole("button", { name: t("files.more", { name }) })).toBeFocused();
+    await drive.keyboard.press("Enter");
+    await expect(drive.getByRole("menu")).toBeVisible();
+    await drive.getByRole("menuitem", { name: t("actions.rename") }).press("Enter");
+    await expect(drive.getByLabel(t("files.new-name", { name }))).toBeFocused();
+    await drive.keyboard.press("Escape");
+    await expect(row).toBeFocused();
+  });
 
-test("the keys of the row's buttons are the row's, and its menu gives the keyboard back", async ({
-  drive,
-  person,
-}) => {
-  await putFile(person, person.root, "a.txt", "a");
-  await drive.goto("/files");
-  const row = drive.getByRole("row").filter({ hasText: "a.txt" });
-  await row.focus();
-  await drive.keyboard.press("Tab");
-  await expect(row.getByRole("button", { name: "Share a.txt" })).toBeFocused();
-  await drive.keyboard.press("Tab");
-  await drive.keyboard.press("Tab");
-  await expect(row.getByRole("button", { name: "More for a.txt" })).toBeFocused();
-  await drive.keyboard.press("Enter");
-  await expect(drive.getByRole("menu")).toBeVisible();
-  await drive.getByRole("menuitem", { name: "Rename" }).press("Enter");
-  await expect(drive.getByLabel("New name of a.txt")).toBeFocused();
-  await drive.keyboard.press("Escape");
-  await expect(row).toBeFocused();
-});
-
-test("all keys are shown, those of actions from where they are made", async ({ drive }) => {
-  await drive.goto("/files");
-  await expect(drive.getByRole("heading", { level: 1 })).toBeVisible();
-  await drive.keyboard.press("?");
-  const dialog = drive.getByRole("dialog", { name: "Keyboard" });
-  for (const key of ["Ctrl+A", "F2", "Del", "N", "U", "Space", "/"]) {
-    await expect(dialog.getByText(key, { exact: true })).toBeVisible();
-  }
-  await drive.keyboard.press("Escape");
-  await expect(dialog).toBeHidden();
+  test("all keys are shown, those of actions from where they are made", async ({ drive }) => {
+    await drive.goto("/files");
+    await expect(drive.getByRole("heading", { level: 1 })).toBeVisible();
+    await drive.keyboard.press("?");
+    const dialog = drive.getByRole("dialog", { name: t("frame.me.keys") });
+    for (const key of ["Ctrl+A", "F2", "Del", "N", "U", "Space", "/"]) {
+      await expect(dialog.getByText(key, { exact: true })).toBeVisible();
+    }
+    await expectAccessible(drive);
+    await drive.keyboard.press("Escape");
+    await expect(dialog).toBeHidden();
+  });
 });

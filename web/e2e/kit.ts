@@ -14,7 +14,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { AxeBuilder } from "@axe-core/playwright";
-import { type APIRequestContext, test as base, expect, type Page, request } from "@playwright/test";
+import {
+  type APIRequestContext,
+  test as base,
+  expect,
+  type Locator,
+  type Page,
+  request,
+} from "@playwright/test";
+import { type Language, texts } from "./texts";
 
 export { expect };
 
@@ -100,8 +108,28 @@ async function end(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): Promise<
   await ended;
 }
 
+/** Asks the API as somebody. */
+async function apiAs(
+  site: Site,
+  who: { name: string; password: string },
+): Promise<APIRequestContext> {
+  const visitor = await request.newContext({ baseURL: site.drive });
+  const signed = await visitor.post("/api/v1/session", {
+    data: { user_name: who.name, password: who.password, hand: "token" },
+  });
+  expect(signed.status(), await signed.text()).toBe(201);
+  const { token } = (await signed.json()) as { token: string };
+  await visitor.dispose();
+  return await request.newContext({
+    baseURL: site.drive,
+    extraHTTPHeaders: { authorization: `Bearer ${token}` },
+  });
+}
+
 interface WorkerFixtures {
   site: Site;
+  /** Asks the API as the administrator: whose password is checked once. */
+  office: APIRequestContext;
 }
 
 interface TestFixtures {
@@ -145,37 +173,27 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     { scope: "worker", timeout: READY_MS * 2 },
   ],
 
+  office: [
+    async ({ site }, use) => {
+      const api = await apiAs(site, site.admin);
+      await use(api);
+      await api.dispose();
+    },
+    { scope: "worker" },
+  ],
+
   baseURL: async ({ site }, use) => use(site.url),
 
-  newPerson: async ({ site }, use) => {
+  newPerson: async ({ site, office }, use) => {
     const contexts: APIRequestContext[] = [];
-    const tokenOf = async (user_name: string, password: string): Promise<string> => {
-      const visitor = await request.newContext({ baseURL: site.drive });
-      const data = { user_name, password, hand: "token" };
-      const signed = await visitor.post("/api/v1/session", { data });
-      expect(signed.status(), await signed.text()).toBe(201);
-      const { token } = (await signed.json()) as { token: string };
-      await visitor.dispose();
-      return token;
-    };
-    const as = (token: string): Promise<APIRequestContext> =>
-      request.newContext({
-        baseURL: site.drive,
-        extraHTTPHeaders: { authorization: `Bearer ${token}` },
-      });
-    // An administrator makes the accounts: strangers make no more than twenty an hour from an address.
-    let admin: APIRequestContext | null = null;
     await use(async (name = "person") => {
       const user = `${name}-${randomBytes(4).toString("hex")}`;
-      if (!admin) {
-        admin = await as(await tokenOf(site.admin.name, site.admin.password));
-        contexts.push(admin);
-      }
-      const made = await admin.post("/api/v1/accounts", {
+      // An administrator makes the accounts: strangers make no more than twenty an hour from an address.
+      const made = await office.post("/api/v1/accounts", {
         data: { user_name: user, password: PASSWORD },
       });
       expect(made.status(), await made.text()).toBe(201);
-      const api = await as(await tokenOf(user, PASSWORD));
+      const api = await apiAs(site, { name: user, password: PASSWORD });
       contexts.push(api);
       const me = (await (await api.get("/api/v1/me")).json()) as { root: string };
       return { name: user, password: PASSWORD, api, root: me.root };
@@ -200,9 +218,118 @@ export async function signIn(page: Page, who: { name: string; password: string }
   expect(answer.status(), await answer.text()).toBe(201);
 }
 
-/** The languages and sizes that every screen is tried in. */
+/** The languages and the small size that every screen is tried in. */
 export const LANGUAGES = ["en", "zh-CN"] as const;
-export const PHONE = { width: 360, height: 740 };
+const PHONE = { width: 360, height: 740 };
+
+/** How somebody has the page before them. */
+export interface Face {
+  locale: Language;
+  /** A small screen, and fingers. */
+  phone: boolean;
+  /** The page's texts. */
+  t: ReturnType<typeof texts>;
+  /** Presses something as one does there: with a mouse, or with a finger. */
+  press: (what: Locator) => Promise<void>;
+}
+
+/** A language on a desktop, or on a phone. */
+export function faceOf(locale: Language, phone = false): Face {
+  return {
+    locale,
+    phone,
+    t: texts(locale),
+    press: (what) => (phone ? what.tap() : what.click()),
+  };
+}
+
+/** What a browser of a face is like. Each has a theme, so that screens are seen in both. */
+export function browserOf({ locale, phone }: Face) {
+  return {
+    locale,
+    colorScheme: (locale === "en") === phone ? ("dark" as const) : ("light" as const),
+    ...(phone ? { viewport: PHONE, hasTouch: true, isMobile: true } : {}),
+  };
+}
+
+function declareOn(faces: readonly Face[], declare: (face: Face) => void): void {
+  for (const one of faces) {
+    test.describe(one.phone ? `phone, ${one.locale}` : one.locale, () => {
+      test.use(browserOf(one));
+      declare(one);
+    });
+  }
+}
+
+/** Both languages on a desktop, and a phone of one of them. */
+export function facesWith(phone: Language): Face[] {
+  return [...LANGUAGES.map((locale) => faceOf(locale)), faceOf(phone, true)];
+}
+
+/** Declares flows that there are in both languages and on a phone, whose language is `phone`. */
+export function onFaces(phone: Language, declare: (face: Face) => void): void {
+  declareOn(facesWith(phone), declare);
+}
+
+/** Declares flows that a phone has not, in both languages. */
+export function onDesktops(declare: (face: Face) => void): void {
+  declareOn(
+    LANGUAGES.map((locale) => faceOf(locale)),
+    declare,
+  );
+}
+
+/** Declares flows that only a phone has. */
+export function onPhone(locale: Language, declare: (face: Face) => void): void {
+  declareOn([faceOf(locale, true)], declare);
+}
+
+/** The row of a list that has this in it. */
+export function rowOf(page: Page, name: string): Locator {
+  return page.getByRole("row").filter({ hasText: name });
+}
+
+/** A finger rests on a row until it is chosen. */
+export async function rest(row: Locator): Promise<void> {
+  const box = await row.boundingBox();
+  if (!box) throw new Error("the row is not in sight");
+  const finger = await row.page().context().newCDPSession(row.page());
+  const at = { x: box.x + 120, y: box.y + box.height / 2 };
+  await finger.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [at] });
+  await expect(row).toHaveAttribute("aria-selected", "true");
+  await finger.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  await finger.detach();
+}
+
+/** Chooses a row, and nothing else. */
+export async function chooseRow({ phone }: Face, row: Locator): Promise<void> {
+  await (phone ? rest(row) : row.click());
+}
+
+/** Does something with a row by its menu: that of the other mouse button, or of the row's own button. */
+export async function act(
+  { phone, press, t }: Face,
+  page: Page,
+  name: string,
+  action: string,
+): Promise<void> {
+  const row = rowOf(page, name);
+  if (phone) await row.getByRole("button", { name: t("files.more", { name }) }).tap();
+  else await row.click({ button: "right" });
+  // The key for it stands after its name.
+  const label = t(`actions.${action}`);
+  await press(page.getByRole("menuitem", { name: new RegExp(`^${label}( |$)`) }));
+}
+
+/** Nothing is wider than the window: neither the page, nor what it scrolls in. */
+export async function expectNoSideways(page: Page): Promise<void> {
+  const wider = await page.evaluate(() =>
+    [document.documentElement, ...document.querySelectorAll("main, [role=dialog]")]
+      .filter((one) => one.scrollWidth > Math.min(one.clientWidth, innerWidth))
+      .map((one) => `${one.tagName} ${one.scrollWidth}`),
+  );
+  expect(wider).toEqual([]);
+}
 
 /** Chooses language and theme as the page keeps them. To be called before it is opened. */
 export async function choose(
@@ -218,6 +345,8 @@ export async function choose(
 export async function expectAccessible(page: Page): Promise<void> {
   const found = await new AxeBuilder({ page })
     .withTags(["wcag2a", "wcag2aa", "wcag21aa"])
+    // There are no frames here: without the page that their results are put together in it takes half the time.
+    .setLegacyMode(true)
     .analyze();
   expect(
     found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" ")}`),

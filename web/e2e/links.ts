@@ -1,6 +1,6 @@
 /** Links made through the API, and strangers who open them. */
 import type { Browser, Page } from "@playwright/test";
-import { choose, expect, type Person, type Site } from "./kit";
+import { browserOf, expect, type Face, type Person, type Site } from "./kit";
 
 export interface Link {
   id: string;
@@ -28,28 +28,7 @@ export async function withdraw(who: Person, link: Link): Promise<void> {
 }
 
 /** A browser of somebody who has no account. */
-export async function stranger(
-  browser: Browser,
-  site: Site,
-  wanted: {
-    locale?: string;
-    theme?: "light" | "dark";
-    phone?: { width: number; height: number };
-  } = {},
-): Promise<Page> {
-  const context = await browser.newContext({
-    baseURL: site.url,
-    viewport: wanted.phone ?? { width: 1280, height: 800 },
-    hasTouch: wanted.phone !== undefined,
-  });
-  const page = await context.newPage();
-  const { locale, theme } = wanted;
-  await choose(page, { ...(locale ? { locale } : {}), ...(theme ? { theme } : {}) });
-  return page;
-}
-
-/** Nothing is wider than the window. */
-export async function expectNoSideways(page: Page): Promise<void> {
-  const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(wider).toBeLessThanOrEqual(0);
+export async function stranger(browser: Browser, site: Site, face: Face): Promise<Page> {
+  const context = await browser.newContext({ baseURL: site.url, ...browserOf(face) });
+  return await context.newPage();
 }

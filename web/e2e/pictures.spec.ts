@@ -1,37 +1,24 @@
+/** Links of pictures. A phone pastes no pictures: its browsers give a page none. */
 import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
-import enCommon from "../src/i18n/en/common.json" with { type: "json" };
-import en from "../src/i18n/en/pictures.json" with { type: "json" };
-import enUpload from "../src/i18n/en/upload.json" with { type: "json" };
-import zhCommon from "../src/i18n/zh-CN/common.json" with { type: "json" };
-import zh from "../src/i18n/zh-CN/pictures.json" with { type: "json" };
 import {
+  browserOf,
   choose,
   expect,
   expectAccessible,
-  LANGUAGES,
+  expectNoSideways,
   makeFolder,
+  onDesktops,
+  onFaces,
   type Person,
-  PHONE,
   putFile,
   signIn,
   test,
 } from "./kit";
 import { png } from "./made";
-
-const TEXTS = { en, "zh-CN": zh };
-const COMMON = { en: enCommon, "zh-CN": zhCommon };
-const REMOVE = {
-  en: en.remove.action.split(" | ")[1] ?? "",
-  "zh-CN": zh.remove.action.split(" | ")[1] ?? "",
-};
-
-/** Fills a text of the page's language. */
-function filled(text: string, values: Record<string, string>): string {
-  return text.replace(/\{(\w+)\}/g, (_all, key: string) => values[key] ?? "");
-}
+import { texts } from "./texts";
 
 async function add(page: Page, ...files: { name: string; buffer: Buffer }[]): Promise<void> {
   await page
@@ -48,33 +35,30 @@ async function shared(
   ).rows;
 }
 
-for (const locale of LANGUAGES) {
-  test(`a picture gets a link that strangers see it by, until it is removed (${locale})`, async ({
+onFaces("en", (face) => {
+  const { phone, press, t } = face;
+  test("a picture gets a link that strangers see it by, until it is removed", async ({
     drive,
     person,
     browser,
     site,
   }) => {
-    const texts = TEXTS[locale];
-    await choose(drive, { locale });
     await drive.context().grantPermissions(["clipboard-read", "clipboard-write"]);
     await drive.goto("/pictures");
-    await expect(drive.getByRole("heading", { name: texts.empty.title })).toBeVisible();
+    await expect(drive.getByRole("heading", { name: t("pictures.empty.title") })).toBeVisible();
     await expectAccessible(drive);
 
     await add(drive, { name: "cat [1].png", buffer: png(30, 20) });
     const card = drive.getByRole("listitem").filter({ hasText: "cat [1].png" });
     await expect(card.getByRole("checkbox")).toBeChecked();
-    await drive
-      .getByRole("button", { name: filled(texts["copy-all"], { form: "Markdown" }) })
-      .click();
-    await expect(drive.getByRole("button", { name: COMMON[locale].copied })).toBeVisible();
+    await press(drive.getByRole("button", { name: t("pictures.copy-all", { form: "Markdown" }) }));
+    await expect(drive.getByRole("button", { name: t("common.copied") })).toBeVisible();
     const [share] = await shared(person);
     const url = `${site.url}/api/v1/public/shares/${share?.token}/nodes/${share?.node.id}/content`;
     const clipboard = await drive.evaluate(() => navigator.clipboard.readText());
     expect(clipboard).toBe(`![cat \\[1\\].png](${url})`);
 
-    const stranger = await (await browser.newContext()).newPage();
+    const stranger = await (await browser.newContext(browserOf(face))).newPage();
     await stranger.goto(`${site.url}/sign-in`);
     const seen = (address: string): Promise<number> =>
       stranger.evaluate(
@@ -89,10 +73,12 @@ for (const locale of LANGUAGES) {
       );
     expect(await seen(url)).toBe(30);
 
-    await card.getByRole("button", { name: filled(texts.more, { name: "cat [1].png" }) }).click();
-    await drive.getByRole("menuitem", { name: REMOVE[locale] }).click();
-    await drive.getByRole("dialog").getByRole("button", { name: REMOVE[locale] }).click();
-    await expect(drive.getByRole("heading", { name: texts.empty.title })).toBeVisible();
+    await press(card.getByRole("button", { name: t("pictures.more", { name: "cat [1].png" }) }));
+    await press(drive.getByRole("menuitem", { name: t("pictures.remove.action") }));
+    await press(
+      drive.getByRole("dialog").getByRole("button", { name: t("pictures.remove.action") }),
+    );
+    await expect(drive.getByRole("heading", { name: t("pictures.empty.title") })).toBeVisible();
     expect(await seen(`${url}?again`)).toBe(0);
     expect(await shared(person)).toEqual([]);
     // The picture stays where it was put.
@@ -100,24 +86,214 @@ for (const locale of LANGUAGES) {
     expect(((await kept.json()) as { name: string }).name).toBe("cat [1].png");
     await stranger.context().close();
   });
-}
 
-test("pictures are kept in one folder, which is made once, under names of their own", async ({
-  drive,
-  person,
-}) => {
-  await choose(drive, { locale: "en" });
-  const folder = await makeFolder(person, person.root, "Pictures");
-  await drive.goto("/pictures");
-  await add(drive, { name: "a.png", buffer: png(8, 8) }, { name: "b.png", buffer: png(8, 8) });
-  await expect(drive.getByRole("checkbox")).toHaveCount(2);
-  await add(drive, { name: "a.png", buffer: png(9, 9) });
-  await expect(
-    drive.getByRole("checkbox", { name: filled(en.select, { name: "a (2).png" }) }),
-  ).toBeVisible();
-  const answer = await person.api.get(`/api/v1/nodes/${folder.id}/children`);
-  const names = ((await answer.json()) as { rows: { name: string }[] }).rows.map((row) => row.name);
-  expect(names.sort()).toEqual(["a (2).png", "a.png", "b.png"]);
+  test("pictures are kept in one folder, which is made once, under names of their own", async ({
+    drive,
+    person,
+  }) => {
+    // It may have been made in the other language.
+    const folder = await makeFolder(person, person.root, "Pictures");
+    await drive.goto("/pictures");
+    await add(drive, { name: "a.png", buffer: png(8, 8) }, { name: "b.png", buffer: png(8, 8) });
+    await expect(drive.getByRole("checkbox")).toHaveCount(2);
+    await add(drive, { name: "a.png", buffer: png(9, 9) });
+    await expect(
+      drive.getByRole("checkbox", { name: t("pictures.select", { name: "a (2).png" }) }),
+    ).toBeVisible();
+    const answer = await person.api.get(`/api/v1/nodes/${folder.id}/children`);
+    const names = ((await answer.json()) as { rows: { name: string }[] }).rows.map(
+      (row) => row.name,
+    );
+    expect(names.sort()).toEqual(["a (2).png", "a.png", "b.png"]);
+    // What is no picture becomes none.
+    await add(drive, { name: "drawing.svg", buffer: Buffer.from("<svg/>") });
+    await expect(drive.getByText(t("pictures.refused", { name: "drawing.svg" }))).toBeVisible();
+    await expect(drive.getByRole("checkbox")).toHaveCount(3);
+  });
+
+  test("every form is copied, of one picture and of several", async ({ drive, person }) => {
+    await drive.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    for (const name of ["one.png", "two.png"]) {
+      const file = await putFile(person, person.root, name, png(10, 10));
+      const made = await person.api.post(`/api/v1/nodes/${file.id}/shares`, {
+        data: { kind: "picture", expires_at: null },
+      });
+      expect(made.status()).toBe(201);
+    }
+    await drive.goto("/pictures");
+    const read = (): Promise<string> => drive.evaluate(() => navigator.clipboard.readText());
+    for (const [form, wanted] of [
+      ["URL", /^http\S+\/content$/],
+      ["Markdown", /^!\[one\.png\]\(http\S+\/content\)$/],
+      ["HTML", /^<img src="http\S+\/content" alt="one\.png">$/],
+      ["BBCode", /^\[img\]http\S+\/content\[\/img\]$/],
+    ] as const) {
+      await press(drive.getByRole("button", { name: t("pictures.more", { name: "one.png" }) }));
+      await press(drive.getByRole("menuitem", { name: t("pictures.copy-as", { form }) }));
+      await expect(drive.getByText(t("pictures.copied-as", { form })).first()).toBeVisible();
+      expect(await read()).toMatch(wanted);
+    }
+    for (const name of ["one.png", "two.png"]) {
+      await press(drive.getByRole("checkbox", { name: t("pictures.select", { name }) }));
+    }
+    await drive.getByRole("combobox", { name: t("pictures.form.label") }).selectOption("url");
+    await press(drive.getByRole("button", { name: t("pictures.copy-all", { form: "URL" }) }));
+    await expect.poll(read).toMatch(/^http\S+\/content\nhttp\S+\/content$/);
+    // The form is remembered.
+    await drive.reload();
+    await expect(drive.getByRole("combobox", { name: t("pictures.form.label") })).toHaveValue(
+      "url",
+    );
+  });
+
+  test("a picture that could not be sent goes on by itself, and gets its link", async ({
+    drive,
+  }) => {
+    await drive.goto("/pictures");
+    const address = "**/files/*";
+    await drive.route(address, (route) =>
+      route.request().method() === "PUT" ? route.abort() : route.continue(),
+    );
+    await add(drive, { name: "late.png", buffer: png(10, 10) });
+    const tray = drive.getByRole("region", { name: t("upload.tray") });
+    await expect(tray.getByRole("heading", { level: 2 })).toHaveText(t("upload.away"));
+    await expectAccessible(drive);
+    await drive.unroute(address);
+    await expect(
+      drive.getByRole("checkbox", { name: t("pictures.select", { name: "late.png" }) }),
+    ).toBeVisible();
+    await expect(tray.getByText(t("upload.state.done"))).toBeVisible();
+  });
+
+  test("a picture whose link was not made is not sent again", async ({ drive, person }) => {
+    await drive.goto("/pictures");
+    const sent: string[] = [];
+    drive.on("request", (request) => {
+      if (request.method() === "PUT") sent.push(request.url());
+    });
+    await drive.route("**/shares", (route) =>
+      route.fulfill({
+        status: 409,
+        contentType: "application/problem+json",
+        json: { code: "too-many-of-these", status: 409, title: "", type: "", detail: "" },
+      }),
+    );
+    await add(drive, { name: "a.png", buffer: png(10, 10) });
+    const tray = drive.getByRole("region", { name: t("upload.tray") });
+    const again = tray.getByRole("button", { name: t("upload.do.retry", { name: "a.png" }) });
+    await expect(again).toBeVisible();
+    expect(await shared(person)).toEqual([]);
+    await drive.unroute("**/shares");
+    await press(again);
+    await expect(
+      drive.getByRole("checkbox", { name: t("pictures.select", { name: "a.png" }) }),
+    ).toBeVisible();
+    expect(sent).toHaveLength(1);
+    expect(await shared(person)).toHaveLength(1);
+  });
+
+  test("a large picture goes on where it was after the page was loaded anew, and gets its link", async ({
+    drive,
+    person,
+  }) => {
+    await drive.goto("/pictures");
+    // Bytes after its end make a picture large, and change nothing of it.
+    const buffer = Buffer.concat([png(40, 30), randomBytes(24 * 1024 * 1024)]);
+    const picture = join(test.info().outputDir, "large.png");
+    mkdirSync(test.info().outputDir, { recursive: true });
+    writeFileSync(picture, buffer);
+    const slow = await drive.context().newCDPSession(drive);
+    const network = { offline: false, latency: 0, downloadThroughput: -1 };
+    await slow.send("Network.enable");
+    await slow.send("Network.emulateNetworkConditions", {
+      ...network,
+      uploadThroughput: 4 * 1024 * 1024,
+    });
+    await drive.locator("input[type=file]").setInputFiles(picture);
+    const offset = async (): Promise<number> => {
+      const answer = await person.api.get("/api/v1/uploads");
+      const { rows } = (await answer.json()) as { rows: { offset: number }[] };
+      return rows[0]?.offset ?? 0;
+    };
+    await expect.poll(offset, { timeout: 30_000 }).toBeGreaterThan(0);
+    drive.once("dialog", (dialog) => dialog.accept());
+    await drive.reload();
+    const tray = drive.getByRole("region", { name: t("upload.tray") });
+    await expect(tray.getByRole("heading", { level: 2 })).toHaveText(
+      t("upload.lost", { count: 1 }),
+    );
+    const before = await offset();
+    const sent: number[] = [];
+    drive.on("request", (request) => {
+      if (request.method() === "PATCH") sent.push(Number(request.headers()["upload-offset"]));
+    });
+    await slow.send("Network.emulateNetworkConditions", { ...network, uploadThroughput: -1 });
+    const [chooser] = await Promise.all([
+      drive.waitForEvent("filechooser"),
+      press(tray.getByRole("button", { name: t("upload.do.choose-short") })),
+    ]);
+    await chooser.setFiles(picture);
+    await expect(
+      drive.getByRole("checkbox", { name: t("pictures.select", { name: "large.png" }) }),
+    ).toBeVisible({ timeout: 30_000 });
+    expect(Math.min(...sent)).toBeGreaterThanOrEqual(before);
+    expect((await shared(person)).map(({ node }) => node.name)).toEqual(["large.png"]);
+  });
+
+  test("a picture is looked at from here, and its neighbours after it", async ({ drive }) => {
+    await drive.goto("/pictures");
+    await add(drive, { name: "first.png", buffer: png(40, 40) });
+    await expect(drive.getByRole("checkbox")).toHaveCount(1);
+    await add(drive, { name: "second.png", buffer: png(50, 50) });
+    await expect(drive.getByRole("checkbox")).toHaveCount(2);
+    const opener = drive.getByRole("button", { name: t("pictures.look", { name: "second.png" }) });
+    await press(opener);
+    const preview = drive.getByRole("dialog");
+    await expect(preview).toContainText(t("preview.place", { at: 1, count: 2 }));
+    if (phone)
+      await preview
+        .getByRole("button", { name: t("preview.after") })
+        .last()
+        .tap();
+    else await drive.keyboard.press("ArrowRight");
+    await expect(preview.getByRole("img", { name: "first.png" })).toHaveJSProperty(
+      "naturalWidth",
+      40,
+    );
+    await expectAccessible(drive);
+    await press(preview.getByRole("button", { name: t("common.close") }));
+    await expect(preview).toBeHidden();
+    await expect(opener).toBeFocused();
+  });
+
+  test("what pictures are shown by stands in nobody's way", async ({ drive, person }) => {
+    for (const name of [`${"很长的文件名".repeat(12)}.png`, "1.png"]) {
+      const file = await putFile(person, person.root, name, png(300, 200));
+      await person.api.post(`/api/v1/nodes/${file.id}/shares`, { data: { kind: "picture" } });
+    }
+    await drive.goto("/pictures");
+    await press(drive.getByRole("checkbox").first());
+    await expectAccessible(drive);
+    await expectNoSideways(drive);
+  });
+});
+
+onDesktops(({ t }) => {
+  test("what is pasted becomes a link", async ({ drive, person }) => {
+    await drive.goto("/pictures");
+    await expect(drive.getByRole("heading", { name: t("pictures.empty.title") })).toBeVisible();
+    await drive.evaluate(
+      (bytes) => {
+        const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(bytes)], "image.png", { type: "image/png" }));
+        window.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
+      },
+      [...png(12, 12)],
+    );
+    await expect(drive.getByRole("checkbox")).toHaveCount(1);
+    const [share] = await shared(person);
+    expect(share?.node.name).toMatch(/^\d{4}-\d\d-\d\d \d{6}\.png$/);
+  });
 });
 
 test("whoever speaks another language later has no second folder", async ({ page, person }) => {
@@ -129,7 +305,9 @@ test("whoever speaks another language later has no second folder", async ({ page
   await expect(page.getByRole("checkbox")).toHaveCount(1);
   await choose(page, { locale: "en" });
   await page.goto("/pictures");
-  await expect(page.getByRole("heading", { level: 1, name: en.title })).toBeVisible();
+  await expect(
+    page.getByRole("heading", { level: 1, name: texts("en")("pictures.title") }),
+  ).toBeVisible();
   await expect(page.getByRole("checkbox")).toHaveCount(1);
   await add(page, { name: "b.png", buffer: png(8, 8) });
   await expect(page.getByRole("checkbox")).toHaveCount(2);
@@ -142,193 +320,3 @@ test("whoever speaks another language later has no second folder", async ({ page
   expect(others).toEqual([]);
   expect(await there(folder ?? "")).toEqual(["a.png", "b.png"]);
 });
-
-test("every form is copied, of one picture and of several", async ({ drive, person }) => {
-  await choose(drive, { locale: "en" });
-  await drive.context().grantPermissions(["clipboard-read", "clipboard-write"]);
-  for (const name of ["one.png", "two.png"]) {
-    const file = await putFile(person, person.root, name, png(10, 10));
-    const made = await person.api.post(`/api/v1/nodes/${file.id}/shares`, {
-      data: { kind: "picture", expires_at: null },
-    });
-    expect(made.status()).toBe(201);
-  }
-  await drive.goto("/pictures");
-  const read = (): Promise<string> => drive.evaluate(() => navigator.clipboard.readText());
-  for (const [form, wanted] of [
-    ["URL", /^http\S+\/content$/],
-    ["Markdown", /^!\[one\.png\]\(http\S+\/content\)$/],
-    ["HTML", /^<img src="http\S+\/content" alt="one\.png">$/],
-    ["BBCode", /^\[img\]http\S+\/content\[\/img\]$/],
-  ] as const) {
-    await drive.getByRole("button", { name: filled(en.more, { name: "one.png" }) }).click();
-    await drive.getByRole("menuitem", { name: filled(en["copy-as"], { form }) }).click();
-    await expect(drive.getByText(filled(en["copied-as"], { form })).first()).toBeVisible();
-    expect(await read()).toMatch(wanted);
-  }
-  for (const name of ["one.png", "two.png"]) {
-    await drive.getByRole("checkbox", { name: filled(en.select, { name }) }).click();
-  }
-  await drive.getByRole("combobox", { name: en.form.label }).selectOption("url");
-  await drive.getByRole("button", { name: filled(en["copy-all"], { form: "URL" }) }).click();
-  await expect.poll(read).toMatch(/^http\S+\/content\nhttp\S+\/content$/);
-  // The form is remembered.
-  await drive.reload();
-  await expect(drive.getByRole("combobox", { name: en.form.label })).toHaveValue("url");
-});
-
-test("what is pasted becomes a link, and what is no picture does not", async ({
-  drive,
-  person,
-}) => {
-  await choose(drive, { locale: "en" });
-  await drive.goto("/pictures");
-  await expect(drive.getByRole("heading", { name: en.empty.title })).toBeVisible();
-  await drive.evaluate(
-    (bytes) => {
-      const data = new DataTransfer();
-      data.items.add(new File([new Uint8Array(bytes)], "image.png", { type: "image/png" }));
-      window.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true }));
-    },
-    [...png(12, 12)],
-  );
-  await expect(drive.getByRole("checkbox")).toHaveCount(1);
-  const [share] = await shared(person);
-  expect(share?.node.name).toMatch(/^\d{4}-\d\d-\d\d \d{6}\.png$/);
-
-  await add(drive, { name: "drawing.svg", buffer: Buffer.from("<svg/>") });
-  await expect(drive.getByText("drawing.svg is not a picture that links can show.")).toBeVisible();
-  await expect(drive.getByRole("checkbox")).toHaveCount(1);
-});
-
-test("a picture that could not be sent goes on by itself, and gets its link", async ({ drive }) => {
-  await choose(drive, { locale: "en" });
-  await drive.goto("/pictures");
-  const address = "**/files/*";
-  await drive.route(address, (route) =>
-    route.request().method() === "PUT" ? route.abort() : route.continue(),
-  );
-  await add(drive, { name: "late.png", buffer: png(10, 10) });
-  const tray = drive.getByRole("region", { name: enUpload.tray });
-  await expect(tray.getByRole("heading", { level: 2 })).toHaveText(enUpload.away);
-  await expectAccessible(drive);
-  await drive.unroute(address);
-  await expect(
-    drive.getByRole("checkbox", { name: filled(en.select, { name: "late.png" }) }),
-  ).toBeVisible();
-  await expect(tray.getByText(enUpload.state.done)).toBeVisible();
-});
-
-test("a picture whose link was not made is not sent again", async ({ drive, person }) => {
-  await choose(drive, { locale: "en" });
-  await drive.goto("/pictures");
-  const sent: string[] = [];
-  drive.on("request", (request) => {
-    if (request.method() === "PUT") sent.push(request.url());
-  });
-  await drive.route("**/shares", (route) =>
-    route.fulfill({
-      status: 409,
-      contentType: "application/problem+json",
-      json: { code: "too-many-of-these", status: 409, title: "", type: "", detail: "" },
-    }),
-  );
-  await add(drive, { name: "a.png", buffer: png(10, 10) });
-  const tray = drive.getByRole("region", { name: enUpload.tray });
-  const again = tray.getByRole("button", { name: filled(enUpload.do.retry, { name: "a.png" }) });
-  await expect(again).toBeVisible();
-  expect(await shared(person)).toEqual([]);
-  await drive.unroute("**/shares");
-  await again.click();
-  await expect(
-    drive.getByRole("checkbox", { name: filled(en.select, { name: "a.png" }) }),
-  ).toBeVisible();
-  expect(sent).toHaveLength(1);
-  expect(await shared(person)).toHaveLength(1);
-});
-
-test("a large picture goes on where it was after the page was loaded anew, and gets its link", async ({
-  drive,
-  person,
-}) => {
-  await choose(drive, { locale: "en" });
-  await drive.goto("/pictures");
-  // Bytes after its end make a picture large, and change nothing of it.
-  const buffer = Buffer.concat([png(40, 30), randomBytes(32 * 1024 * 1024)]);
-  const picture = join(test.info().outputDir, "large.png");
-  mkdirSync(test.info().outputDir, { recursive: true });
-  writeFileSync(picture, buffer);
-  const slow = await drive.context().newCDPSession(drive);
-  const network = { offline: false, latency: 0, downloadThroughput: -1 };
-  await slow.send("Network.enable");
-  await slow.send("Network.emulateNetworkConditions", {
-    ...network,
-    uploadThroughput: 4 * 1024 * 1024,
-  });
-  await drive.locator("input[type=file]").setInputFiles(picture);
-  const offset = async (): Promise<number> => {
-    const answer = await person.api.get("/api/v1/uploads");
-    const { rows } = (await answer.json()) as { rows: { offset: number }[] };
-    return rows[0]?.offset ?? 0;
-  };
-  await expect.poll(offset, { timeout: 30_000 }).toBeGreaterThan(0);
-  drive.once("dialog", (dialog) => dialog.accept());
-  await drive.reload();
-  const tray = drive.getByRole("region", { name: enUpload.tray });
-  await expect(tray.getByRole("heading", { level: 2 })).toHaveText("1 upload to go on with");
-  const before = await offset();
-  const sent: number[] = [];
-  drive.on("request", (request) => {
-    if (request.method() === "PATCH") sent.push(Number(request.headers()["upload-offset"]));
-  });
-  await slow.send("Network.emulateNetworkConditions", { ...network, uploadThroughput: -1 });
-  const [chooser] = await Promise.all([
-    drive.waitForEvent("filechooser"),
-    tray.getByRole("button", { name: enUpload.do["choose-short"] }).click(),
-  ]);
-  await chooser.setFiles(picture);
-  await expect(
-    drive.getByRole("checkbox", { name: filled(en.select, { name: "large.png" }) }),
-  ).toBeVisible({ timeout: 30_000 });
-  expect(Math.min(...sent)).toBeGreaterThanOrEqual(before);
-  expect((await shared(person)).map(({ node }) => node.name)).toEqual(["large.png"]);
-});
-
-test("a picture is looked at from here, and its neighbours after it", async ({ drive }) => {
-  await choose(drive, { locale: "en" });
-  await drive.goto("/pictures");
-  await add(drive, { name: "first.png", buffer: png(40, 40) });
-  await expect(drive.getByRole("checkbox")).toHaveCount(1);
-  await add(drive, { name: "second.png", buffer: png(50, 50) });
-  await expect(drive.getByRole("checkbox")).toHaveCount(2);
-  const opener = drive.getByRole("button", { name: filled(en.look, { name: "second.png" }) });
-  await opener.click();
-  const preview = drive.getByRole("dialog");
-  await expect(preview).toContainText("1 of 2");
-  await drive.keyboard.press("ArrowRight");
-  await expect(preview.getByRole("img", { name: "first.png" })).toHaveJSProperty(
-    "naturalWidth",
-    40,
-  );
-  await expectAccessible(drive);
-  await drive.keyboard.press("Escape");
-  await expect(preview).toBeHidden();
-  await expect(opener).toBeFocused();
-});
-
-for (const theme of ["light", "dark"] as const) {
-  test(`everybody can use it, on a phone too (${theme})`, async ({ drive, person }) => {
-    await choose(drive, { locale: "zh-CN", theme });
-    for (const name of [`${"很长的文件名".repeat(12)}.png`, "1.png"]) {
-      const file = await putFile(person, person.root, name, png(300, 200));
-      await person.api.post(`/api/v1/nodes/${file.id}/shares`, { data: { kind: "picture" } });
-    }
-    await drive.goto("/pictures");
-    await drive.getByRole("checkbox").first().click();
-    await expectAccessible(drive);
-    await drive.setViewportSize(PHONE);
-    await expectAccessible(drive);
-    const wide = await drive.evaluate(() => document.documentElement.scrollWidth);
-    expect(wide).toBeLessThanOrEqual(PHONE.width);
-  });
-}

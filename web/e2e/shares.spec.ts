@@ -1,25 +1,23 @@
-import popularEnglish from "../src/i18n/en/popular.json" with { type: "json" };
 import english from "../src/i18n/en/shares.json" with { type: "json" };
-import popularChinese from "../src/i18n/zh-CN/popular.json" with { type: "json" };
 import chinese from "../src/i18n/zh-CN/shares.json" with { type: "json" };
 import {
-  choose,
+  act,
+  browserOf,
   expect,
   expectAccessible,
-  LANGUAGES,
+  expectNoSideways,
+  facesWith,
   makeFolder,
+  onFaces,
   type Person,
-  PHONE,
   putFile,
+  rowOf,
+  signIn,
   test,
 } from "./kit";
-import { expectNoSideways, type Link, makeLink, stranger, withdraw } from "./links";
+import { type Link, makeLink, stranger, withdraw } from "./links";
 
 const TEXTS = { en: english, "zh-CN": chinese };
-const POPULAR = { en: popularEnglish, "zh-CN": popularChinese };
-const COPIED = { en: "Copied", "zh-CN": "已复制" };
-const MORE = { en: "More", "zh-CN": "更多" };
-const SHARE = { en: "Share", "zh-CN": "分享" };
 const LONG = `${"a very long name of a report that nobody wanted to shorten ".repeat(3)}最终版本.txt`;
 
 /** What a new ranking may take. */
@@ -31,14 +29,11 @@ async function linkNow(who: Person, link: Link): Promise<Record<string, unknown>
 
 test.use({ permissions: ["clipboard-read", "clipboard-write"] });
 
-for (const locale of LANGUAGES) {
+onFaces("zh-CN", (face) => {
+  const { locale, phone, press, t } = face;
   const texts = TEXTS[locale];
 
-  test(`one's own links are listed with their terms and state (${locale})`, async ({
-    drive,
-    person,
-  }) => {
-    await choose(drive, { locale });
+  test("one's own links are listed with their terms and state", async ({ drive, person }) => {
     await drive.goto("/shares");
     await expect(drive.getByRole("heading", { name: texts.empty.title })).toBeVisible();
     await expectAccessible(drive);
@@ -55,8 +50,8 @@ for (const locale of LANGUAGES) {
     await expect(second).toContainText(texts.state.active);
     await expect(second).toContainText(texts.terms.code.replace("{code}", coded.code ?? "?"));
     await expect(second).toContainText("2");
-    await second.getByRole("button", { name: texts.copy.both }).click();
-    await expect(second.getByRole("button", { name: COPIED[locale] })).toBeVisible();
+    await press(second.getByRole("button", { name: texts.copy.both }));
+    await expect(second.getByRole("button", { name: t("common.copied") })).toBeVisible();
     const copied = await drive.evaluate(() => navigator.clipboard.readText());
     const link = `${new URL(drive.url()).origin}${coded.path}`;
     expect(copied).toBe(
@@ -65,11 +60,7 @@ for (const locale of LANGUAGES) {
     await expectAccessible(drive);
   });
 
-  test(`a link is withdrawn, and then removed from the list (${locale})`, async ({
-    drive,
-    person,
-  }) => {
-    await choose(drive, { locale });
+  test("a link is withdrawn, and then removed from the list", async ({ drive, person }) => {
     const file = await putFile(person, person.root, "a.txt", "the content");
     const link = await makeLink(person, file.id);
     await drive.goto("/shares");
@@ -77,31 +68,34 @@ for (const locale of LANGUAGES) {
     const menu = row.getByRole("button", {
       name: texts["actions-of"].replace("{name}", "a.txt"),
     });
-    await menu.click();
-    await drive.getByRole("menuitem", { name: texts.withdraw.action }).click();
+    await press(menu);
+    await press(drive.getByRole("menuitem", { name: texts.withdraw.action }));
     const dialog = drive.getByRole("dialog");
     await expect(dialog).toContainText("a.txt");
     await expectAccessible(drive);
-    await dialog.getByRole("button", { name: texts.withdraw.action }).click();
+    await press(dialog.getByRole("button", { name: texts.withdraw.action }));
     await expect(row).toContainText(texts.state.withdrawn);
     expect(await linkNow(person, link)).toMatchObject({ revoked: true });
-    await menu.click();
-    await drive.getByRole("menuitem", { name: texts.remove.action }).click();
+    await press(menu);
+    await press(drive.getByRole("menuitem", { name: texts.remove.action }));
     await expect(drive.getByRole("heading", { name: texts.empty.title })).toBeVisible();
     expect((await person.api.get(`/api/v1/shares/${link.id}`)).status()).toBe(404);
   });
 
-  test(`the terms of a link are changed, and count at once (${locale})`, async ({
+  test("the terms of a link are changed, and count at once", async ({
     browser,
     drive,
     person,
     site,
   }) => {
-    await choose(drive, { locale });
     const file = await putFile(person, person.root, "a.txt", "the content");
     const link = await makeLink(person, file.id, { code: "generated" });
     await drive.goto("/shares");
-    await drive.getByRole("button", { name: texts.edit, exact: true }).click();
+    if (phone) {
+      const name = texts["actions-of"].replace("{name}", "a.txt");
+      await drive.getByRole("button", { name }).tap();
+      await drive.getByRole("menuitem", { name: texts.edit }).tap();
+    } else await drive.getByRole("button", { name: texts.edit, exact: true }).click();
     const dialog = drive.getByRole("dialog");
     const saved = dialog.getByRole("status");
     await expect(dialog.getByLabel(texts.dialog.link, { exact: true })).toHaveValue(
@@ -119,26 +113,26 @@ for (const locale of LANGUAGES) {
     await drive.keyboard.press("Enter");
     await expect(saved).toHaveText(texts.dialog.saved);
     expect(await linkNow(person, link)).toMatchObject({ code: { kind: "chosen" } });
-    await primary.click();
-    await expect(dialog.getByRole("button", { name: COPIED[locale] })).toBeVisible();
+    await press(primary);
+    await expect(dialog.getByRole("button", { name: t("common.copied") })).toBeVisible();
     expect(await drive.evaluate(() => navigator.clipboard.readText())).toContain("Open42");
-    const page = await stranger(browser, site, { locale });
+    const page = await stranger(browser, site, face);
     await page.goto(`${link.path}#open42`);
     await expect(page.getByRole("heading", { name: "a.txt" })).toBeVisible();
     await page.context().close();
     // An end.
     const before = Date.now();
-    await dialog.getByRole("radio", { name: texts.dialog.day, exact: true }).click();
+    await press(dialog.getByRole("radio", { name: texts.dialog.day, exact: true }));
     await expect(async () => {
       const { expires_at: end } = await linkNow(person, link);
       expect(Math.abs(Date.parse(String(end)) - before - 86_400_000)).toBeLessThan(60_000);
     }).toPass();
-    await dialog.getByRole("radio", { name: texts.dialog.never, exact: true }).click();
+    await press(dialog.getByRole("radio", { name: texts.dialog.never, exact: true }));
     await expect(async () => {
       expect(await linkNow(person, link)).toMatchObject({ expires_at: null });
     }).toPass();
     // A limit, and everybody.
-    await dialog.getByText(MORE[locale], { exact: true }).click();
+    await press(dialog.getByText(t("common.more"), { exact: true }));
     const limit = dialog.getByLabel(texts.dialog.limit, { exact: true });
     await limit.fill("0");
     await drive.keyboard.press("Enter");
@@ -150,21 +144,21 @@ for (const locale of LANGUAGES) {
     }).toPass();
     const listed = dialog.getByRole("switch", { name: texts.dialog.listed });
     await expect(listed).toBeDisabled();
-    await dialog.getByRole("switch", { name: texts.dialog["ask-code"] }).click();
+    await press(dialog.getByRole("switch", { name: texts.dialog["ask-code"] }));
     await expect(listed).toBeEnabled();
-    await listed.click();
+    await press(listed);
     await expect(async () => {
       expect(await linkNow(person, link)).toMatchObject({ listed: true, code: { kind: "none" } });
     }).toPass();
     await expectAccessible(drive);
     // A code for cameras.
-    await dialog.getByRole("button", { name: texts.qr.show }).click();
+    await press(dialog.getByRole("button", { name: texts.qr.show }));
     await expect(dialog.getByRole("img")).toHaveAccessibleName(
       texts.qr.alt.replace("{link}", `${new URL(drive.url()).origin}${link.path}`),
     );
     const [picture] = await Promise.all([
       drive.waitForEvent("download"),
-      dialog.getByRole("button", { name: texts.qr.save }).click(),
+      press(dialog.getByRole("button", { name: texts.qr.save })),
     ]);
     expect(picture.suggestedFilename()).toBe("a.txt.png");
     await expectAccessible(drive);
@@ -175,17 +169,21 @@ for (const locale of LANGUAGES) {
     await expect(row).toContainText(texts.terms.listed);
   });
 
-  test(`a file is shared from its row with two presses (${locale})`, async ({ drive, person }) => {
-    await choose(drive, { locale });
-    const file = await putFile(person, person.root, "a.txt", "the content");
+  test("a file is shared from its row with two presses", async ({ drive, person }) => {
+    const name = "a.txt";
+    const file = await putFile(person, person.root, name, "the content");
     await drive.goto("/files");
-    const row = drive.getByRole("row").filter({ hasText: "a.txt" });
-    await row.hover();
-    await row.getByRole("button", { name: SHARE[locale] }).click();
+    const share = async (): Promise<void> => {
+      if (phone) return await act(face, drive, name, "share");
+      await rowOf(drive, name).hover();
+      await drive.getByRole("button", { name: t("files.share", { name }) }).click();
+    };
+    await share();
     const dialog = drive.getByRole("dialog");
     await expect(dialog.getByRole("button", { name: texts.copy.both })).toBeFocused();
-    await drive.keyboard.press("Enter");
-    await expect(dialog.getByRole("button", { name: COPIED[locale] })).toBeVisible();
+    if (phone) await dialog.getByRole("button", { name: texts.copy.both }).tap();
+    else await drive.keyboard.press("Enter");
+    await expect(dialog.getByRole("button", { name: t("common.copied") })).toBeVisible();
     const shares = await person.api.get("/api/v1/shares");
     const { rows } = (await shares.json()) as {
       rows: { token: string; node: { id: string }; code: { text: string } }[];
@@ -195,16 +193,90 @@ for (const locale of LANGUAGES) {
     expect(copied).toContain(rows[0]?.token ?? "?");
     expect(copied).toContain(rows[0]?.code.text ?? "?");
     // Asked again, it shows the link that is there.
-    await drive.keyboard.press("Escape");
-    await row.hover();
-    await row.getByRole("button", { name: SHARE[locale] }).click();
+    await press(dialog.getByRole("button", { name: t("common.close") }));
+    await share();
     await expect(dialog.getByText(texts.dialog.existing)).toBeVisible();
     const again = await person.api.get("/api/v1/shares");
     expect(((await again.json()) as { rows: unknown[] }).rows).toHaveLength(1);
   });
-}
 
-test("what is listed shows in the ranking, and opens", async ({ drive, person }) => {
+  test("beside a file are its own links, and the drive is asked for no others", async ({
+    drive,
+    person,
+  }) => {
+    const [a, b] = await Promise.all(
+      ["a.txt", "b.txt"].map((name) => putFile(person, person.root, name, "the content")),
+    );
+    await makeLink(person, a?.id ?? "", { expires_at: null });
+    await withdraw(person, await makeLink(person, a?.id ?? "", { expires_at: null }));
+    await makeLink(person, b?.id ?? "", { expires_at: null });
+    await makeLink(person, b?.id ?? "", { expires_at: null });
+    const asked: (string | null)[] = [];
+    drive.on("request", (request) => {
+      const url = new URL(request.url());
+      if (url.pathname.endsWith("/api/v1/shares")) asked.push(url.searchParams.get("node"));
+    });
+    await drive.goto("/files");
+    if (!phone)
+      await drive.getByRole("button", { name: t("actions.details"), exact: true }).click();
+    const facts = drive.getByRole(phone ? "dialog" : "complementary");
+    const links = facts.getByRole("button", { name: t("files.share-forever") });
+    for (const [name, count] of [
+      ["a.txt", 1],
+      ["b.txt", 2],
+    ] as const) {
+      if (phone) await act(face, drive, name, "details");
+      else await rowOf(drive, name).getByRole("checkbox").click();
+      await expect(links).toHaveCount(count);
+      if (phone) {
+        await facts.getByRole("button", { name: t("common.close") }).tap();
+        await drive.getByRole("button", { name: t("actions.select-none") }).tap();
+      } else await rowOf(drive, name).getByRole("checkbox").click();
+    }
+    expect([...new Set(asked)].sort()).toEqual([a?.id, b?.id].sort());
+  });
+
+  test("many links come as somebody scrolls", async ({ drive, person }) => {
+    const file = await putFile(person, person.root, "a.txt", "the content");
+    await Promise.all(Array.from({ length: 70 }, () => makeLink(person, file.id)));
+    await drive.goto("/shares");
+    const rows = drive.getByRole("row");
+    await expect(rows).toHaveCount(51);
+    await rows.last().scrollIntoViewIfNeeded();
+    await expect(rows).toHaveCount(71);
+    await expect(drive.getByRole("button", { name: t("common.load-more") })).toHaveCount(0);
+  });
+
+  test("one's own links and their terms stand in nobody's way", async ({ drive, person }) => {
+    const file = await putFile(person, person.root, LONG, "the content");
+    const link = await makeLink(person, file.id, { code: "generated", downloads: 2 });
+    await withdraw(person, await makeLink(person, file.id));
+    await drive.goto("/shares");
+    await expect(drive.getByRole("cell", { name: texts.state.withdrawn })).toBeVisible();
+    await expectAccessible(drive);
+    await expectNoSideways(drive);
+    await press(
+      drive
+        .getByRole("row")
+        .filter({ hasText: link.code ?? "?" })
+        .getByRole("button", { name: texts["actions-of"].replace("{name}", LONG) }),
+    );
+    await press(drive.getByRole("menuitem", { name: texts.edit }));
+    const dialog = drive.getByRole("dialog");
+    await expect(dialog.getByLabel(texts.dialog.link, { exact: true })).toBeVisible();
+    await press(dialog.getByText(t("common.more"), { exact: true }));
+    await press(drive.getByRole("button", { name: texts.qr.show }));
+    await expect(dialog.getByRole("img")).toBeVisible();
+    await expectAccessible(drive);
+    await expectNoSideways(drive);
+  });
+});
+
+test("what is listed shows in the ranking, and opens, in both languages and on a phone", async ({
+  browser,
+  person,
+  site,
+}) => {
   const file = await putFile(person, person.root, `${person.name}.txt`, "the content");
   const link = await makeLink(person, file.id, { listed: true });
   // The ranking is half a minute old at most.
@@ -219,97 +291,20 @@ test("what is listed shows in the ranking, and opens", async ({ drive, person })
       { timeout: RANKING_MS },
     )
     .toBe(true);
-  for (const locale of LANGUAGES) {
-    for (const theme of ["light", "dark"] as const) {
-      await choose(drive, { locale, theme });
-      await drive.setViewportSize({ width: 1280, height: 800 });
-      await drive.goto("/popular");
-      await expect(drive.getByText(POPULAR[locale].text)).toBeVisible();
-      const row = drive.getByRole("row").filter({ hasText: `${person.name}.txt` });
-      await expect(row).toContainText("11 B");
-      await expectAccessible(drive);
-      await drive.setViewportSize(PHONE);
-      await expectNoSideways(drive);
-      await expect(row).toContainText(POPULAR[locale].by.replace("{owner}", person.name));
-      await row.getByRole("link").click();
-      await expect(drive).toHaveURL(new RegExp(`${link.path}$`));
-      await expect(drive.getByRole("heading", { name: `${person.name}.txt` })).toBeVisible();
-    }
+  for (const face of facesWith("en")) {
+    const { phone, press, t } = face;
+    const context = await browser.newContext({ baseURL: site.url, ...browserOf(face) });
+    const page = await context.newPage();
+    await signIn(page, person);
+    await page.goto("/popular");
+    await expect(page.getByText(t("popular.text"))).toBeVisible();
+    const row = rowOf(page, `${person.name}.txt`);
+    await expect(row).toContainText(phone ? t("popular.by", { owner: person.name }) : "11 B");
+    await expectAccessible(page);
+    await expectNoSideways(page);
+    await press(row.getByRole("link"));
+    await expect(page).toHaveURL(new RegExp(`${link.path}$`));
+    await expect(page.getByRole("heading", { name: `${person.name}.txt` })).toBeVisible();
+    await context.close();
   }
 });
-
-test("beside a file are its own links, and the drive is asked for no others", async ({
-  drive,
-  person,
-}) => {
-  await choose(drive, { locale: "en" });
-  const [a, b] = await Promise.all(
-    ["a.txt", "b.txt"].map((name) => putFile(person, person.root, name, "the content")),
-  );
-  await makeLink(person, a?.id ?? "", { expires_at: null });
-  await withdraw(person, await makeLink(person, a?.id ?? "", { expires_at: null }));
-  await makeLink(person, b?.id ?? "", { expires_at: null });
-  await makeLink(person, b?.id ?? "", { expires_at: null });
-  const asked: (string | null)[] = [];
-  drive.on("request", (request) => {
-    const url = new URL(request.url());
-    if (url.pathname.endsWith("/api/v1/shares")) asked.push(url.searchParams.get("node"));
-  });
-  await drive.goto("/files");
-  await drive.getByRole("button", { name: "Details", exact: true }).click();
-  const links = drive.getByRole("complementary").getByRole("button", { name: /^Has no end/ });
-  for (const [name, count] of [
-    ["a.txt", 1],
-    ["b.txt", 2],
-  ] as const) {
-    const row = drive.getByRole("row").filter({ hasText: name });
-    await row.getByRole("checkbox").click();
-    await expect(links).toHaveCount(count);
-    await row.getByRole("checkbox").click();
-  }
-  expect([...new Set(asked)].sort()).toEqual([a?.id, b?.id].sort());
-});
-
-test("many links come as somebody scrolls", async ({ drive, person }) => {
-  const file = await putFile(person, person.root, "a.txt", "the content");
-  for (let count = 0; count < 70; count += 1) await makeLink(person, file.id);
-  await choose(drive, { locale: "en" });
-  await drive.goto("/shares");
-  const rows = drive.getByRole("row");
-  await expect(rows).toHaveCount(51);
-  await rows.last().scrollIntoViewIfNeeded();
-  await expect(rows).toHaveCount(71);
-  await expect(drive.getByRole("button", { name: "Load more" })).toHaveCount(0);
-});
-
-for (const theme of ["light", "dark"] as const) {
-  test(`one's own links and their terms stand in nobody's way (${theme})`, async ({
-    drive,
-    person,
-  }) => {
-    await choose(drive, { locale: "en", theme });
-    const file = await putFile(person, person.root, LONG, "the content");
-    const link = await makeLink(person, file.id, { code: "generated", downloads: 2 });
-    await withdraw(person, await makeLink(person, file.id));
-    await drive.goto("/shares");
-    await expect(drive.getByRole("cell", { name: english.state.withdrawn })).toBeVisible();
-    await expectAccessible(drive);
-    await drive.setViewportSize(PHONE);
-    await expectNoSideways(drive);
-    await expectAccessible(drive);
-    await drive
-      .getByRole("row")
-      .filter({ hasText: link.code ?? "?" })
-      .getByRole("button", { name: english["actions-of"].replace("{name}", LONG) })
-      .click();
-    await drive.getByRole("menuitem", { name: english.edit }).click();
-    await expect(
-      drive.getByRole("dialog").getByLabel(english.dialog.link, { exact: true }),
-    ).toBeVisible();
-    await drive.getByRole("dialog").getByText("More", { exact: true }).click();
-    await drive.getByRole("button", { name: english.qr.show }).click();
-    await expect(drive.getByRole("dialog").getByRole("img")).toBeVisible();
-    await expectAccessible(drive);
-    await expectNoSideways(drive);
-  });
-}

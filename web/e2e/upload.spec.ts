@@ -1,3 +1,7 @@
+/**
+ * Uploads. A phone has nothing to drop, paste or pick folders with: its browsers give a page files alone, that are chosen
+ * with a button.
+ */
 import { createHash, randomBytes } from "node:crypto";
 import {
   closeSync,
@@ -13,29 +17,24 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Locator, Page } from "@playwright/test";
-import enCommon from "../src/i18n/en/common.json" with { type: "json" };
-import enFrame from "../src/i18n/en/frame.json" with { type: "json" };
-import enUpload from "../src/i18n/en/upload.json" with { type: "json" };
-import zhCommon from "../src/i18n/zh-CN/common.json" with { type: "json" };
-import zhFrame from "../src/i18n/zh-CN/frame.json" with { type: "json" };
-import zhUpload from "../src/i18n/zh-CN/upload.json" with { type: "json" };
 import {
-  choose,
+  browserOf,
   expect,
   expectAccessible,
-  LANGUAGES,
+  expectNoSideways,
+  type Face,
+  faceOf,
+  facesWith,
   makeFolder,
+  onDesktops,
+  onFaces,
   type Person,
-  PHONE,
   putFile,
   type Site,
+  signIn,
   test,
 } from "./kit";
 
-const TEXTS = {
-  en: { upload: enUpload, frame: enFrame, common: enCommon },
-  "zh-CN": { upload: zhUpload, frame: zhFrame, common: zhCommon },
-};
 const MIB = 1024 * 1024;
 
 /** A folder for a test's files. */
@@ -51,23 +50,26 @@ function write(name: string, bytes: Buffer | string): string {
   return path;
 }
 
-/** A text of one language, with what stands in it. */
-function filled(text: string, values: Record<string, string | number>): string {
-  return text.replace(/\{(\w+)\}/g, (_, key: string) => String(values[key]));
+function trayOf(page: Page, { t }: Face): Locator {
+  return page.getByRole("region", { name: t("upload.tray") });
 }
 
-/** The form of a text for several. */
-function several(text: string, count: number): string {
-  return filled(text.split(" | ")[2] ?? "", { count });
+/** The one line of the tray. */
+function lineOf(page: Page, face: Face): Locator {
+  return trayOf(page, face).getByRole("heading", { level: 2 });
 }
 
-function trayOf(page: Page, locale: "en" | "zh-CN" = "en"): Locator {
-  return page.getByRole("region", { name: TEXTS[locale].upload.tray });
-}
-
-/** Picks with the key that does it: files, or a whole folder. */
-async function pick(page: Page, what: string | string[], key = "u"): Promise<void> {
-  const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press(key)]);
+/** Picks files: with the key for it, or with a phone's button. */
+async function pick(page: Page, { phone, t }: Face, what: string | string[]): Promise<void> {
+  const [chooser] = await Promise.all([
+    page.waitForEvent("filechooser"),
+    phone
+      ? page
+          .getByRole("button", { name: t("actions.upload") })
+          .first()
+          .tap()
+      : page.keyboard.press("u"),
+  ]);
   await chooser.setFiles(what);
 }
 
@@ -146,52 +148,274 @@ async function untilThere(who: Person, bytes: number, within = 120_000): Promise
   }).toPass({ timeout: within });
 }
 
-for (const locale of LANGUAGES) {
-  const { upload, frame } = TEXTS[locale];
+/** Somebody who sends a file from a face of the page. */
+interface Sender {
+  face: Face;
+  page: Page;
+  who: Person;
+  path: string;
+  size: number;
+}
 
-  test(`files are picked, sent, and listed as done (${locale})`, async ({ drive, person }) => {
-    await choose(drive, { locale });
-    await openFiles(drive);
-    const small = write("notes 笔记.txt", "hello");
-    const large = write("film.bin", randomBytes(3 * MIB));
+/** Sends files, while the drive is killed and the page is loaded anew. All at once: its lease of a dead upload is long. */
+async function interruptTwice(
+  site: Site,
+  senders: readonly Sender[],
+  within: number,
+): Promise<void> {
+  const all = async (work: (sender: Sender) => Promise<void>): Promise<void> => {
+    await Promise.all(senders.map(work));
+  };
+  await all(async ({ face, page, who, path, size }) => {
+    await pick(page, face, path);
+    await untilThere(who, size * 0.15, within);
+  });
+  await site.kill();
+  await all(({ face, page }) => expect(lineOf(page, face)).toHaveText(face.t("upload.away")));
+  await site.restart();
+  await all((sender) => goOnAnew(site, sender, within));
+}
+
+/** Waits for an upload that goes on, loads the page anew, and chooses the file again. */
+async function goOnAnew(
+  site: Site,
+  { face, page, who, path, size }: Sender,
+  within: number,
+): Promise<void> {
+  const { press, t } = face;
+  const [tray, line] = [trayOf(page, face), lineOf(page, face)];
+  const before = (await uploadsOf(who))[0]?.offset ?? 0;
+  expect(before).toBeGreaterThan(size * 0.15);
+  await untilThere(who, Math.max(before, size * 0.4), within);
+
+  const asked: string[] = [];
+  page.once("dialog", async (dialog) => {
+    asked.push(dialog.type());
+    await dialog.accept();
+  });
+  await page.reload();
+  expect(asked).toEqual(["beforeunload"]);
+  const name = path.split("/").pop() ?? "";
+  await expect(line).toHaveText(t("upload.lost", { count: 1 }));
+  await expectNoSideways(page);
+  const [there] = await uploadsOf(who);
+  const again = async (file: string): Promise<void> => {
     const [chooser] = await Promise.all([
-      drive.waitForEvent("filechooser"),
-      drive.getByRole("button", { name: frame.upload, exact: true }).click(),
+      page.waitForEvent("filechooser"),
+      press(tray.getByRole("button", { name: t("upload.do.choose-short") })),
     ]);
-    await chooser.setFiles([small, large]);
-    const tray = trayOf(drive, locale);
-    await expect(tray.getByRole("heading", { level: 2 })).toHaveText(several(upload.over, 2));
-    await expect(tray.getByText(upload.state.done)).toHaveCount(2);
-    await expect(
-      drive.getByRole("status").filter({ hasText: several(upload.over, 2) }),
-    ).toHaveCount(1);
-    expect((await namesIn(person, person.root)).sort()).toEqual(["film.bin", "notes 笔记.txt"]);
-    await tray.getByRole("button", { name: upload.do.collapse }).click();
+    await chooser.setFiles(file);
+  };
+  await again(write(`not-${name}`, "another"));
+  await expect(page.getByText(t("upload.other-file", { name }))).toBeVisible();
+  const sent: number[] = [];
+  page.on("request", (request) => {
+    if (request.method() === "PATCH") sent.push(Number(request.headers()["upload-offset"]));
+  });
+  await again(path);
+  await expect(line).toHaveText(t("upload.over", { count: 1 }), { timeout: within });
+  // It went on: nothing that was there was sent again.
+  expect(Math.min(...sent)).toBeGreaterThanOrEqual(there?.offset ?? size);
+  const [file] = await children(who, who.root);
+  expect(file).toMatchObject({ name, size });
+  expect(await digestOnDrive(site, who, file?.id ?? "")).toBe(await digestOfFile(path));
+  expect(await uploadsOf(who)).toEqual([]);
+}
+
+/** The sizes and names of what is in a folder. */
+async function sizesIn(who: Person, node: string): Promise<string[]> {
+  return (await children(who, node)).map(({ name, size }) => `${name} ${size}`).sort();
+}
+
+onFaces("en", (face) => {
+  const { phone, press, t } = face;
+
+  test("files are picked, sent, and listed as done", async ({ drive, person }) => {
+    await openFiles(drive);
+    const long = `${"a very long name of a file ".repeat(6)}项目计划书.docx`;
+    const small = write(long, "hello");
+    const large = write("film.bin", randomBytes(3 * MIB));
+    if (phone) await pick(drive, face, [small, large]);
+    else {
+      const [chooser] = await Promise.all([
+        drive.waitForEvent("filechooser"),
+        drive.getByRole("button", { name: t("frame.upload"), exact: true }).click(),
+      ]);
+      await chooser.setFiles([small, large]);
+    }
+    const tray = trayOf(drive, face);
+    const over = t("upload.over", { count: 2 });
+    await expect(lineOf(drive, face)).toHaveText(over);
+    await expect(tray.getByText(t("upload.state.done"))).toHaveCount(2);
+    await expect(drive.getByRole("status").filter({ hasText: over })).toHaveCount(1);
+    expect((await namesIn(person, person.root)).sort()).toEqual([long, "film.bin"]);
+    await expectNoSideways(drive);
+    await expectAccessible(drive);
+    await press(tray.getByRole("button", { name: t("upload.do.collapse") }));
     await expect(tray.getByText("film.bin")).toBeHidden();
-    await tray.getByRole("button", { name: upload.do.expand }).click();
-    await tray.getByRole("button", { name: upload.do.close }).click();
+    await press(tray.getByRole("button", { name: t("upload.do.expand") }));
+    await press(tray.getByRole("button", { name: t("upload.do.close") }));
     await expect(tray).toHaveCount(0);
   });
 
-  for (const theme of ["light", "dark"] as const) {
-    test(`nobody is kept from the tray and the question about names (${locale}, ${theme})`, async ({
-      drive,
-      person,
-    }) => {
-      await choose(drive, { locale, theme });
-      await putFile(person, person.root, "taken.txt", "old");
-      await openFiles(drive);
-      await pick(drive, [write("taken.txt", "new"), write("free.txt", "free")]);
-      await expect(drive.getByRole("dialog")).toBeVisible();
-      await expectAccessible(drive);
-      await drive.getByRole("button", { name: upload.conflict.skip }).click();
-      const tray = trayOf(drive, locale);
-      await expect(tray.getByText(upload.state.skipped)).toBeVisible();
-      await expect(tray.getByText(upload.state.done)).toBeVisible();
-      await expectAccessible(drive);
+  test("an upload is paused, and goes on where it was", async ({ drive, person, site }) => {
+    const path = write("long.bin", randomBytes(8 * MIB));
+    await openFiles(drive);
+    await slowly(drive, 2 * MIB);
+    await pick(drive, face, path);
+    const tray = trayOf(drive, face);
+    await untilThere(person, 0);
+    await press(tray.getByRole("button", { name: t("upload.do.pause", { name: "long.bin" }) }));
+    const of = t("upload.of", { there: 0, files: 1 });
+    await expect(lineOf(drive, face)).toHaveText(t("upload.paused", { of }));
+    // The drive keeps what was on its way; then nothing comes any more.
+    await slowly(drive, null);
+    await press(tray.getByRole("button", { name: t("upload.do.resume-all") }));
+    await expect(lineOf(drive, face)).toHaveText(t("upload.over", { count: 1 }));
+    const [file] = await children(person, person.root);
+    expect(await digestOnDrive(site, person, file?.id ?? "")).toBe(await digestOfFile(path));
+  });
+
+  test("what the drive has is not sent: one's own at once, another's by a proof", async ({
+    drive,
+    person,
+    newPerson,
+  }) => {
+    const other = await newPerson("other");
+    const [own, theirs, whole] = [300 * 1024, 2 * MIB + 7, 100 * 1024].map((size) =>
+      randomBytes(size),
+    );
+    await putFile(person, person.root, "own.bin", own as Buffer);
+    await putFile(other, other.root, "theirs.bin", theirs as Buffer);
+    await putFile(other, other.root, "whole.bin", whole as Buffer);
+    await openFiles(drive);
+    const bodies: string[] = [];
+    drive.on("request", (request) => {
+      if (["PUT", "PATCH"].includes(request.method())) bodies.push(request.url());
     });
-  }
-}
+    await pick(drive, face, [
+      write("a.bin", own as Buffer),
+      write("b.bin", theirs as Buffer),
+      write("c.bin", whole as Buffer),
+    ]);
+    await expect(trayOf(drive, face).getByText(t("upload.state.here"))).toHaveCount(3);
+    expect(bodies).toEqual([]);
+    expect(await sizesIn(person, person.root)).toEqual([
+      `a.bin ${300 * 1024}`,
+      `b.bin ${2 * MIB + 7}`,
+      `c.bin ${100 * 1024}`,
+      `own.bin ${300 * 1024}`,
+    ]);
+  });
+
+  test("a name that is taken is asked about: keep both, replace, skip", async ({
+    drive,
+    person,
+  }) => {
+    const choices = { "a.txt": "keep-both", "b.txt": "replace", "c.bin": "skip" } as const;
+    const names = Object.keys(choices) as (keyof typeof choices)[];
+    for (const name of names) await putFile(person, person.root, name, `old ${name}`);
+    await openFiles(drive);
+    await pick(drive, face, [
+      write("a.txt", "new a"),
+      write("b.txt", "new b"),
+      // Asked about before its bytes are sent.
+      write("c.bin", randomBytes(2 * MIB)),
+    ]);
+    const dialog = drive.getByRole("dialog");
+    const answer = (choice: string): Promise<void> =>
+      press(dialog.getByRole("button", { name: t(`upload.conflict.${choice}`) }));
+    const title = dialog.getByRole("heading");
+    await expect(title).toBeVisible();
+    await expectAccessible(drive);
+    await expectNoSideways(drive);
+    for (const _ of names) {
+      await expect(title).toBeVisible();
+      const text = (await title.textContent()) ?? "";
+      const name = names.find((one) => text === t("upload.conflict.title", { name: one }));
+      expect(name, text).toBeDefined();
+      await answer(name ? choices[name] : "");
+      await expect(drive.getByRole("heading", { name: text })).toHaveCount(0);
+    }
+    const tray = trayOf(drive, face);
+    await expect(lineOf(drive, face)).toHaveText(t("upload.over", { count: 2 }));
+    await expect(tray.getByText(t("upload.state.skipped"))).toBeVisible();
+    await expectAccessible(drive);
+    expect(await sizesIn(person, person.root)).toEqual([
+      "a (2).txt 5",
+      "a.txt 9",
+      "b.txt 5",
+      "c.bin 9",
+    ]);
+    // What was left out is asked about again when it is tried again.
+    await press(tray.getByRole("button", { name: t("upload.do.retry", { name: "c.bin" }) }));
+    await answer("replace");
+    await expect(lineOf(drive, face)).toHaveText(t("upload.over", { count: 3 }));
+  });
+
+  test("an answer for all that follow is asked for once", async ({ drive, person }) => {
+    const names = ["a.txt", "b.txt", "c.txt", "d.txt", "e.txt"];
+    for (const name of names) await putFile(person, person.root, name, "old");
+    await openFiles(drive);
+    await pick(
+      drive,
+      face,
+      names.map((name) => write(name, "newer")),
+    );
+    await press(drive.getByRole("switch", { name: t("upload.conflict.all") }));
+    await press(drive.getByRole("button", { name: t("upload.conflict.replace") }));
+    await expect(lineOf(drive, face)).toHaveText(t("upload.over", { count: 5 }));
+    expect(await sizesIn(person, person.root)).toEqual(names.map((name) => `${name} 5`));
+  });
+
+  test("without room the queue stops and says what to do; with room it goes on", async ({
+    drive,
+    office,
+    person,
+  }) => {
+    const me = (await (await person.api.get("/api/v1/me")).json()) as { id: string };
+    const setQuota = async (quota: number): Promise<void> => {
+      const answer = await office.patch(`/api/v1/admin/accounts/${me.id}`, { data: { quota } });
+      expect(answer.ok(), await answer.text()).toBe(true);
+    };
+    await setQuota(MIB);
+    await openFiles(drive);
+    await pick(
+      drive,
+      face,
+      [2, 3, 2, 2, 2].map((size, at) => write(`${at}.bin`, randomBytes(size * MIB))),
+    );
+    const tray = trayOf(drive, face);
+    await expect(tray.getByText(t("upload.quota.text"))).toBeVisible();
+    const of = t("upload.of", { there: 0, files: 5 });
+    await expect(lineOf(drive, face)).toHaveText(t("upload.stopped", { of }));
+    await expectAccessible(drive);
+    await expectNoSideways(drive);
+    await setQuota(100 * MIB);
+    await press(tray.getByRole("button", { name: t("upload.quota.action"), exact: true }));
+    await expect(lineOf(drive, face)).toHaveText(t("upload.over", { count: 5 }));
+    await expect(tray.getByText(t("upload.quota.text"))).toHaveCount(0);
+  });
+
+  test("a cancelled upload is gone from the drive, and its room is free again", async ({
+    drive,
+    person,
+  }) => {
+    await openFiles(drive);
+    await slowly(drive, MIB);
+    await pick(drive, face, write("never.bin", randomBytes(8 * MIB)));
+    await untilThere(person, 0);
+    const tray = trayOf(drive, face);
+    await press(tray.getByRole("button", { name: t("upload.do.cancel", { name: "never.bin" }) }));
+    await expect(tray).toHaveCount(0);
+    await expect(async () => {
+      expect(await uploadsOf(person)).toEqual([]);
+      const usage = await (await person.api.get("/api/v1/usage")).json();
+      expect(usage).toMatchObject({ reserved: 0, used: 0 });
+    }).toPass();
+    expect(await children(person, person.root)).toEqual([]);
+  });
+});
 
 /** Lets go of things of the file system above the page, as a file manager does: Playwright itself can't. */
 async function dropFromOutside(page: Page, ...files: string[]): Promise<void> {
@@ -204,116 +428,118 @@ async function dropFromOutside(page: Page, ...files: string[]): Promise<void> {
 }
 
 const WAYS = {
-  picked: (page: Page, top: string) => pick(page, top, "Shift+U"),
-  dropped: (page: Page, top: string) => dropFromOutside(page, top),
+  picked: async (page: Page, top: string): Promise<void> => {
+    const [chooser] = await Promise.all([
+      page.waitForEvent("filechooser"),
+      page.keyboard.press("Shift+U"),
+    ]);
+    await chooser.setFiles(top);
+  },
+  dropped: dropFromOutside,
 };
 
-for (const [way, bring] of Object.entries(WAYS)) {
-  test(`a folder of a thousand files in a tree that is ${way} is there afterwards, each folder once`, async ({
+onDesktops((face) => {
+  const { locale, t } = face;
+
+  for (const [way, bring] of Object.entries(WAYS)) {
+    // Each way once with many: the words are the same.
+    const count = (way === "picked") === (locale === "en") ? 1_000 : 100;
+
+    test(`a folder of ${count} files in a tree that is ${way} is there afterwards, each folder once`, async ({
+      drive,
+      person,
+    }) => {
+      test.setTimeout(180_000);
+      const top = join(folder, "项目 tree");
+      const expected: string[] = [];
+      for (let at = 0; at < count; at += 1) {
+        const path = ["a", "b", "c"].slice(0, at % 4).concat(`d${at % 10}`);
+        mkdirSync(join(top, ...path), { recursive: true });
+        writeFileSync(join(top, ...path, `${at}.txt`), `file ${at}`);
+        expected.push([...path, `${at}.txt`].join("/"));
+      }
+      // One that is there is entered.
+      const there = await makeFolder(person, person.root, "项目 tree");
+      await openFiles(drive);
+      await bring(drive, top);
+      await expect(lineOf(drive, face)).toHaveText(t("upload.over", { count }), {
+        timeout: 150_000,
+      });
+      const found: string[] = [];
+      const walk = async (node: string, path: string): Promise<void> => {
+        const rows = await children(person, node);
+        expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length);
+        for (const row of rows) {
+          if (row.kind === "folder") await walk(row.id, `${path}${row.name}/`);
+          else found.push(`${path}${row.name}`);
+        }
+      };
+      expect(await children(person, person.root)).toMatchObject([
+        { id: there.id, name: "项目 tree" },
+      ]);
+      await walk(there.id, "");
+      expect(found.sort()).toEqual(expected.sort());
+      // Only what can be seen is drawn.
+      expect(await trayOf(drive, face).getByRole("listitem").count()).toBeLessThan(60);
+    });
+  }
+
+  test("files are dropped anywhere in the window, which says where they go", async ({
     drive,
     person,
   }) => {
-    test.setTimeout(180_000);
-    const top = join(folder, "项目 tree");
-    const expected: string[] = [];
-    for (let at = 0; at < 1_000; at += 1) {
-      const path = ["a", "b", "c"].slice(0, at % 4).concat(`d${at % 10}`);
-      mkdirSync(join(top, ...path), { recursive: true });
-      writeFileSync(join(top, ...path, `${at}.txt`), `file ${at}`);
-      expected.push([...path, `${at}.txt`].join("/"));
-    }
-    // One that is there is entered.
-    const there = await makeFolder(person, person.root, "项目 tree");
     await openFiles(drive);
-    await bring(drive, top);
-    const tray = trayOf(drive);
-    await expect(tray.getByRole("heading", { level: 2 })).toHaveText(
-      several(enUpload.over, 1_000),
-      { timeout: 150_000 },
-    );
-    const found: string[] = [];
-    const walk = async (node: string, path: string): Promise<void> => {
-      const rows = await children(person, node);
-      expect(new Set(rows.map(({ name }) => name)).size).toBe(rows.length);
-      for (const row of rows) {
-        if (row.kind === "folder") await walk(row.id, `${path}${row.name}/`);
-        else found.push(`${path}${row.name}`);
-      }
-    };
-    expect(await children(person, person.root)).toMatchObject([
-      { id: there.id, name: "项目 tree" },
-    ]);
-    await walk(there.id, "");
-    expect(found.sort()).toEqual(expected.sort());
-    // Only what can be seen is drawn.
-    expect(await tray.getByRole("listitem").count()).toBeLessThan(60);
+    const dropped = await drive.evaluateHandle(() => {
+      const data = new DataTransfer();
+      data.items.add(new File(["dropped"], "dropped.txt"));
+      return data;
+    });
+    await drive.dispatchEvent("body", "dragover", { dataTransfer: dropped });
+    await expect(drive.getByText(t("upload.drop.title"))).toBeVisible();
+    await expect(
+      drive.getByText(t("upload.drop.into", { name: t("upload.group.root") })),
+    ).toBeVisible();
+    await drive.dispatchEvent("body", "drop", { dataTransfer: dropped });
+    await expect(drive.getByText(t("upload.drop.title"))).toHaveCount(0);
+    await expect(lineOf(drive, face)).toHaveText(t("upload.over", { count: 1 }));
+    expect(await namesIn(person, person.root)).toEqual(["dropped.txt"]);
   });
-}
 
-/** Sends a file, while the drive is killed and the page is loaded anew. */
-async function interruptTwice(
-  drive: Page,
-  person: Person,
-  site: Site,
-  path: string,
-  size: number,
-  within: number,
-): Promise<void> {
-  const tray = trayOf(drive);
-  await pick(drive, path);
-  await untilThere(person, size * 0.15, within);
-  await site.kill();
-  await expect(tray.getByRole("heading", { level: 2 })).toHaveText(enUpload.away);
-  await site.restart();
-  const before = (await uploadsOf(person))[0]?.offset ?? 0;
-  expect(before).toBeGreaterThan(size * 0.15);
-  await untilThere(person, Math.max(before, size * 0.4), within);
+  test("a picture that is pasted is called after the time", async ({ drive, person }) => {
+    await openFiles(drive);
+    await drive.evaluate(() => {
+      const data = new DataTransfer();
+      data.items.add(new File(["picture"], "image.png", { type: "image/png" }));
+      document.body.dispatchEvent(
+        new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }),
+      );
+    });
+    await expect(lineOf(drive, face)).toHaveText(t("upload.over", { count: 1 }));
+    const [name = ""] = await namesIn(person, person.root);
+    const time = /\d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d/.exec(name)?.[0] ?? "no time";
+    expect(name).toBe(`${t("upload.pasted", { time })}.png`);
+  });
+});
 
-  const asked: string[] = [];
-  drive.once("dialog", async (dialog) => {
-    asked.push(dialog.type());
-    await dialog.accept();
-  });
-  await drive.reload();
-  expect(asked).toEqual(["beforeunload"]);
-  const name = path.split("/").pop() ?? "";
-  await expect(tray.getByRole("heading", { level: 2 })).toHaveText("1 upload to go on with");
-  const [there] = await uploadsOf(person);
-  const again = async (file: string): Promise<void> => {
-    const [chooser] = await Promise.all([
-      drive.waitForEvent("filechooser"),
-      tray.getByRole("button", { name: enUpload.do["choose-short"] }).click(),
-    ]);
-    await chooser.setFiles(file);
-  };
-  await again(write("another.bin", "another"));
-  await expect(drive.getByText(filled(enUpload["other-file"], { name }))).toBeVisible();
-  const sent: number[] = [];
-  drive.on("request", (request) => {
-    if (request.method() === "PATCH") sent.push(Number(request.headers()["upload-offset"]));
-  });
-  await again(path);
-  await expect(tray.getByRole("heading", { level: 2 })).toHaveText("1 file uploaded", {
-    timeout: within,
-  });
-  // It went on: nothing that was there was sent again.
-  expect(Math.min(...sent)).toBeGreaterThanOrEqual(there?.offset ?? size);
-  const [file] = await children(person, person.root);
-  expect(file).toMatchObject({ name, size });
-  expect(await digestOnDrive(site, person, file?.id ?? "")).toBe(await digestOfFile(path));
-  expect(await uploadsOf(person)).toEqual([]);
-}
-
-test("64 MB arrive whole though the drive is killed and the page is loaded anew", async ({
-  drive,
-  person,
+test("24 MB arrive whole though the drive is killed and the page is loaded anew, in both languages and on a phone", async ({
+  browser,
+  newPerson,
   site,
 }) => {
   test.setTimeout(300_000);
-  const path = write("large.bin", randomBytes(64 * MIB));
-  await openFiles(drive);
-  await slowly(drive, 6 * MIB);
-  await interruptTwice(drive, person, site, path, 64 * MIB, 120_000);
+  const size = 24 * MIB;
+  const senders: Sender[] = [];
+  for (const [at, face] of facesWith("zh-CN").entries()) {
+    const context = await browser.newContext({ baseURL: site.url, ...browserOf(face) });
+    const page = await context.newPage();
+    const who = await newPerson();
+    await signIn(page, who);
+    await openFiles(page);
+    await slowly(page, 2 * MIB);
+    senders.push({ face, page, who, path: write(`large-${at}.bin`, randomBytes(size)), size });
+  }
+  await interruptTwice(site, senders, 120_000);
+  for (const { page } of senders) await page.context().close();
 });
 
 test("1 GB arrives whole though the drive is killed and the page is loaded anew", async ({
@@ -331,220 +557,6 @@ test("1 GB arrives whole though the drive is killed and the page is loaded anew"
   truncateSync(path, size);
   await openFiles(drive);
   await slowly(drive, 60 * MIB);
-  await interruptTwice(drive, person, site, path, size, 600_000);
+  const face = faceOf("en");
+  await interruptTwice(site, [{ face, page: drive, who: person, path, size }], 600_000);
 });
-
-test("an upload is paused, and goes on where it was", async ({ drive, person, site }) => {
-  const path = write("long.bin", randomBytes(8 * MIB));
-  await openFiles(drive);
-  await slowly(drive, 2 * MIB);
-  await pick(drive, path);
-  const tray = trayOf(drive);
-  await untilThere(person, 0);
-  await tray.getByRole("button", { name: filled(enUpload.do.pause, { name: "long.bin" }) }).click();
-  await expect(tray.getByRole("heading", { level: 2 })).toHaveText("Paused at 0 of 1");
-  // The drive keeps what was on its way; then nothing comes any more.
-  await slowly(drive, null);
-  await tray.getByRole("button", { name: enUpload.do["resume-all"] }).click();
-  await expect(tray.getByRole("heading", { level: 2 })).toHaveText("1 file uploaded");
-  const [file] = await children(person, person.root);
-  expect(await digestOnDrive(site, person, file?.id ?? "")).toBe(await digestOfFile(path));
-});
-
-test("what the drive has is not sent: one's own at once, another's by a proof", async ({
-  drive,
-  person,
-  newPerson,
-}) => {
-  const other = await newPerson("other");
-  const [own, theirs, whole] = [300 * 1024, 2 * MIB + 7, 100 * 1024].map((size) =>
-    randomBytes(size),
-  );
-  await putFile(person, person.root, "own.bin", own as Buffer);
-  await putFile(other, other.root, "theirs.bin", theirs as Buffer);
-  await putFile(other, other.root, "whole.bin", whole as Buffer);
-  await openFiles(drive);
-  const bodies: string[] = [];
-  drive.on("request", (request) => {
-    if (["PUT", "PATCH"].includes(request.method())) bodies.push(request.url());
-  });
-  await pick(drive, [
-    write("a.bin", own as Buffer),
-    write("b.bin", theirs as Buffer),
-    write("c.bin", whole as Buffer),
-  ]);
-  const tray = trayOf(drive);
-  await expect(tray.getByText(enUpload.state.here)).toHaveCount(3);
-  expect(bodies).toEqual([]);
-  const rows = await children(person, person.root);
-  expect(rows.map(({ name, size }) => `${name} ${size}`).sort()).toEqual([
-    `a.bin ${300 * 1024}`,
-    `b.bin ${2 * MIB + 7}`,
-    `c.bin ${100 * 1024}`,
-    `own.bin ${300 * 1024}`,
-  ]);
-});
-
-test("a name that is taken is asked about: keep both, replace, skip", async ({ drive, person }) => {
-  for (const name of ["a.txt", "b.txt", "c.bin"]) {
-    await putFile(person, person.root, name, `old ${name}`);
-  }
-  await openFiles(drive);
-  await pick(drive, [
-    write("a.txt", "new a"),
-    write("b.txt", "new b"),
-    // Asked about before its bytes are sent.
-    write("c.bin", randomBytes(2 * MIB)),
-  ]);
-  const choices = { "a.txt": "keep-both", "b.txt": "replace", "c.bin": "skip" } as const;
-  for (let asked = 0; asked < 3; asked += 1) {
-    const title = drive.getByRole("dialog").getByRole("heading");
-    await expect(title).toBeVisible();
-    const name = ((await title.textContent()) ?? "").split(" ")[0] as keyof typeof choices;
-    await drive.getByRole("button", { name: enUpload.conflict[choices[name]] }).click();
-    await expect(
-      drive.getByRole("heading", { name: filled(enUpload.conflict.title, { name }) }),
-    ).toHaveCount(0);
-  }
-  const tray = trayOf(drive);
-  await expect(tray.getByRole("heading", { level: 2 })).toHaveText("2 files uploaded");
-  const rows = await children(person, person.root);
-  expect(rows.map(({ name, size }) => `${name} ${size}`).sort()).toEqual([
-    "a (2).txt 5",
-    "a.txt 9",
-    "b.txt 5",
-    "c.bin 9",
-  ]);
-  // What was left out is asked about again when it is tried again.
-  await tray.getByRole("button", { name: filled(enUpload.do.retry, { name: "c.bin" }) }).click();
-  await drive.getByRole("button", { name: enUpload.conflict.replace }).click();
-  await expect(tray.getByRole("heading", { level: 2 })).toHaveText("3 files uploaded");
-});
-
-test("an answer for all that follow is asked for once", async ({ drive, person }) => {
-  const names = ["a.txt", "b.txt", "c.txt", "d.txt", "e.txt"];
-  for (const name of names) await putFile(person, person.root, name, "old");
-  await openFiles(drive);
-  await pick(
-    drive,
-    names.map((name) => write(name, "newer")),
-  );
-  await drive.getByRole("switch", { name: enUpload.conflict.all }).click();
-  await drive.getByRole("button", { name: enUpload.conflict.replace }).click();
-  await expect(trayOf(drive).getByRole("heading", { level: 2 })).toHaveText("5 files uploaded");
-  const rows = await children(person, person.root);
-  expect(rows.map(({ name, size }) => `${name} ${size}`)).toEqual(names.map((name) => `${name} 5`));
-});
-
-test("without room the queue stops and says what to do; with room it goes on", async ({
-  drive,
-  person,
-  playwright,
-  site,
-}) => {
-  const visitor = await playwright.request.newContext({ baseURL: site.drive });
-  const { name, password } = site.admin;
-  const signed = await visitor.post("/api/v1/session", {
-    data: { user_name: name, password, hand: "token" },
-  });
-  const { token } = (await signed.json()) as { token: string };
-  const me = (await (await person.api.get("/api/v1/me")).json()) as { id: string };
-  const setQuota = async (quota: number): Promise<void> => {
-    const answer = await visitor.patch(`/api/v1/admin/accounts/${me.id}`, {
-      data: { quota },
-      headers: { authorization: `Bearer ${token}` },
-    });
-    expect(answer.ok(), await answer.text()).toBe(true);
-  };
-  await setQuota(MIB);
-  await openFiles(drive);
-  await pick(drive, [
-    write("1.bin", randomBytes(2 * MIB)),
-    write("2.bin", randomBytes(3 * MIB)),
-    write("3.bin", randomBytes(2 * MIB)),
-    write("4.bin", randomBytes(2 * MIB)),
-    write("5.bin", randomBytes(2 * MIB)),
-  ]);
-  const tray = trayOf(drive);
-  await expect(tray.getByText(enUpload.quota.text)).toBeVisible();
-  await expect(tray.getByRole("heading", { level: 2 })).toHaveText("Stopped at 0 of 5");
-  await expectAccessible(drive);
-  await setQuota(100 * MIB);
-  await tray.getByRole("button", { name: enUpload.quota.action, exact: true }).click();
-  await expect(tray.getByRole("heading", { level: 2 })).toHaveText("5 files uploaded");
-  await expect(tray.getByText(enUpload.quota.text)).toHaveCount(0);
-  await visitor.dispose();
-});
-
-test("a cancelled upload is gone from the drive, and its room is free again", async ({
-  drive,
-  person,
-}) => {
-  await openFiles(drive);
-  await slowly(drive, MIB);
-  await pick(drive, write("never.bin", randomBytes(8 * MIB)));
-  await untilThere(person, 0);
-  const tray = trayOf(drive);
-  await tray
-    .getByRole("button", { name: filled(enUpload.do.cancel, { name: "never.bin" }) })
-    .click();
-  await expect(tray).toHaveCount(0);
-  await expect(async () => {
-    expect(await uploadsOf(person)).toEqual([]);
-    const usage = await (await person.api.get("/api/v1/usage")).json();
-    expect(usage).toMatchObject({ reserved: 0, used: 0 });
-  }).toPass();
-  expect(await children(person, person.root)).toEqual([]);
-});
-
-test("files are dropped anywhere in the window, which says where they go", async ({
-  drive,
-  person,
-}) => {
-  await openFiles(drive);
-  const dropped = await drive.evaluateHandle(() => {
-    const data = new DataTransfer();
-    data.items.add(new File(["dropped"], "dropped.txt"));
-    return data;
-  });
-  await drive.dispatchEvent("body", "dragover", { dataTransfer: dropped });
-  await expect(drive.getByText(enUpload.drop.title)).toBeVisible();
-  await expect(
-    drive.getByText(filled(enUpload.drop.into, { name: enUpload.group.root })),
-  ).toBeVisible();
-  await drive.dispatchEvent("body", "drop", { dataTransfer: dropped });
-  await expect(drive.getByText(enUpload.drop.title)).toHaveCount(0);
-  await expect(trayOf(drive).getByRole("heading", { level: 2 })).toHaveText("1 file uploaded");
-  expect(await namesIn(person, person.root)).toEqual(["dropped.txt"]);
-});
-
-test("a picture that is pasted is called after the time", async ({ drive, person }) => {
-  await openFiles(drive);
-  await drive.evaluate(() => {
-    const data = new DataTransfer();
-    data.items.add(new File(["picture"], "image.png", { type: "image/png" }));
-    document.body.dispatchEvent(
-      new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }),
-    );
-  });
-  await expect(trayOf(drive).getByRole("heading", { level: 2 })).toHaveText("1 file uploaded");
-  const [name] = await namesIn(person, person.root);
-  expect(name).toMatch(/^Pasted \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d\.png$/);
-});
-
-for (const locale of LANGUAGES) {
-  test(`the tray fits a phone (${locale})`, async ({ drive }) => {
-    await choose(drive, { locale });
-    await drive.setViewportSize(PHONE);
-    await openFiles(drive);
-    const name = `${"a very long name of a file ".repeat(6)}项目计划书.docx`;
-    await pick(drive, [write(name, "x"), write("b", "y")]);
-    const tray = trayOf(drive, locale);
-    await expect(tray.getByRole("heading", { level: 2 })).toHaveText(
-      several(TEXTS[locale].upload.over, 2),
-    );
-    const wide = await drive.evaluate(() => document.documentElement.scrollWidth);
-    expect(wide).toBe(PHONE.width);
-    await expectAccessible(drive);
-  });
-}
