@@ -23,6 +23,12 @@ pub const HTTP_PORT: u16 = 8888;
 /// The port for metrics and health.
 pub const STATUS_PORT: u16 = 9122;
 
+/// The port of an nginx: not 80, where the machine may have one of its own on all addresses.
+pub(crate) const NGINX_PORT: u16 = 8880;
+
+/// The ports of servers.
+const PORTS: [u16; 5] = [TRACKER_PORT, STORAGE_PORT, HTTP_PORT, STATUS_PORT, NGINX_PORT];
+
 /// Listening here claims the address.
 const GUARD_PORT: u16 = 22119;
 /// Addresses handed out; below are those people use by hand.
@@ -39,7 +45,7 @@ pub struct Loopback {
 }
 
 impl Loopback {
-    /// Takes an address that nobody else holds and on which neither standard port is in use.
+    /// Takes an address that nobody else holds and on which no server's port is in use.
     ///
     /// # Errors
     /// When all are taken for two minutes.
@@ -69,7 +75,7 @@ impl Loopback {
         let guard = TcpListener::bind((ip, GUARD_PORT)).ok()?;
         // A server that outlived a killed test would still hold its port.
         let free = |port| TcpListener::bind((ip, port)).is_ok();
-        (free(TRACKER_PORT) && free(STORAGE_PORT)).then_some(Loopback { ip, _guard: guard })
+        PORTS.into_iter().all(free).then_some(Loopback { ip, _guard: guard })
     }
 
     /// The address alone.
@@ -117,12 +123,14 @@ mod tests {
     }
 
     #[test]
-    fn an_address_with_a_busy_standard_port_is_passed_over() {
-        let claim = Loopback::claim().unwrap();
-        let last = claim.ip().octets()[3];
-        let orphan = TcpListener::bind(claim.port(STORAGE_PORT)).unwrap();
-        drop(claim);
-        assert!(Loopback::try_claim(last).is_none());
-        drop(orphan);
+    fn an_address_with_a_busy_port_is_passed_over() {
+        for port in PORTS {
+            let claim = Loopback::claim().unwrap();
+            let last = claim.ip().octets()[3];
+            let orphan = TcpListener::bind(claim.port(port)).unwrap();
+            drop(claim);
+            assert!(Loopback::try_claim(last).is_none(), "{port}");
+            drop(orphan);
+        }
     }
 }

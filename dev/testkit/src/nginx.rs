@@ -6,11 +6,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::address::Loopback;
+use crate::address::{Loopback, NGINX_PORT};
 use crate::process::Server;
-
-/// The port it listens on: not 80, where the machine may have an nginx of its own on all addresses.
-const PORT: u16 = 8880;
 
 /// A running nginx, ended and removed when dropped.
 #[derive(Debug)]
@@ -31,7 +28,7 @@ impl Nginx {
         let folder = tempfile::Builder::new().prefix("nginx-").tempdir()?;
         let place = folder.path().display();
         let conf = conf
-            .replace("listen 80;", &format!("listen {}:{PORT};", loopback.ip()))
+            .replace("listen 80;", &format!("listen {}:{NGINX_PORT};", loopback.ip()))
             .replace("/var/cache/nginx", &place.to_string());
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|what| format!("{what}_temp_path {place}/{what};\n"))
@@ -46,7 +43,7 @@ impl Nginx {
         let arguments = ["-e".as_ref(), "stderr".as_ref(), "-c".as_ref(), file.as_os_str()];
         let log = folder.path().join("output.log");
         let mut server = Server::start("nginx", Path::new("nginx"), arguments, &log)?;
-        let address = loopback.port(PORT);
+        let address = loopback.port(NGINX_PORT);
         server.until_ready(|| TcpStream::connect(address).is_ok())?;
         Ok(Nginx { loopback, server, _folder: folder })
     }
@@ -54,7 +51,7 @@ impl Nginx {
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.loopback.port(PORT)
+        self.loopback.port(NGINX_PORT)
     }
 
     /// What it has printed, over all its processes.
