@@ -126,7 +126,7 @@ impl World {
             drive,
             connections,
             items,
-            admin: person("admin", admin),
+            admin: Person { token: admin, ..person("admin", String::new()) },
             readers: Vec::new(),
             writers: Vec::new(),
             victims: Vec::new(),
