@@ -139,7 +139,7 @@ fi
 
 if [ -z "$binary" ]; then
     target=${CARGO_TARGET_DIR:-$here/../target}
-    for candidate in "$here/cairn" "$target/dist/cairn-release" "$target/release/cairn"; do
+    for candidate in "$here/cairn" "$target/dist/cairn-release" "$target/release/cairn" "$target/quick/cairn"; do
         if [ -f "$candidate" ]; then
             binary=$candidate
             break

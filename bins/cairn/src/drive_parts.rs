@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use disk_cache::DiskCache;
 use drive::{Limits, Listen, Page, Parts, Settings};
-use drive_blobs::{FdfsSettings, S3Settings, cluster_of, on_fastdfs, on_s3};
+use drive_blobs::{FdfsSettings, S3Settings, STORAGE_CONNECTIONS, cluster_of, on_fastdfs, on_s3};
 use drive_cache::{MemoryCache, MemoryCacheConfig, RedisCache};
 use drive_core::account::{PasswordCost, RegistrationPolicy};
 use drive_core::dialect::PictureCodes;
@@ -124,6 +124,7 @@ fn settings(conf: &DriveConf) -> Settings {
             false => PictureCodes::Asked,
         },
         time_offset_minutes: conf.old_time_offset_minutes,
+        memory: daemon::memory::for_this_process(),
         ..Settings::default()
     }
 }
@@ -176,6 +177,7 @@ fn blobs(conf: &BytesConf) -> anyhow::Result<Arc<dyn BlobStore>> {
                 network_timeout: *network_timeout,
                 // Who asks over HTTP waits: another storage is tried at once.
                 connect_rounds: 1,
+                max_connections_per_server: STORAGE_CONNECTIONS,
                 ..ClientConfig::new(trackers.iter().cloned())
             });
             Ok(on_fastdfs(client, FdfsSettings { group: *group, deadline: *network_timeout }))
@@ -303,7 +305,9 @@ fn nats_login(conf: &QueueConf) -> anyhow::Result<NatsLogin> {
         }
         (None, Some(file), None) => NatsLogin::Token(in_file(file)?),
         (None, None, Some(file)) => NatsLogin::Credentials(in_file(file)?),
-        _ => bail!("nats_user, nats_token_file and nats_credentials_file exclude each other"),
+        _ => {
+            bail!("nats_user, nats_token_file and nats_credentials_file exclude each other: keep one of them")
+        }
     })
 }
 
@@ -336,7 +340,12 @@ fn drive_secret(file: &Path) -> anyhow::Result<DriveSecret> {
             }
         }
     };
-    let wrong = || anyhow!("{}: not {} hexadecimal digits", file.display(), 2 * SECRET_LEN);
+    let wrong = || {
+        let (file, digits) = (file.display(), 2 * SECRET_LEN);
+        anyhow!(
+            "{file}, or CAIRN_SECRET: not {digits} hexadecimal digits: bring back the one that a backup has"
+        )
+    };
     let mut bytes = [0; SECRET_LEN];
     if text.len() != 2 * SECRET_LEN {
         return Err(wrong());

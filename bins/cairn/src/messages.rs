@@ -38,8 +38,8 @@ pub(crate) enum Say<'a> {
         drive: SocketAddr,
         status: SocketAddr,
     },
-    /// How the first administrator signs in to the drive.
-    UpSignIn { password: &'a str },
+    /// How the first administrator signs in to the drive; the file that keeps the password.
+    UpSignIn { drive: SocketAddr, password: &'a str, file: &'a Path },
     /// What to type next, one line each.
     UpTry { program: &'a str, client_conf: &'a Path },
     /// How `up` ends.
@@ -115,11 +115,12 @@ impl Say<'_> {
     fn english(&self) -> String {
         match self {
             Self::UpReady { data, tracker, storage, group, http, drive, status } => format!(
-                "cairn is up, all data is in {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}\n  files    http://{http}/{group}/M00/…\n  drive    http://{drive}/api/v1\n  metrics  http://{status}/metrics",
+                "cairn is up, all data is in {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}\n  files    http://{http}/{group}/M00/…\n  drive    http://{drive}\n  metrics  http://{status}/metrics",
                 data.display()
             ),
-            Self::UpSignIn { password } => format!(
-                "Sign in to the drive as admin with the password {password}\nChange it, and delete the file drive/data/first-password."
+            Self::UpSignIn { drive, password, file } => format!(
+                "Sign in at http://{drive} as admin with the password {password}\nChange it there, and then delete {}.",
+                shell::path(file)
             ),
             Self::UpTry { program, client_conf } => format!(
                 "In another shell:\n\n{}",
@@ -286,11 +287,12 @@ impl Say<'_> {
     fn chinese(&self) -> String {
         match self {
             Self::UpReady { data, tracker, storage, group, http, drive, status } => format!(
-                "cairn 已启动，全部数据都在 {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}\n  文件     http://{http}/{group}/M00/…\n  网盘     http://{drive}/api/v1\n  监控     http://{status}/metrics",
+                "cairn 已启动，全部数据都在 {}\n\n  tracker  {tracker}\n  storage  {storage}  {group}\n  文件     http://{http}/{group}/M00/…\n  网盘     http://{drive}\n  监控     http://{status}/metrics",
                 data.display()
             ),
-            Self::UpSignIn { password } => format!(
-                "网盘登录：用户名 admin，密码 {password}\n登录后请修改密码，并删除文件 drive/data/first-password。"
+            Self::UpSignIn { drive, password, file } => format!(
+                "网盘登录：打开 http://{drive}，用户名 admin，密码 {password}\n登录后请修改密码，然后删除文件 {}。",
+                shell::path(file)
             ),
             Self::UpTry { program, client_conf } => format!(
                 "在另一个终端里试试：\n\n{}",

@@ -161,7 +161,7 @@ fn the_monitor_shows_the_storage_as_text_and_as_json() {
     assert_eq!((&storage["id"], &storage["status"]), (&"100001".into(), &"ACTIVE".into()));
     let (code, _, err) = place.cairn(&["monitor", "-c", &conf, "group9"]);
     assert_eq!(code, 1);
-    assert!(err.contains("no group group9"), "{err}");
+    assert!(err.contains("no group group9: there is group1"), "{err}");
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn a_store_is_unpacked_when_its_storage_is_stopped_and_not_before() {
     assert_eq!(code, 1);
     let root = place.data().join("storage");
     let expected = format!(
-        "cairn: unpack the store, whose storage must be stopped: {}: another storage process is using this store path\n",
+        "cairn: unpack the store, whose storage must be stopped: {}: another storage process is using this store path: stop it first\n",
         root.display()
     );
     assert_eq!(err, expected);

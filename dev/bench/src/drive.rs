@@ -4,8 +4,8 @@ mod dialect;
 mod goals;
 mod site;
 mod v1;
-mod web;
-mod world;
+pub(crate) mod web;
+pub(crate) mod world;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,16 +17,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use testkit::binary::{CAIRN_BIN, workspace};
+use testkit::binary::CAIRN_BIN;
 
 use self::site::{Door, Setup, Site};
 use self::web::{Job, Measured};
 use self::world::World;
+use crate::document;
 use crate::machine::Machine;
-
-const DOCUMENT: &str = "docs/performance.md";
-const BEGIN: &str = "<!-- cargo xtask bench drive: begin -->\n";
-const END: &str = "<!-- cargo xtask bench drive: end -->\n";
 
 /// How long the disk's syncs are counted.
 const SYNCING: Duration = Duration::from_secs(1);
@@ -159,7 +156,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     if arguments.is_whole() {
-        document(&workspace().join(DOCUMENT), &text)?;
+        document::put("drive", &text)?;
     }
     ensure!(failed.is_empty(), "these had failures: {failed:#?}");
     Ok(())
@@ -250,19 +247,6 @@ fn table(part: &Part, doors: &[Door]) -> Result<String> {
     Ok(out)
 }
 
-/// Puts the text between the marks of the document.
-fn document(path: &Path, text: &str) -> Result<()> {
-    let before = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-    let after = between(&before, text).with_context(|| format!("{} has not both marks", path.display()))?;
-    fs::write(path, after).with_context(|| format!("write {}", path.display()))
-}
-
-fn between(document: &str, text: &str) -> Option<String> {
-    let (head, rest) = document.split_once(BEGIN)?;
-    let (_, tail) = rest.split_once(END)?;
-    Some(format!("{head}{BEGIN}\n{text}\n{END}{tail}"))
-}
-
 /// How often a second the disk is certain to have 4 KiB more.
 fn syncs(folder: &Path) -> Result<f64> {
     let mut file = fs::File::create(folder.join("syncs"))?;
@@ -280,16 +264,4 @@ fn show(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush().context("print")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_between_the_marks_is_replaced() {
-        let document = format!("head\n{BEGIN}old\n{END}tail\n");
-        assert_eq!(between(&document, "new\n"), Some(format!("head\n{BEGIN}\nnew\n\n{END}tail\n")));
-        assert_eq!(between("head\n", "new\n"), None);
-    }
 }

@@ -3,14 +3,17 @@
 //! `store` loads one storage server with uploads, downloads and deletes, and compares servers by alternating
 //! between them round by round. `scale` fills one with millions of files and compares it with an empty one. `replication`
 //! loads one of two members and watches how far the other is behind. `http` has `wrk` ask a gateway and nginx in turn.
-//! `drive` measures every interface of the drive. It will never know what is inside the server it loads.
+//! `drive` measures every interface of the drive, `memory` what a small machine needs. It will never know what is inside the server it loads.
 
+mod document;
 mod drive;
 #[cfg(test)]
 mod fake_storage;
 mod http;
+mod lines;
 mod load;
 mod machine;
+mod memory;
 mod region;
 mod replication;
 mod report;
@@ -34,6 +37,8 @@ enum Command {
     Drive(drive::Arguments),
     /// Two members of a group: how far one is behind under load, and how fast a new one is filled
     Replication(replication::Arguments),
+    /// The memory that the whole installation, and a storage alone, take on a small machine
+    Memory(memory::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -43,5 +48,6 @@ fn main() -> anyhow::Result<()> {
         Command::Http(arguments) => http::run(&arguments),
         Command::Drive(arguments) => drive::run(&arguments),
         Command::Replication(arguments) => replication::run(&arguments),
+        Command::Memory(arguments) => memory::run(&arguments),
     }
 }

@@ -3,8 +3,6 @@
 //! Both are watched from outside, by counting lines of their binlogs: a line with the letter `C` is a file that a
 //! client brought, one with `c` is a file that came from the other member and is as durable as configured.
 
-mod lines;
-
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,7 +16,7 @@ use tempfile::TempDir;
 use testkit::cluster::{Cluster, Node, Plan};
 use testkit::{probe, wait};
 
-use self::lines::Lines;
+use crate::lines::Lines;
 use crate::load::{self, Job, Until};
 use crate::machine::{self, Machine, Used};
 use crate::region;

@@ -97,12 +97,18 @@ impl Head {
 
 /// A whole UPLOAD_FILE request: header, path index 1, size 8, extension 6, content.
 pub(crate) fn upload_request(path_index: u8, content: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(HEADER_LEN + 15 + content.len());
-    out.extend_from_slice(&header(15 + content.len() as u64, UPLOAD_FILE));
-    out.push(path_index);
-    out.extend_from_slice(&(content.len() as u64).to_be_bytes());
-    out.extend_from_slice(b"bin\0\0\0");
+    let mut out = upload_head(path_index, content.len() as u64);
     out.extend_from_slice(content);
+    out
+}
+
+/// The same, as far as the content.
+pub(crate) fn upload_head(path_index: u8, size: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEADER_LEN + 15);
+    out.extend_from_slice(&header(15 + size, UPLOAD_FILE));
+    out.push(path_index);
+    out.extend_from_slice(&size.to_be_bytes());
+    out.extend_from_slice(b"bin\0\0\0");
     out
 }
 
@@ -157,7 +163,8 @@ fn connect(address: SocketAddr) -> Result<TcpStream> {
     Ok(stream)
 }
 
-fn read_reply(stream: &mut TcpStream) -> Result<Vec<u8>> {
+/// The body of a short reply that says that all went well.
+pub(crate) fn read_reply(stream: &mut TcpStream) -> Result<Vec<u8>> {
     let mut head = [0; HEADER_LEN];
     stream.read_exact(&mut head)?;
     let (len, status) = reply_header(&head);

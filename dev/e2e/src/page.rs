@@ -2,8 +2,8 @@
 //!
 //! Their conventions: a ```sh block is commands. A ```text block is what the ```sh block before it prints; in it `…` stands for
 //! anything within a line, a line that is `…` for any number of lines, and blanks for any number of blanks; empty lines at
-//! the end do not count. What a ```sh block without one prints is not shown. Blocks of no kind are pictures. A page in another
-//! language has the same commands, which print the same.
+//! the end do not count. What a ```sh block without one prints is not shown. Blocks of no kind are pictures and files, no commands.
+//! A page in another language has the same commands, which print the same; the comments behind them are in its language.
 
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a failed unwrap is a failed test")]
 
@@ -55,7 +55,11 @@ fn steps_of(page: &str, text: &str) -> Vec<Step> {
                         last.unwrap_or_else(|| panic!("{page}:{at}: printed by what?")).printed =
                             Some(inside);
                     }
-                    kind => assert_eq!(kind, "", "{page}:{at}"),
+                    kind => {
+                        assert_eq!(kind, "", "{page}:{at}");
+                        let command = inside.lines().find(|line| is_command(line));
+                        assert_eq!(command, None, "{page}:{at}: commands are in sh blocks");
+                    }
                 }
                 None
             }
@@ -65,12 +69,29 @@ fn steps_of(page: &str, text: &str) -> Vec<Step> {
     steps
 }
 
+/// Does a line look as if it were to be typed?
+fn is_command(line: &str) -> bool {
+    const PROGRAMS: [&str; 9] =
+        ["$", "cairn", "cargo", "curl", "docker", "kubectl", "npm", "sudo", "systemctl"];
+    let word = line.split(' ').next().unwrap_or_default();
+    PROGRAMS.contains(&word) || word.starts_with("fdfs_")
+}
+
+/// A command without the comment behind it, and without the blanks before that.
+fn without_comments(typed: &str) -> String {
+    let command = |line: &str| {
+        let comment = line.starts_with('#').then_some(0).or_else(|| line.find(" #"));
+        line[..comment.unwrap_or(line.len())].trim_end().to_owned()
+    };
+    typed.lines().map(command).collect::<Vec<_>>().join("\n")
+}
+
 /// Fails unless both pages have the same commands, which print the same.
 pub fn same_steps(page: &str, other: &str) {
     let (steps, others) = (steps(page), steps(other));
     for (step, counterpart) in steps.iter().zip(&others) {
         let places = format!("{page}:{} and {other}:{}", step.line, counterpart.line);
-        assert_eq!(step.typed, counterpart.typed, "{places}");
+        assert_eq!(without_comments(&step.typed), without_comments(&counterpart.typed), "{places}");
         assert_eq!(step.printed, counterpart.printed, "{places}");
     }
     assert_eq!(steps.len(), others.len());
@@ -120,6 +141,17 @@ mod tests {
         assert_eq!((steps[0].line, steps[0].heading.as_str(), steps[0].typed.as_str()), (6, "B", "ls\n"));
         assert_eq!(steps[0].printed.as_deref(), Some("one\n"));
         assert_eq!((steps[1].heading.as_str(), &steps[1].printed), ("B", &None));
+    }
+
+    #[test]
+    #[should_panic(expected = "page:2: commands are in sh blocks")]
+    fn commands_in_a_block_of_no_kind_are_refused() {
+        steps_of("page", "# A\n```\n# a file\ncairn doctor\n```\n");
+    }
+
+    #[test]
+    fn comments_are_no_part_of_a_command() {
+        assert_eq!(without_comments("# first\na b  # c\nd#e\n"), "\na b\nd#e");
     }
 
     #[test]

@@ -5,20 +5,6 @@
 use std::fs;
 use std::path::Path;
 
-/// Copies a folder, with everything in it.
-pub fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 /// Replaces addresses in the state files of a folder.
 pub fn readdress(folder: &Path, addresses: &[(&str, String)]) {
     for entry in fs::read_dir(folder).unwrap() {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use e2e::on_disk;
-use e2e::recorded::{copy, readdress};
+use e2e::recorded::readdress;
 use fdfs_client::{
     Client, ClientConfig, DownloadOptions, FileId, InfoFlags, MetaFlag, Metadata, ServerAddr, StorageStatus,
     StorePathIndex, UploadOptions,
@@ -19,7 +19,7 @@ use fdfs_client::{
 use fdfs_fileid::Kind;
 use testkit::cluster::{Cluster, Node, Plan};
 use testkit::fixtures::Recording;
-use testkit::logs;
+use testkit::{folder, logs};
 
 fn ip(node: &Node) -> String {
     node.address().ip().to_string()
@@ -89,8 +89,8 @@ fn plain() -> Cluster {
         conf.replace(&storage.store_paths[0].display().to_string(), &storage.base_path.display().to_string());
     fs::write(&storage.conf, conf).unwrap();
     fs::remove_dir(&storage.store_paths[0]).unwrap();
-    copy(&stores.path().join("tracker/data"), &tracker.base_path.join("data"));
-    copy(&stores.path().join("storage3/data"), &storage.base_path.join("data"));
+    folder::copy(&stores.path().join("tracker/data"), &tracker.base_path.join("data")).unwrap();
+    folder::copy(&stores.path().join("storage3/data"), &storage.base_path.join("data")).unwrap();
     let addresses = [("127.0.0.2", ip(tracker)), ("127.0.0.3", ip(storage))];
     readdress(&tracker.base_path.join("data"), &addresses);
     readdress(&storage.base_path.join("data"), &addresses);
@@ -161,10 +161,10 @@ async fn a_storage_with_two_store_paths_is_served_too() {
     let stores = Recording::LateJoin.stores().unwrap();
     let mut cluster = Plan::new().storage_key("pack_max_size", 0).store_paths(2).prepare().unwrap();
     let (tracker, storage) = (&cluster.trackers[0], &cluster.storages[0]);
-    copy(&stores.path().join("tracker22/data"), &tracker.base_path.join("data"));
-    copy(&stores.path().join("st23/data"), &storage.base_path.join("data"));
+    folder::copy(&stores.path().join("tracker22/data"), &tracker.base_path.join("data")).unwrap();
+    folder::copy(&stores.path().join("st23/data"), &storage.base_path.join("data")).unwrap();
     for (folder, path) in ["p0", "p1"].iter().zip(&storage.store_paths) {
-        copy(&stores.path().join("st23").join(folder), path);
+        folder::copy(&stores.path().join("st23").join(folder), path).unwrap();
     }
     let addresses = [("127.0.0.22", ip(tracker)), ("127.0.0.23", ip(storage))];
     readdress(&tracker.base_path.join("data"), &addresses);
@@ -204,7 +204,7 @@ async fn a_tracker_of_the_original_knows_its_groups_and_storages() {
         .unwrap();
     let ids = Recording::Trunk.folder().join("storage_ids.conf");
     fs::copy(ids, cluster.folder().join("storage_ids.conf")).unwrap();
-    copy(&stores.path().join("tracker11/data"), &cluster.trackers[0].base_path.join("data"));
+    folder::copy(&stores.path().join("tracker11/data"), &cluster.trackers[0].base_path.join("data")).unwrap();
     let binary: PathBuf = cluster.binary().to_path_buf();
     for round in 0..2 {
         cluster.trackers[0].start(&binary).unwrap();

@@ -137,6 +137,12 @@ fn a_backup_that_is_damaged_or_of_another_installation_is_refused_and_nothing_is
     succeeded(&cairn(&[Path::new("backup"), &conf, &backup], "en_US.UTF-8"));
     let again = cairn(&[Path::new("backup"), &conf, &backup], "en_US.UTF-8");
     assert!(refused(&again).contains("is there already: name a new folder"));
+    // A disk that is not mounted: nothing goes anywhere else.
+    let unmounted = place.path().join("disk");
+    let missing = cairn(&[Path::new("backup"), &conf, &unmounted.join("backup")], "en_US.UTF-8");
+    let words = format!("{} is no folder that is there: mount or make it first", unmounted.display());
+    assert!(refused(&missing).contains(&words));
+    assert!(!unmounted.exists());
     drop(drive);
 
     let new = configure(place.path(), "new", &tracker);

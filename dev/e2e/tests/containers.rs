@@ -3,13 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
+use e2e::composition::{ADMIN_PASSWORD, Member, composition, files_of, members, of_ours, texts};
 use e2e::confs;
 use e2e::curl::curl;
 use e2e::files::{noise, run};
@@ -24,10 +24,8 @@ use testkit::process::Server;
 use testkit::redis::Redis;
 use testkit::{binary, dist, python, wait};
 
-const SECRET: &str = "0707070707070707070707070707070707070707070707070707070707070707";
 /// Devices that every engine gives a container, and that the program opens.
 const DEVICES: [&str; 3] = ["null", "random", "urandom"];
-const ADMIN_PASSWORD: &str = "correct horse battery";
 
 // ── the image ────────────────────────────────────────────────────────────────────────────────────
 
@@ -169,51 +167,6 @@ fn the_image_has_nothing_but_the_program_which_serves_in_it_and_finds_names() {
 
 // ── the compositions ─────────────────────────────────────────────────────────────────────────────
 
-/// What `.env` says in these tests.
-const VARIABLES: [(&str, &str); 6] = [
-    ("CAIRN_IMAGE", "cairn:test"),
-    ("CAIRN_ADDRESS", "192.0.2.10"),
-    ("CAIRN_SECRET", SECRET),
-    ("CAIRN_DATABASE_PASSWORD", "of the database"),
-    ("CAIRN_ADMIN_PASSWORD", ADMIN_PASSWORD),
-    ("GRAFANA_ADMIN_PASSWORD", "of grafana"),
-];
-
-/// `${NAME}`, `${NAME:-default}` and `${NAME:?what is missing}` replaced.
-fn filled_in(text: &str) -> String {
-    let mut pieces = text.split("${");
-    let mut done = pieces.next().unwrap().to_owned();
-    for piece in pieces {
-        let (inside, rest) = piece.split_once('}').unwrap();
-        let (name, other) = inside.split_once(':').unwrap_or((inside, ""));
-        let value = VARIABLES.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
-        let value = value.or_else(|| other.strip_prefix('-'));
-        done.push_str(value.unwrap_or_else(|| panic!("{name} is not set: {other}")));
-        done.push_str(rest);
-    }
-    done
-}
-
-/// A composition with its variables filled in.
-fn composition(name: &str) -> Value {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join(name);
-    fs::write(&file, filled_in(&fs::read_to_string(confs::project("deploy/compose").join(name)).unwrap()))
-        .unwrap();
-    confs::yaml(&file).remove(0)
-}
-
-fn texts(list: &Value) -> Vec<&str> {
-    list.as_array().map(|list| list.iter().map(|text| text.as_str().unwrap()).collect()).unwrap_or_default()
-}
-
-/// The services that run `cairn`, with the words after it.
-fn of_ours(composition: &Value) -> BTreeMap<String, (&Value, Vec<&str>)> {
-    let services = composition["services"].as_object().unwrap();
-    let ours = services.iter().filter(|(_, service)| service["image"] == "cairn:test");
-    ours.map(|(name, service)| (name.clone(), (service, texts(&service["command"])))).collect()
-}
-
 #[test]
 fn the_compositions_are_what_engines_take_and_have_what_every_service_needs() {
     let schema = python::interpreter().unwrap().with_file_name("check-jsonschema");
@@ -261,7 +214,8 @@ fn storages_are_announced_to_everybody_by_an_address_that_he_reaches() {
     let cluster = composition("cluster.yaml");
     let text = cluster["configs"]["storage_ids"]["content"].as_str().unwrap();
     let ids = StorageIds::parse("storage_ids.conf", text).unwrap();
-    let folder = Site::files_of(&cluster);
+    let folder = tempfile::tempdir().unwrap();
+    files_of(&cluster, folder.path());
     let mut storages = 0;
     for (name, (service, command)) in of_ours(&cluster) {
         if command[0] != "storage" {
@@ -295,7 +249,8 @@ fn storages_are_announced_to_everybody_by_an_address_that_he_reaches() {
 #[test]
 fn health_is_asked_and_figures_are_fetched_where_the_configurations_tell_them() {
     let cluster = composition("cluster.yaml");
-    let folder = Site::files_of(&cluster);
+    let folder = tempfile::tempdir().unwrap();
+    files_of(&cluster, folder.path());
     let prometheus = confs::yaml(&confs::project("deploy/compose/conf/prometheus.yml")).remove(0);
     let mut targets: Vec<String> = Vec::new();
     for job in prometheus["scrape_configs"][0]["static_configs"].as_array().unwrap() {
@@ -332,101 +287,27 @@ fn health_is_asked_and_figures_are_fetched_where_the_configurations_tell_them() 
 struct Site {
     entry: Nginx,
     folder: TempDir,
-    _servers: Vec<Server>,
+    members: Vec<Member>,
     _redis: Redis,
     _mariadb: MariaDb,
-    addresses: Vec<Loopback>,
 }
 
 impl Site {
-    /// The files that containers of ours see, below a folder.
-    fn files_of(cluster: &Value) -> TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        let (conf, network) = (folder.path().join("etc/cairn"), folder.path().join("etc/cairn-network"));
-        fs::create_dir_all(&conf).unwrap();
-        fs::create_dir_all(&network).unwrap();
-        for entry in fs::read_dir(confs::project("deploy/compose/conf")).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_file() {
-                let text = fs::read_to_string(&path)
-                    .unwrap()
-                    .replace("/etc/cairn-network", network.to_str().unwrap());
-                fs::write(conf.join(path.file_name().unwrap()), text).unwrap();
-            }
-        }
-        for (name, config) in cluster["configs"].as_object().unwrap() {
-            let text = config["content"].as_str().unwrap();
-            fs::write(network.join(format!("{name}.conf")), text).unwrap();
-        }
-        folder
-    }
-
     fn start() -> Site {
         let cluster = composition("cluster.yaml");
         let (mariadb, redis) = (MariaDb::start().unwrap(), Redis::start_durable().unwrap());
         let database = mariadb.database().unwrap();
-        let folder = Site::files_of(&cluster);
-        let services = of_ours(&cluster);
-        let addresses: Vec<Loopback> = services.iter().map(|_| Loopback::claim().unwrap()).collect();
-        // Names and addresses of containers, and what stands for them here.
-        let mut places: Vec<(String, String)> = Vec::new();
-        for ((name, (service, _)), address) in services.iter().zip(&addresses) {
-            let inside = service["networks"]["cairn"]["ipv4_address"].as_str().unwrap();
-            places.push((format!("{inside},192.0.2.10:"), format!("{}:", address.ip())));
-            places.push((format!("{name}:"), format!("{}:", address.ip())));
-        }
-        places.extend([
+        let folder = tempfile::tempdir().unwrap();
+        files_of(&cluster, folder.path());
+        let places = vec![
             ("mysql://cairn@mariadb:3306/cairn".to_owned(), mariadb.url(&database)),
             ("redis:6379".to_owned(), redis.address().to_string()),
-            // The entry.
-            ("172.30.0.50".to_owned(), "127.0.0.1".to_owned()),
-        ]);
-        let moved = |text: String| places.iter().fold(text, |text, (from, to)| text.replace(from, to));
-        for path in ["etc/cairn", "etc/cairn-network"].map(|path| folder.path().join(path)) {
-            for entry in fs::read_dir(path).unwrap() {
-                let path = entry.unwrap().path();
-                fs::write(&path, moved(fs::read_to_string(&path).unwrap())).unwrap();
-            }
-        }
-        let mut servers = Vec::new();
-        for ((name, (_, command)), address) in services.iter().zip(&addresses) {
-            servers.push(Site::serve(folder.path(), name, command, address));
-        }
+        ];
+        let mut members = members(&cluster, folder.path(), places, |_, _| String::new()).unwrap();
+        members.iter_mut().for_each(|member| member.start().unwrap());
         let conf = fs::read_to_string(folder.path().join("etc/cairn/nginx.conf")).unwrap();
         let entry = Nginx::start(&conf.replace("listen 8080;", "listen 80;")).unwrap();
-        Site { entry, folder, _servers: servers, _redis: redis, _mariadb: mariadb, addresses }
-    }
-
-    /// Starts what a container runs. Its files are its own, because it has no network of its own here: its addresses are in
-    /// them. The disk of a test machine may be nearly full, and making 65,536 folders takes longer than the rest.
-    fn serve(folder: &Path, name: &str, command: &[&str], address: &Loopback) -> Server {
-        let (own, data) = (folder.join(name), folder.join(format!("{name}-data")));
-        fs::create_dir_all(&own).unwrap();
-        fs::create_dir_all(&data).unwrap();
-        let ip = address.ip();
-        for entry in fs::read_dir(folder.join("etc/cairn")).unwrap() {
-            let path = entry.unwrap().path();
-            let text = fs::read_to_string(&path)
-                .unwrap()
-                .replace("/var/lib/cairn", data.to_str().unwrap())
-                .replace("0.0.0.0", &ip.to_string())
-                .replace("reserved_storage_space = 10%", "reserved_storage_space = 1MB");
-            fs::write(own.join(path.file_name().unwrap()), format!("bind_addr = {ip}\n{text}")).unwrap();
-        }
-        let file = own.join(Path::new(command[1]).file_name().unwrap());
-        if command[0] == "storage" {
-            let text = fs::read_to_string(&file).unwrap();
-            fs::write(&file, format!("{text}subdir_count_per_path = 4\nheart_beat_interval = 1\n")).unwrap();
-        }
-        let variables = [format!("CAIRN_SECRET={SECRET}"), format!("CAIRN_ADMIN_PASSWORD={ADMIN_PASSWORD}")];
-        let program: [&std::ffi::OsStr; 4] = [
-            binary::cairn().unwrap().as_os_str(),
-            command[0].as_ref(),
-            file.as_os_str(),
-            command[2].as_ref(),
-        ];
-        let words = variables.iter().map(AsRef::as_ref).chain(program);
-        Server::start(name, Path::new("env"), words, &folder.join(format!("{name}.log"))).unwrap()
+        Site { entry, folder, members, _redis: redis, _mariadb: mariadb }
     }
 
     /// A client of both trackers.
@@ -456,8 +337,8 @@ fn the_cluster_of_the_composition_serves_through_its_entry() {
         assert!(answer.content == content);
     }
     // What the engine asks each of them, and what a person would.
-    for address in &site.addresses {
-        let status = address.port(9122).to_string();
+    for member in &site.members {
+        let status = member.status().to_string();
         let asked =
             || Command::new(binary::cairn().unwrap()).args(["health", "--ready", &status]).output().unwrap();
         wait::until("a server that can do its work", wait::READY, || asked().status.success().then_some(()))

@@ -308,28 +308,31 @@ fn wrong(found: &Option<State>, states: &[Option<State>]) -> String {
     format!("{}, and not {:?}", words(found), states.iter().map(words).collect::<Vec<_>>())
 }
 
+/// The lines of the binlog, which must be whole. None of these runs fills more than one file of it.
+fn binlog(storage: &Node) -> String {
+    let text = fs::read_to_string(storage.base_path.join("data/sync/binlog.000")).unwrap();
+    assert!(text.is_empty() || text.ends_with('\n'), "an incomplete line");
+    text
+}
+
 /// Every record of the binlog: name and letter, how many.
 fn records(storage: &Node) -> BTreeMap<(String, char), usize> {
-    let folder = storage.base_path.join("data/sync");
     let mut records = BTreeMap::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        let is_log = name.strip_prefix("binlog.").is_some_and(|number| number.parse::<u32>().is_ok());
-        if !is_log {
-            continue;
-        }
-        let text = fs::read_to_string(entry.path()).unwrap();
-        assert!(text.is_empty() || text.ends_with('\n'), "an incomplete line");
-        for line in text.lines() {
-            let mut columns = line.split(' ');
-            let time: u64 = columns.next().unwrap().parse().unwrap();
-            assert!(time > 1_700_000_000, "{line}");
-            let letter = columns.next().unwrap().parse().unwrap();
-            *records.entry((columns.next().unwrap().to_owned(), letter)).or_default() += 1;
-        }
+    for line in binlog(storage).lines() {
+        let mut columns = line.split(' ');
+        let time: u64 = columns.next().unwrap().parse().unwrap();
+        assert!(time > 1_700_000_000, "{line}");
+        let letter = columns.next().unwrap().parse().unwrap();
+        *records.entry((columns.next().unwrap().to_owned(), letter)).or_default() += 1;
     }
     records
+}
+
+/// The lines of the binlog about files that a text speaks of.
+fn lines_about(storage: &Node, text: &str) -> Vec<String> {
+    let names: Vec<&str> = text.split([' ', ':', '\n']).filter(|word| word.starts_with("M00/")).collect();
+    let is_about = |line: &&str| names.iter().any(|name| line.contains(name));
+    binlog(storage).lines().filter(is_about).map(str::to_owned).collect()
 }
 
 fn client(cluster: &Cluster) -> Client {
@@ -420,7 +423,8 @@ async fn survive(durability: &str, packs: Packs, seed: u64) {
     on_disk::check(&cluster.storages[0].store_paths[0]).unwrap();
     let conf = &cluster.storages[0].conf;
     let output = Command::new(cluster.binary()).arg("fsck").arg(conf).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", lines_about(&cluster.storages[0], &said).join("\n"));
     cluster.check_logs(&["lost the tracker", "cut off an incomplete line"]).unwrap();
 }
 

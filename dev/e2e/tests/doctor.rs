@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use e2e::files::serving;
 use serde_json::Value;
@@ -139,6 +139,25 @@ fn a_mistake_in_a_configuration_is_told_with_its_line_in_the_language_of_the_env
 
     let missing = folder.path().join("nowhere.conf");
     assert!(finding(&asked(&[&missing]).1, "conf_bad").is_some());
+}
+
+#[test]
+fn what_somebody_has_to_mend_is_not_waited_for_and_what_may_pass_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let conf = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        file
+    };
+    let bad = conf("bad.conf", "port = no\n");
+    let (status, text) = doctor(&[&bad], &["--wait", "3600"], "C");
+    assert_eq!(status, 2, "{text}");
+    // Nobody serves at the address; somebody may in a moment.
+    let away = conf("client.conf", "base_path = /tmp\ntracker_server = 127.0.0.1:9\n");
+    let begun = Instant::now();
+    let (status, text) = doctor(&[&away], &["--wait", "2"], "C");
+    assert_eq!(status, 2, "{text}");
+    assert!(begun.elapsed() >= Duration::from_millis(1_400), "two seconds but for the last pause");
 }
 
 #[test]

@@ -98,7 +98,13 @@ fn it_is_ready_at_once_and_what_it_prints_can_be_typed() {
     .unwrap();
 
     // The drive, with the password that is shown once.
-    assert!(printed.contains(&format!("http://{}:8080", place.address.ip())), "{printed}");
+    // Both lead to the page: a browser finds nothing at the root of the API.
+    let page = format!("http://{}:8080", place.address.ip());
+    assert!(printed.contains(&format!("  drive    {page}\n")), "{printed}");
+    assert!(printed.contains(&format!("Sign in at {page} as admin with the password ")), "{printed}");
+    let shown = place.path("my data/drive/data/first-password").display().to_string();
+    assert!(printed.contains(&format!("delete '{shown}'.\n")), "{printed}");
+    assert!(Path::new(&shown).exists());
     let password = printed.split_once("with the password ").unwrap().1.lines().next().unwrap();
     let fields = format!("{{\"user_name\":\"admin\",\"password\":\"{password}\",\"hand\":\"token\"}}");
     let api = format!("http://{}:8080/api/v1", place.address.ip());

@@ -25,6 +25,8 @@ pub const STATUS_PORT: u16 = 9122;
 
 /// The port of an nginx: not 80, where the machine may have one of its own on all addresses.
 pub(crate) const NGINX_PORT: u16 = 8880;
+/// The port of its second server.
+pub(crate) const NGINX_SECOND_PORT: u16 = 8881;
 
 /// The ports of servers.
 const PORTS: [u16; 5] = [TRACKER_PORT, STORAGE_PORT, HTTP_PORT, STATUS_PORT, NGINX_PORT];

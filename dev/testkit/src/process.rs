@@ -7,9 +7,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result};
 pub use rustix::process::Signal;
-use rustix::process::{Pid, kill_process};
+use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process, waitid};
 
-use crate::wait;
+use crate::{memory, wait};
 
 /// Lines of a dead server's log shown when a test fails.
 const LOG_TAIL_LINES: usize = 40;
@@ -99,7 +99,15 @@ impl Server {
     /// When the process is gone.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("process id")?;
-        kill_process(pid, signal).with_context(|| format!("signal {}", self.name))
+        kill_process(pid, signal).with_context(|| format!("signal {}", self.name))?;
+        if signal == Signal::STOP {
+            // It goes on until the last of its threads has stopped.
+            let stopped = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
+            wait::until(&format!("{} stops", self.name), wait::STOP, || {
+                waitid(WaitId::Pid(pid), stopped).ok().flatten()
+            })?;
+        }
+        Ok(())
     }
 
     /// Waits until it ends by itself.
@@ -121,10 +129,7 @@ impl Server {
     /// left out: the kernel decides it, and may drop it.
     #[must_use]
     pub fn own_bytes(&self) -> Option<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-        let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-        Some(kib * 1024)
+        memory::own_bytes(self.pid())
     }
 
     /// Bytes it has read and written so far, from and to files and connections, except by sendfile; none once it has

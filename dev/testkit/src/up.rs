@@ -1,5 +1,6 @@
 //! `cairn up`: the whole installation in one process.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,7 @@ use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
 use crate::address::{Loopback, STORAGE_PORT, TRACKER_PORT};
+use crate::drive::DRIVE_PORT;
 use crate::process::Server;
 use crate::{binary, logs, probe, wait};
 
@@ -15,6 +17,8 @@ use crate::{binary, logs, probe, wait};
 pub struct Up {
     /// The process; killed when dropped.
     pub server: Server,
+    program: PathBuf,
+    options: Vec<String>,
     loopback: Loopback,
     // Last, so that the server is gone before its folder is.
     folder: TempDir,
@@ -26,10 +30,19 @@ impl Up {
     /// # Errors
     /// When it ends, or is not ready within [`wait::READY`].
     pub fn start() -> Result<Up> {
-        let folder = tempfile::Builder::new().prefix("cairn-up-").tempdir()?;
+        Up::start_as(binary::cairn()?, &[], &std::env::temp_dir())
+    }
+
+    /// As [`Up::start`]: this program, with these options too, its folder within this one.
+    ///
+    /// # Errors
+    /// See [`Up::start`].
+    pub fn start_as(program: &Path, options: &[&str], within: &Path) -> Result<Up> {
+        let folder = tempfile::Builder::new().prefix("cairn-up-").tempdir_in(within)?;
         let loopback = Loopback::claim()?;
-        let server = spawn(folder.path(), &loopback)?;
-        let mut up = Up { server, loopback, folder };
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        let server = spawn(program, &options, folder.path(), &loopback)?;
+        let mut up = Up { server, program: program.to_owned(), options, loopback, folder };
         up.wait_ready()?;
         Ok(up)
     }
@@ -39,7 +52,7 @@ impl Up {
     /// # Errors
     /// See [`Up::start`].
     pub fn restart(&mut self) -> Result<()> {
-        self.server = spawn(self.folder.path(), &self.loopback)?;
+        self.server = spawn(&self.program, &self.options, self.folder.path(), &self.loopback)?;
         self.wait_ready()
     }
 
@@ -53,6 +66,23 @@ impl Up {
     #[must_use]
     pub fn storage(&self) -> SocketAddr {
         self.loopback.port(STORAGE_PORT)
+    }
+
+    /// Its drive.
+    #[must_use]
+    pub fn drive(&self) -> SocketAddr {
+        self.loopback.port(DRIVE_PORT)
+    }
+
+    /// The password of its administrator, which its first start made up.
+    ///
+    /// # Errors
+    /// When there is none within [`wait::READY`].
+    pub fn password(&self) -> Result<String> {
+        let file = self.data().join("drive/data/first-password");
+        wait::until("the password of the administrator", wait::READY, || {
+            std::fs::read_to_string(&file).ok()?.strip_suffix('\n').map(str::to_owned)
+        })
     }
 
     /// The folder given as `--data`.
@@ -89,9 +119,10 @@ impl Up {
     }
 }
 
-fn spawn(folder: &Path, loopback: &Loopback) -> Result<Server> {
+fn spawn(program: &Path, options: &[String], folder: &Path, loopback: &Loopback) -> Result<Server> {
     let ip = loopback.ip().to_string();
     let data = folder.join("data");
     let arguments = ["up".as_ref(), "--data".as_ref(), data.as_os_str(), "--listen".as_ref(), ip.as_ref()];
-    Server::start("up", binary::cairn()?, arguments, &folder.join("up.output.log"))
+    let options = options.iter().map(AsRef::<OsStr>::as_ref);
+    Server::start("up", program, arguments.into_iter().chain(options), &folder.join("up.output.log"))
 }

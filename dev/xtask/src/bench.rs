@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::workspace::{Workspace, run};
 
-/// `cargo xtask bench store …`, `scale …`, `http …`, `replication …` or `drive …`: see `dev/bench`.
+/// `cargo xtask bench store …`, `scale …`, `http …`, `replication …`, `drive …` or `memory …`: see `dev/bench`.
 pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     run(&mut workspace.cargo(["build", "--release", "--package", "bench"]))?;
     let mut command = Command::new(workspace.built("release", "bench"));
@@ -24,7 +24,7 @@ pub(crate) fn bench(workspace: &Workspace, arguments: &[OsString]) -> Result<()>
 }
 
 fn starts_own_server(arguments: &[OsString]) -> bool {
-    const WITH_SERVER: [&str; 5] = ["store", "scale", "http", "replication", "drive"];
+    const WITH_SERVER: [&str; 6] = ["store", "scale", "http", "replication", "drive", "memory"];
     arguments.first().is_some_and(|word| WITH_SERVER.iter().any(|known| word == known))
         && !["--tracker", "--binary", "--help", "-h"].into_iter().any(|flag| given(arguments, flag))
 }
@@ -45,6 +45,7 @@ mod tests {
         assert!(starts_own_server(&words("replication --seconds 5")));
         assert!(starts_own_server(&words("http")));
         assert!(starts_own_server(&words("drive --only listChildren")));
+        assert!(starts_own_server(&words("memory --only storage")));
         assert!(!starts_own_server(&words("store --tracker=127.0.0.1:22122")));
         assert!(!starts_own_server(&words("store --help")));
         assert!(!starts_own_server(&[]));

@@ -9,7 +9,17 @@ use crate::{advisories, gen_docs, install, layers, pages, text_rules, web};
 /// `cargo xtask check`
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let mut steps = Steps::default();
-    run_static(workspace, &mut steps);
+    run_static(workspace, &mut steps, "lints", || {
+        run(&mut workspace.cargo([
+            "clippy",
+            "--quiet",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    });
     steps.step("tests of pure/", || {
         let pure = workspace
             .packages
@@ -24,21 +34,16 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     steps.finish()
 }
 
-/// The steps that read and run nothing of ours.
-pub(crate) fn run_static(workspace: &Workspace, steps: &mut Steps) {
+/// The steps that read and run nothing of ours. True when `lints`, which is one of them, passed.
+pub(crate) fn run_static(
+    workspace: &Workspace,
+    steps: &mut Steps,
+    lints: &str,
+    lint: impl FnOnce() -> Result<()>,
+) -> bool {
     steps.plain("format", || run(&mut workspace.cargo(["fmt", "--all", "--check"])));
     steps.plain("layers, text rules and links", || tidy(workspace));
-    steps.plain("lints", || {
-        run(&mut workspace.cargo([
-            "clippy",
-            "--quiet",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]))
-    });
+    let passed = steps.plain(lints, lint);
     steps.plain("format, lints and types of the page", || web::check(workspace));
     steps.plain("generated files", || gen_docs::check(workspace));
     steps.plain("licences, bans, sources", || {
@@ -46,6 +51,7 @@ pub(crate) fn run_static(workspace: &Workspace, steps: &mut Steps) {
         run(&mut workspace.cargo(["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]))
     });
     steps.plain("advisories", || advisories::check(workspace));
+    passed
 }
 
 /// `cargo xtask fix`

@@ -116,7 +116,12 @@ mod tests {
     }
 
     fn faults_of(packages: Vec<Package>) -> Vec<String> {
-        faults(&Workspace { root: "/root-of-it".into(), target: "/root-of-it/target".into(), packages })
+        faults(&Workspace {
+            root: "/root-of-it".into(),
+            target: "/root-of-it/target".into(),
+            packages,
+            lints: false,
+        })
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod advisories;
 mod bench;
 mod book;
 mod check;
+mod differential;
 mod dist;
 mod fuzz;
 mod gen_docs;
@@ -15,6 +16,7 @@ mod layers;
 mod newcomer;
 mod pages;
 mod sim;
+mod soak;
 mod steps;
 mod test;
 mod text_rules;
@@ -33,7 +35,7 @@ use crate::workspace::Workspace;
 #[derive(Parser)]
 #[command(name = "cargo xtask", about = "Builds, runs, tests and measures Cairn")]
 enum Command {
-    /// Build the page and the product (release), and run `cairn up`; everything after `up` is passed on
+    /// Build the page and the product (profile quick), and run `cairn up`; everything after `up` is passed on
     Up {
         /// Arguments of `cairn up`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -69,6 +71,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Use the whole cluster of `deploy/` for a while, and kill its members meanwhile: `soak --minutes 60`, `soak --help`
+    Soak {
+        /// How long, and what else
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Make what is handed out: an archive with the static binary, a Debian package, a container image
     Dist {
         /// A profile of cargo
@@ -83,10 +91,19 @@ enum Command {
         /// The loopback address that it listens on
         #[arg(long, default_value = "127.0.0.1")]
         listen: std::net::IpAddr,
+        /// A root with Rust, Node.js and a C compiler, to do it in by chroot: CONTRIBUTING.md says how to make one
+        #[arg(long, value_name = "DIR")]
+        root: Option<PathBuf>,
     },
     /// Measure: `bench store --help`
     Bench {
         /// What to measure and how
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Send the same random commands to ours and to the original: `differential --help`
+    Differential {
+        /// Where the original is, which seed
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
@@ -96,7 +113,7 @@ fn main() -> ExitCode {
     let command = Command::parse();
     let done = Workspace::find().and_then(|workspace| match command {
         Command::Up { arguments } => up::up(&workspace, &arguments),
-        Command::Test => test::run_all(&workspace),
+        Command::Test => test::run_all(workspace),
         Command::Check => check::check(&workspace),
         Command::Fix => check::fix(&workspace),
         Command::Web => web::build(&workspace),
@@ -104,12 +121,14 @@ fn main() -> ExitCode {
         Command::Book => book::build(&workspace),
         Command::Fuzz { target, seconds } => fuzz::fuzz(&workspace, target.as_deref(), seconds),
         Command::Sim { arguments } => sim::sim(&workspace, &arguments),
+        Command::Soak { arguments } => soak::soak(&workspace, &arguments),
         Command::Dist { profile, out } => {
             let out = out.unwrap_or_else(|| dist::usual_place(&workspace, &profile));
             dist::dist(&workspace, &dist::Options { profile, out })
         }
-        Command::Newcomer { listen } => newcomer::newcomer(&workspace, listen),
+        Command::Newcomer { listen, root } => newcomer::newcomer(&workspace, listen, root.as_deref()),
         Command::Bench { arguments } => bench::bench(&workspace, &arguments),
+        Command::Differential { arguments } => differential::differential(&workspace, &arguments),
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,14 +2,16 @@
 //! browser.
 //!
 //! What was built or fetched before is not used, but for what cargo and npm have downloaded: how long that takes says
-//! more about the line than about the project.
+//! more about the line than about the project. In a root of its own (`--root`) there is nothing but what was put there.
 
 use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::install;
 use crate::steps::say;
@@ -18,10 +20,13 @@ use crate::workspace::{Workspace, run};
 /// Where `cairn up` has the drive.
 const DRIVE_PORT: u16 = 8080;
 
-/// `cargo xtask newcomer`
-pub(crate) fn newcomer(workspace: &Workspace, listen: IpAddr) -> Result<()> {
+/// Where the checkout lies in a root of its own.
+const IN_ROOT: &str = "newcomer";
+
+/// `cargo xtask newcomer`; with `root` everything but the browser is in that root, such as a clean Debian's.
+pub(crate) fn newcomer(workspace: &Workspace, listen: IpAddr, root: Option<&Path>) -> Result<()> {
     install::all(workspace)?;
-    let checkout = workspace.target.join("newcomer");
+    let checkout = root.map_or_else(|| workspace.target.join("newcomer"), |root| root.join(IN_ROOT));
     if checkout.exists() {
         std::fs::remove_dir_all(&checkout).with_context(|| format!("remove {}", checkout.display()))?;
     }
@@ -30,13 +35,7 @@ pub(crate) fn newcomer(workspace: &Workspace, listen: IpAddr) -> Result<()> {
     run(Command::new("git").args(["clone", "--quiet"]).arg(&workspace.root).arg(&checkout))?;
     watch.tell("git clone");
 
-    let child = Command::new("cargo")
-        .args(["xtask", "up", "--listen", &listen.to_string()])
-        .current_dir(&checkout)
-        .env_remove("CARGO_TARGET_DIR")
-        // The line with the password is read in English.
-        .env_remove("LC_ALL")
-        .env("LANG", "C.UTF-8")
+    let child = cargo_xtask_up(&checkout, listen, root)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -53,6 +52,22 @@ pub(crate) fn newcomer(workspace: &Workspace, listen: IpAddr) -> Result<()> {
     watch.tell("signed in, uploaded, shared, fetched by a stranger; in both languages");
     drop(up);
     std::fs::remove_dir_all(&checkout).with_context(|| format!("remove {}", checkout.display()))
+}
+
+/// As the README says it, but for the address. The line with the password is read in English.
+fn cargo_xtask_up(checkout: &Path, listen: IpAddr, root: Option<&Path>) -> Command {
+    let up = format!("cargo xtask up --listen {listen}");
+    let Some(root) = root else {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("exec {up}")]).current_dir(checkout);
+        command.env_remove("CARGO_TARGET_DIR").env_remove("LC_ALL").env("LANG", "C.UTF-8");
+        return command;
+    };
+    // Nothing of this machine's environment, and a login shell, as the installers of Rust and Node.js expect one.
+    let mut command = Command::new("chroot");
+    command.arg(root).args(["env", "--ignore-environment", "HOME=/root", "LANG=C.UTF-8"]);
+    command.args(["sh", "-lc", &format!("cd /{IN_ROOT} && exec {up}")]);
+    command
 }
 
 struct Watch {
@@ -79,13 +94,13 @@ impl Drop for Up {
     }
 }
 
-/// What it says of the first administrator.
+/// What it says of the first administrator. It goes on talking, and is listened to.
 fn password(up: &mut Up) -> Result<String> {
     let said = up.0.stdout.take().context("no way out")?;
-    for line in BufReader::new(said).lines() {
-        if let Some((_, password)) = line?.split_once("with the password ") {
-            return Ok(password.trim().to_owned());
-        }
-    }
-    bail!("cargo xtask up ended, or said no password")
+    let mut lines = BufReader::new(said).lines();
+    let password = lines.by_ref().map_while(|line| line.ok()).find_map(|line| {
+        line.split_once("with the password ").map(|(_, password)| password.trim().to_owned())
+    });
+    thread::spawn(move || lines.for_each(drop));
+    password.context("cargo xtask up ended, or said no password")
 }

@@ -1,4 +1,5 @@
-//! Pages of the documentation: every relative link leads somewhere, and every page of `docs/` is in the book's summary.
+//! Pages of the documentation: every relative link leads somewhere, every page of `docs/` is in the book's summary, and the
+//! commands for developers that are named are there, and the other way round.
 //!
 //! Anchors are those that are made of headings where such pages are shown: lower case, blanks as hyphens, no punctuation, and
 //! `-1` behind one that is there already.
@@ -7,11 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, Result};
+use clap::CommandFactory;
 
 use crate::workspace::Workspace;
 
 /// The book's summary: its chapters.
 pub(crate) const SUMMARY: &str = "docs/SUMMARY.md";
+/// The page with the commands for developers.
+const LIST_OF_COMMANDS: &str = "CONTRIBUTING.md";
 /// Pages that are no part of the documentation, but of what is recorded or made from elsewhere.
 const NOT_OURS: [&str; 2] = ["fixtures", "web"];
 
@@ -24,7 +28,36 @@ pub(crate) fn faults(workspace: &Workspace) -> Result<Vec<String>> {
             .with_context(|| format!("read {}", path.display()))?;
         pages.insert(path.clone(), text);
     }
-    Ok(faults_in(&files, &pages))
+    let known: Vec<String> =
+        crate::Command::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    let mut faults = faults_in(&files, &pages);
+    faults.extend(commands(&known, &pages));
+    Ok(faults)
+}
+
+/// Commands that are named and are not there, and those that are not in the list of them.
+fn commands(known: &[String], pages: &BTreeMap<PathBuf, String>) -> Vec<String> {
+    const NAME: &str = "cargo xtask ";
+    let mut faults = Vec::new();
+    let mut listed = BTreeSet::new();
+    for (path, text) in pages {
+        for (at, _) in text.match_indices(NAME) {
+            let rest = &text[at + NAME.len()..];
+            let word = &rest[..rest.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(rest.len())];
+            if word.is_empty() {
+                continue;
+            }
+            if !known.iter().any(|known| known == word) {
+                faults.push(format!("{}: there is no {NAME}{word}", path.display()));
+            }
+            if path == Path::new(LIST_OF_COMMANDS) {
+                listed.insert(word);
+            }
+        }
+    }
+    let missing = known.iter().filter(|known| !listed.contains(known.as_str()));
+    faults.extend(missing.map(|known| format!("{LIST_OF_COMMANDS}: {NAME}{known} is not in it")));
+    faults
 }
 
 fn is_page(path: &Path) -> bool {
@@ -203,6 +236,17 @@ mod tests {
                 "README.md:4: the link to x.png: there is no such file",
                 "README.md:5: the link to docs: there is no such file",
             ]
+        );
+    }
+
+    #[test]
+    fn a_command_that_is_not_there_or_not_in_the_list_is_found() {
+        let pages =
+            [("CONTRIBUTING.md", "`cargo xtask up` and cargo xtask …\n"), ("README.md", "cargo xtask fly\n")];
+        let pages = pages.map(|(path, text)| (PathBuf::from(path), text.to_owned())).into();
+        assert_eq!(
+            commands(&["up".to_owned(), "test".to_owned()], &pages),
+            ["README.md: there is no cargo xtask fly", "CONTRIBUTING.md: cargo xtask test is not in it",]
         );
     }
 

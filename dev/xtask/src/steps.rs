@@ -26,6 +26,14 @@ struct Step {
     time: Duration,
     counts: Counts,
     error: Option<String>,
+    /// Space left on the disk of temporary files when it was over, MiB: many a failure has no other sign of its cause.
+    free_mib: Option<u64>,
+}
+
+/// Space left on the disk of temporary files, MiB; `None` when the system does not say.
+fn free_mib() -> Option<u64> {
+    let disk = rustix::fs::statvfs(std::env::temp_dir()).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize) >> 20)
 }
 
 impl Steps {
@@ -43,7 +51,8 @@ impl Steps {
             say(error);
         }
         let passed = error.is_none();
-        self.done.push(Step { name: name.to_owned(), time: start.elapsed(), counts, error });
+        let (name, time, free_mib) = (name.to_owned(), start.elapsed(), free_mib());
+        self.done.push(Step { name, time, counts, error, free_mib });
         passed
     }
 
@@ -56,7 +65,7 @@ impl Steps {
     pub(crate) fn finish(self) -> Result<()> {
         say("");
         let mut total = Counts::default();
-        for Step { name, time, counts, error } in &self.done {
+        for Step { name, time, counts, error, free_mib } in &self.done {
             total.passed += counts.passed;
             total.failed += counts.failed;
             let tests = match counts {
@@ -64,7 +73,8 @@ impl Steps {
                 Counts { passed, failed } => format!("  {passed} passed, {failed} failed"),
             };
             let mark = if error.is_none() { "ok    " } else { "FAILED" };
-            say(&format!("{mark} {:>7.1} s  {name}{tests}", time.as_secs_f64()));
+            let free = free_mib.map_or_else(String::new, |free| format!(" {free:>8} MiB free"));
+            say(&format!("{mark} {:>7.1} s{free}  {name}{tests}", time.as_secs_f64()));
         }
         let failed: Vec<&str> =
             self.done.iter().filter(|step| step.error.is_some()).map(|step| step.name.as_str()).collect();
@@ -125,10 +135,12 @@ impl Counts {
 
 /// Counts in the closing line of nextest or of `cargo test`.
 fn counts_in(line: &str) -> Option<Counts> {
-    let line = line.trim();
+    // What a test has printed is shown by nextest farther to the right: that of a test program in it was counted already.
     let numbers = match line.strip_prefix("test result:") {
         Some(rest) => rest,
-        None => line.strip_prefix("Summary")?.split_once("tests run:").or(line.split_once("test run:"))?.1,
+        None => {
+            line.trim().strip_prefix("Summary")?.split_once("tests run:").or(line.split_once("test run:"))?.1
+        }
     };
     let count = |word: &str| {
         let part = numbers.split([',', ';', '.']).find(|part| part.trim_end().contains(word))?;
@@ -163,6 +175,12 @@ mod tests {
     fn counts_are_read_from_cargo_test() {
         let line = "test result: FAILED. 11 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s";
         assert_eq!(counts_in(line), Some(Counts { passed: 11, failed: 2 }));
+    }
+
+    #[test]
+    fn what_a_failed_test_has_printed_is_not_counted_again() {
+        let line = "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 1 filtered out; finished in 1s";
+        assert_eq!(counts_in(line), None);
     }
 
     #[test]

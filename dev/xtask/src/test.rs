@@ -12,16 +12,17 @@ const CAIRN_BIN: &str = "CAIRN_BIN";
 const CAIRN_DIST: &str = "CAIRN_DIST";
 
 /// `cargo xtask test`
-pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
+pub(crate) fn run_all(mut workspace: Workspace) -> Result<()> {
+    // While it is compiled to be run: linting by itself would compile every dependency once more.
+    workspace.lints = true;
+    let workspace = &workspace;
     let mut steps = Steps::default();
     steps.plain("what tests need", || install::all(workspace));
     steps.plain("the page", || web::build(workspace));
-    check::run_static(workspace, &mut steps);
-    steps.plain("the book", || book::build(workspace));
-    let built = steps.plain("build", || {
-        run(&mut workspace.cargo(["build", "--quiet", "--package", "cairn"]))?;
-        run(&mut workspace.cargo(["test", "--quiet", "--workspace", "--no-run"]))
+    let built = check::run_static(workspace, &mut steps, "build, with lints", || {
+        run(&mut workspace.cargo(["build", "--quiet", "--workspace", "--all-targets"]))
     });
+    steps.plain("the book", || book::build(workspace));
     if built {
         // Without optimisation: it is looked at and run, not handed out.
         let dist = dist::Options { profile: "dev".into(), out: dist::usual_place(workspace, "dev") };

@@ -99,20 +99,39 @@ fn node() -> Result<()> {
         text.trim().trim_start_matches('v').split('.').map_while(|part| part.parse::<u32>().ok());
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     ensure!(version >= (NODE_MAJOR, NODE_MINOR), "{wanted}; there is {}", text.trim());
+    // Debian has it in a package of its own.
+    let npm = Command::new("npm").arg("--version").output();
+    ensure!(npm.is_ok_and(|output| output.status.success()), "{wanted}; there is no npm that works");
     Ok(())
 }
 
-/// Of everything that the build reads.
+/// What is in `web/` and the build does not read: what it and npm make, and the tests in a browser.
+const NOT_READ: [&str; 5] = ["dist", "e2e", "node_modules", "playwright-report", "test-results"];
+
+/// Of everything that the build reads. It asks the folder and not git, which nobody needs who only tries it.
 fn fingerprint(workspace: &Workspace) -> Result<String> {
-    let mut hasher = DefaultHasher::new();
-    let mut files: Vec<PathBuf> =
-        workspace.files()?.into_iter().filter(|path| path.starts_with("web")).collect();
+    let mut files = Vec::new();
+    let mut folders = vec![folder(workspace)];
+    while let Some(inside) = folders.pop() {
+        let words = || format!("read {}", inside.display());
+        for entry in std::fs::read_dir(&inside).with_context(words)? {
+            let entry = entry.with_context(words)?;
+            if NOT_READ.iter().any(|name| entry.file_name() == *name) {
+                continue;
+            }
+            let kind = entry.file_type().with_context(words)?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push(entry.path());
+            }
+        }
+    }
     files.sort();
-    for path in files.iter().filter(|path| !path.starts_with("web/e2e")) {
-        path.hash(&mut hasher);
-        std::fs::read(workspace.root.join(path))
-            .with_context(|| format!("read {}", path.display()))?
-            .hash(&mut hasher);
+    let mut hasher = DefaultHasher::new();
+    for path in files {
+        workspace.relative(&path).hash(&mut hasher);
+        std::fs::read(&path).with_context(|| format!("read {}", path.display()))?.hash(&mut hasher);
     }
     Ok(format!("{:016x}", hasher.finish()))
 }

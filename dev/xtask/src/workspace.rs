@@ -15,7 +15,15 @@ pub(crate) struct Workspace {
     #[serde(rename = "target_directory")]
     pub(crate) target: PathBuf,
     pub(crate) packages: Vec<Package>,
+    /// Whether what cargo compiles of ours is linted on the way.
+    #[serde(skip)]
+    pub(crate) lints: bool,
 }
+
+/// What cargo calls instead of the compiler for crates of the workspace.
+const WRAPPER: &str = "RUSTC_WORKSPACE_WRAPPER";
+/// Arguments for the linter, each followed by a mark, as `cargo clippy` gives them.
+const LINT_ARGUMENTS: (&str, &str) = ("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
 
 /// One crate of the workspace.
 #[derive(Debug, Deserialize)]
@@ -64,6 +72,10 @@ impl Workspace {
     pub(crate) fn cargo<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(cargo());
         command.args(arguments).current_dir(&self.root);
+        if self.lints {
+            let (name, value) = LINT_ARGUMENTS;
+            command.env(WRAPPER, "clippy-driver").env(name, value);
+        }
         command
     }
 

@@ -10,6 +10,7 @@ pub mod control;
 pub mod detach;
 pub mod limits;
 pub mod log;
+pub mod memory;
 pub mod pid_file;
 pub mod port;
 pub mod process;

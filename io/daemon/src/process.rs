@@ -45,7 +45,7 @@ impl Process {
     }
 
     /// Waits up to `patience` for its end; true when it ended.
-    pub fn ended_within(self, patience: Duration) -> bool {
+    pub(crate) fn ended_within(self, patience: Duration) -> bool {
         let until = Instant::now() + patience;
         while self.runs() {
             if Instant::now() >= until {

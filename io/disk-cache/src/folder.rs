@@ -18,7 +18,7 @@ const TEMPORARY: &str = "tmp";
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it, or another cache of this one.
-    #[error("cache folder {}: another process uses it", folder.display())]
+    #[error("cache folder {}: another process uses it: give each a folder of its own", folder.display())]
     Taken {
         /// The folder.
         folder: PathBuf,

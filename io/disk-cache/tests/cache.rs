@@ -212,7 +212,13 @@ fn a_second_cache_on_the_same_folder_is_refused_until_the_first_is_gone() {
     match DiskCache::open(folder.path(), ROOM) {
         Err(error @ OpenError::Taken { .. }) => {
             let text = error.to_string();
-            assert_eq!(text, format!("cache folder {}: another process uses it", folder.path().display()));
+            assert_eq!(
+                text,
+                format!(
+                    "cache folder {}: another process uses it: give each a folder of its own",
+                    folder.path().display()
+                )
+            );
         }
         other => panic!("{other:?}"),
     }

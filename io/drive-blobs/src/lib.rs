@@ -35,6 +35,10 @@ use crate::blobs::Blobs;
 pub use crate::fdfs::FdfsSettings;
 pub use crate::s3::S3Settings;
 
+/// Connections to one storage that a drive should be allowed. Whoever sends or fetches slowly keeps one, so it has to be
+/// more than may send slowly; and a storage takes 256, from all of its clients, unless its conf says more.
+pub const STORAGE_CONNECTIONS: usize = 192;
+
 /// Blobs in a FastDFS cluster, ours or the original.
 ///
 /// The client's own timeouts hold besides `settings.deadline`; whichever is over first counts.

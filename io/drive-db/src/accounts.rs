@@ -1,6 +1,6 @@
 //! Accounts: made, looked up, changed, listed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use drive_core::account::{
     Account, AccountState, Decree, Email, Epochs, NickName, PasswordHash, Phone, Registration, Role,
@@ -295,26 +295,6 @@ impl Database {
             Box::pin(async {
                 let sql = format!("SELECT {COLUMNS} FROM accounts WHERE user_key = ?");
                 tx.get(sql, values![name.key()], read).await
-            })
-        })
-        .await
-    }
-
-    /// User names of accounts. Those that are not there are left out.
-    pub async fn user_names(&self, accounts: &[AccountId]) -> Result<BTreeMap<AccountId, UserName>, Problem> {
-        self.read("user names", |tx| {
-            Box::pin(async {
-                let mut names = BTreeMap::new();
-                for part in padded(accounts) {
-                    let sql =
-                        format!("SELECT id, user_name FROM accounts WHERE id IN ({})", marks(part.len()));
-                    let values: Vec<Value<'_>> = part.into_iter().map(Value::from).collect();
-                    let found = tx.list(sql, &values, |columns| {
-                        Ok((columns.id()?, columns.parsed(|text| UserName::parse(text).ok())?))
-                    });
-                    names.extend(found.await?);
-                }
-                Ok(names)
             })
         })
         .await

@@ -16,12 +16,14 @@ use crate::settings::{CONNECTIONS_MAX, Deadlines, Place, Policy, Settings, URLS_
 /// Statements that a connection keeps prepared at most.
 const PREPARED_MAX: usize = 256;
 
-/// How the connection to SQLite is set up that writes: what is committed is on the disk. What undoes a step is in memory,
-/// and 32 MiB of pages. A checkpoint comes every 8,192 pages (32 MiB): nearly all writes are to the same few hundred, and
-/// each goes to the file once for all that was written to it. So many bytes of the log are kept after it.
-const WRITES: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-     PRAGMA wal_autocheckpoint = 8192; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY; \
-     PRAGMA cache_size = -32768;";
+/// How the connection to SQLite is set up that writes. It does not sync what it commits ([`Grouped`] does), only what a
+/// checkpoint needs. What undoes a step is in memory, and 32 MiB of pages. A page is written to the log whole for each row
+/// of an index that changes somewhere in it, so pages are small; a database that is there keeps those it has. A
+/// checkpoint comes every 16,384 pages (32 MiB): nearly all writes are to the same few hundred, and each goes to the file
+/// once for all that was written to it. So many bytes of the log are kept after it.
+const WRITES: &str = "PRAGMA page_size = 2048; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+     PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 16384; PRAGMA journal_size_limit = 67108864; \
+     PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768;";
 /// How those are set up that read on the thread of whoever asks.
 const READS: &str = "PRAGMA query_only = ON;";
 /// Such connections that read. A step holds one while others of its thread have their turn, so there are more than

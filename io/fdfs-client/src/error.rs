@@ -283,8 +283,5 @@ impl Error {
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.cause.as_ref().map(|cause| cause as _)
-    }
-}
+/// Without a source: the line says the cause, and what to do about it behind that.
+impl std::error::Error for Error {}

@@ -145,6 +145,9 @@ async fn all_trackers_away_is_an_error_of_connecting() {
     let (one, two) = (Peer::nobody().await, Peer::nobody().await);
     let error = client(&[one, two]).query_store(None).await.unwrap_err();
     assert_eq!((error.kind(), error.side()), (Kind::Connect, Side::Tracker));
+    // The line has the cause in it: who prints causes behind an error would say it twice.
+    assert!(error.to_string().contains("refused (os error 111); check that it runs"), "{error}");
+    assert!(std::error::Error::source(&error).is_none());
     assert!(error.retryable());
     assert!(!error.outcome_unknown());
 }

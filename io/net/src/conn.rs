@@ -311,6 +311,31 @@ impl Conn {
         }
     }
 
+    /// Waits for more and moves at most `room` bytes of it to the end of `buffer`; false when there will be none, or not
+    /// before `due`.
+    ///
+    /// # Errors
+    /// [`ConnError::Io`]; the connection is to be closed.
+    pub async fn take_more(
+        &mut self,
+        room: usize,
+        buffer: &mut Vec<u8>,
+        due: Instant,
+    ) -> Result<bool, ConnError> {
+        loop {
+            match self.take_some(room, buffer)? {
+                None => return Ok(false),
+                Some(0) => {
+                    let left = due.saturating_duration_since(Instant::now());
+                    if left.is_zero() || !self.has_come(left).await? {
+                        return Ok(false);
+                    }
+                }
+                Some(_) => return Ok(true),
+            }
+        }
+    }
+
     /// For whoever writes through [`tokio::io::AsyncWrite`].
     pub fn writer(&mut self) -> ConnWriter<'_> {
         ConnWriter::new(&mut self.stream, &mut self.sent, self.timeout)

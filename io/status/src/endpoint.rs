@@ -145,7 +145,7 @@ async fn exchange(pages: &Pages, mut conn: Conn) -> Result<(), ConnError> {
                 break (answer, head.method != Method::Head);
             }
             Ok(None) => {
-                if !more(&mut conn, &mut input, due).await? {
+                if !conn.take_more(STEP, &mut input, due).await? {
                     return Ok(());
                 }
             }
@@ -157,22 +157,6 @@ async fn exchange(pages: &Pages, mut conn: Conn) -> Result<(), ConnError> {
     conn.write_pair(head.as_bytes(), content).await?;
     conn.linger().await;
     Ok(())
-}
-
-/// Waits for more of a head; false when there will be none, or not in time.
-async fn more(conn: &mut Conn, input: &mut Vec<u8>, due: Instant) -> Result<bool, ConnError> {
-    loop {
-        match conn.take_some(STEP, input)? {
-            None => return Ok(false),
-            Some(0) => {
-                let left = due.saturating_duration_since(Instant::now());
-                if left.is_zero() || !conn.has_come(left).await? {
-                    return Ok(false);
-                }
-            }
-            Some(_) => return Ok(true),
-        }
-    }
 }
 
 fn head_of(answer: &Answer) -> String {

@@ -17,6 +17,7 @@ use std::io::{self, Read as _, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use fdfs_format::binlog::{Origin, Record};
 use parking_lot::Mutex;
 use storage_core::replication::LogPosition;
 use tokio::sync::watch;
@@ -32,6 +33,9 @@ const BUFFER_LEN_MAX: usize = 16 << 20;
 
 /// Longest line that a reader must cope with, newline included.
 const LINE_LEN_MAX: usize = 256;
+
+/// How much of the log is looked at for the first change that a peer lacks, bytes.
+const FIRST_LOOK: u64 = 64 * 1024;
 
 /// Name of the file that tells which log is written to.
 const INDEX_FILE: &str = "binlog_index.dat";
@@ -116,6 +120,17 @@ impl Binlog {
         let len_of = |index| fs::metadata(log_path(&self.dir, index)).map_or(0, |file| file.len());
         let before: u64 = (from.file..last).map(len_of).sum();
         (before + end).saturating_sub(from.offset)
+    }
+
+    /// When the first change behind a place was made that a client of this storage made, Unix second. Only so much of the
+    /// log is looked at that it costs next to nothing; `None` when none is in it, or it can't be read.
+    pub fn first_made_from(&self, from: LogPosition) -> Option<i64> {
+        let mut file = File::open(log_path(&self.dir, from.file)).ok()?;
+        file.seek(SeekFrom::Start(from.offset)).ok()?;
+        let mut bytes = Vec::new();
+        file.take(FIRST_LOOK).read_to_end(&mut bytes).ok()?;
+        let records = bytes.split(|&byte| byte == b'\n').filter_map(|line| Record::parse(line).ok());
+        { records }.find(|record| record.origin == Origin::Client).map(|record| record.timestamp)
     }
 
     /// The place so many bytes before the end, or the beginning of the oldest log that is there.

@@ -1,7 +1,7 @@
 //! The store: files under their ids on the disks of one storage, durable when it says so.
 //!
-//! Everything that holds or changes a file goes through [`Store`]: the server's commands, later replication,
-//! scrub, recovery and HTTP. How a file is kept is nobody else's business: a reader gets a [`StoredFile`]
+//! Everything that holds or changes a file goes through [`Store`]: the server's commands, replication, scrub,
+//! recovery and HTTP. How a file is kept is nobody else's business: a reader gets a [`StoredFile`]
 //! (an open descriptor, an offset and a length), a writer hands over content and gets a name. There are three layouts:
 //! the original's plain files (`plain.rs`), packs for small ones (`pack/`), and the original's trunk files (`trunk/`).
 //! A [`Shelf`] reads the store paths of a storage that is another process, and has no part in keeping them.

@@ -94,7 +94,7 @@ pub(crate) enum Mutation {
     Create { name: NewName, content: Content, link_to: Option<FileName>, origin: Origin },
     /// A whole file as a peer has it, over whatever is there. Without content, or when there still is what was `same` as
     /// the content, only the line is written. `op` is the letter of the line, upper-case.
-    Copy { name: FileName, content: Option<Content>, same: Option<Found>, op: char, origin: Origin },
+    Copy { name: FileName, content: Option<Content>, same: Option<Standing>, op: char, origin: Origin },
     /// Bytes into an appender.
     Write { name: FileName, at: At, content: Content, origin: Origin },
     /// Another size for an appender, which has the size `old` if that is given.
@@ -104,9 +104,9 @@ pub(crate) enum Mutation {
     /// A file and its metadata go.
     Delete { name: FileName, origin: Origin },
     /// A good copy of a file in the place of a `bad` one, or of none, when that is still what is there.
-    Mend { name: FileName, content: Content, bad: Option<Found>, time: u32 },
+    Mend { name: FileName, content: Content, bad: Option<Standing>, time: u32 },
     /// A bad copy, which has been kept elsewhere, goes.
-    SetAside { name: FileName, bad: Found, time: u32 },
+    SetAside { name: FileName, bad: Standing, time: u32 },
     /// From here on the names that go are remembered, and those before forgotten.
     Watch,
     /// Other metadata for a file.
@@ -133,7 +133,7 @@ impl Mutation {
 
 /// What stands under a name: equal values mean that it is still the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum Standing {
     Plain(Seen),
     /// In a pack; the sequence number of its record.
     Packed(u64),

@@ -54,8 +54,9 @@ impl Files {
             File::open(dir)?.sync_all()?;
         }
         let lock = File::options().write(true).create(true).truncate(false).open(own.join("lock"))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| unusable("another storage process is using this store path".into()))?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            unusable("another storage process is using this store path: stop it first".into())
+        })?;
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let data_fd = rustix::fs::open(&data, flags, Mode::empty())?;
         let quarantine = Quarantine::open(own.join(QUARANTINE_DIR))?;

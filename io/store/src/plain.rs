@@ -135,7 +135,7 @@ impl Plain<'_> {
         }
         let over = if mode == Turn::First { OFlags::EXCL } else { OFlags::TRUNC };
         let file = self.create_file(name, over)?;
-        let written = file.write_all_at(content, 0).and_then(|()| set_mtime(&file, mtime));
+        let written = file.write_all_at(content, 0).and_then(|()| set_mtime_of_written(&file, mtime));
         if written.is_err() {
             let _ = rustix::fs::unlinkat(self.data, name, AtFlags::empty());
         }
@@ -208,7 +208,7 @@ impl Plain<'_> {
         let temp = self.temp_dir.join(format!("replace-{}", name.replace('/', "-")));
         let written = File::create(&temp).and_then(|file| {
             file.write_all_at(content, 0)?;
-            set_mtime(&file, mtime)
+            set_mtime_of_written(&file, mtime)
         });
         if let Err(error) = written {
             let _ = std::fs::remove_file(&temp);
@@ -234,7 +234,7 @@ impl Plain<'_> {
         make_room(&file, before, offset, content.len() as u64)?;
         let written = file.write_all_at(content, offset);
         undo_growth(&file, before, written)?;
-        set_mtime(&file, mtime)
+        set_mtime_of_written(&file, mtime)
     }
 
     fn splice(&self, name: &str, offset: u64, temp: u64, mtime: u32) -> io::Result<()> {
@@ -244,7 +244,7 @@ impl Plain<'_> {
         make_room(&file, before, offset, staged.metadata()?.len())?;
         let copied = copy(&staged, &file, offset);
         undo_growth(&file, before, copied)?;
-        set_mtime(&file, mtime)
+        set_mtime_of_written(&file, mtime)
     }
 
     fn truncate(&self, name: &str, size: u64, mtime: u32) -> io::Result<()> {
@@ -307,11 +307,16 @@ fn undo_growth(file: &File, before: u64, written: io::Result<()>) -> io::Result<
     written
 }
 
-/// Sets the modification time unless it is that second already. The time in a name is the file's
-/// modification time (wire protocol: file ids).
-pub(crate) fn set_mtime(file: &File, mtime: u32) -> io::Result<()> {
+/// Sets the modification time of what was written just now, which often has it already.
+fn set_mtime_of_written(file: &File, mtime: u32) -> io::Result<()> {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse).tv_sec;
-    if mtime == 0 || now == i64::from(mtime) {
+    if now == i64::from(mtime) { Ok(()) } else { set_mtime(file, mtime) }
+}
+
+/// Sets the modification time, unless that is 0. The time in a name is the file's modification time (wire protocol: file
+/// ids).
+pub(crate) fn set_mtime(file: &File, mtime: u32) -> io::Result<()> {
+    if mtime == 0 {
         return Ok(());
     }
     let times = Timestamps {

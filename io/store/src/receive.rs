@@ -1,14 +1,17 @@
 //! What other members of the group bring: changes that were made there, done here with their own time and noted in the
 //! binlog with a lower-case letter, so that they are not passed on (storage internals: receiver behaviour).
 //!
-//! Conditions on the file as it is now are checked by the writer, which makes one change of a file at a time.
+//! Conditions on the file as it is now are checked by the writer, which makes one change of a file at a time. It also leaves
+//! out what comes again, in an older form, of a file that was changed here since ([`Overtaken`]): as if it had that.
+//!
+//! [`Overtaken`]: storage_core::replication::receive::Overtaken
 
 use std::io;
 
 use fdfs_fileid::{FileName, Kind};
 use fdfs_format::pack::CONTENT_MAX;
 
-use crate::mutation::{At, Content, Found, Mutation, NewName, Origin, Outcome};
+use crate::mutation::{At, Content, Mutation, NewName, Origin, Outcome, Standing};
 use crate::{Store, StoreError};
 
 /// What is read of a file at a time, bytes.
@@ -137,7 +140,7 @@ impl Store {
     }
 
     /// The file of this name, if it has as many bytes and nothing speaks against it.
-    async fn same(&self, name: &FileName, len: u64) -> Result<Option<Found>, StoreError> {
+    async fn same(&self, name: &FileName, len: u64) -> Result<Option<Standing>, StoreError> {
         let stored = match self.open_file(name).await {
             Err(StoreError::NotFound | StoreError::NotRegular | StoreError::SetAside) => return Ok(None),
             stored => stored?,
@@ -158,7 +161,7 @@ impl Store {
                 }
             }
         }
-        Ok(Some(stored.found()))
+        Ok(Some(stored.standing()))
     }
 
     /// Takes bytes that were appended to a file which ended at `start` then.
@@ -243,11 +246,13 @@ impl Store {
     /// Deletes a file and its metadata, or a metadata file.
     ///
     /// # Errors
+    /// [`StoreError::Exists`] when the deletion had come before, and the file was made again here since: it stays.
     /// [`StoreError::NotFound`]. The binlog has a line all the same, but for metadata: the file may not have come yet, and
     /// whoever remembers deletions finds it there after a start.
     pub async fn receive_delete(&self, name: FileName, time: u32) -> Result<(), StoreError> {
         match self.ask(name.path_index(), Mutation::Delete { name, origin: Origin::Peer(time) }).await? {
             Outcome::Missing => Err(StoreError::NotFound),
+            Outcome::Had => Err(StoreError::Exists),
             _ => Ok(()),
         }
     }

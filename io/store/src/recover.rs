@@ -125,20 +125,24 @@ fn taken_back(journal: &Replay) -> io::Result<HashSet<usize>> {
     Ok(found)
 }
 
-/// Adds the lines that the binlog lacks, in the order of their times; of equal times, those of journals in the order of
-/// store paths, then of entries, and then those of packs likewise.
+/// Adds the lines that the binlog lacks: those of each journal in the order of its entries, whatever their times (a file
+/// that is regenerated keeps its time), those of several journals and of packs in the order of their times; of equal times, those
+/// of journals in the order of store paths, and then those of packs likewise.
 fn complete_binlog(journals: &[Replay], packs: &[Loaded], binlog: &Binlog) -> io::Result<()> {
     let mut missing: Vec<(u64, Vec<u8>)> = Vec::new();
     for journal in journals.iter().filter(|journal| !journal.is_empty()) {
         let Some(from) = journal.binlog_from() else { continue };
         let mut there = Lines::from(binlog, from)?;
         let taken_back = taken_back(journal)?;
+        let mut newest = 0;
         journal.for_each(|index, entry| {
             if !taken_back.contains(&index) {
-                let lines = entry.line.split_inclusive(|&byte| byte == b'\n');
-                missing.extend(
-                    lines.filter(|line| !there.take(line)).map(|line| (time_of(line), line.to_vec())),
-                );
+                for line in entry.line.split_inclusive(|&byte| byte == b'\n') {
+                    newest = newest.max(time_of(line));
+                    if !there.take(line) {
+                        missing.push((newest, line.to_vec()));
+                    }
+                }
             }
             Ok(())
         })?;

@@ -15,7 +15,7 @@ use fdfs_format::metadata::META_LEN_MAX;
 use fdfs_format::pack::{CONTENT_MAX, RECORD_HEADER_LEN};
 
 use crate::fsck::{self, Event, FsckSettings, Mark, Pace, Summary};
-use crate::mutation::{Found, Mutation, Outcome};
+use crate::mutation::{Mutation, Outcome, Standing};
 use crate::path::{Files, OWN_DIR, StorePath};
 use crate::quarantine::{Extent, Kept, QuarantineUsage};
 use crate::receive::named_content;
@@ -42,7 +42,7 @@ pub enum Verdict {
 /// A copy of a file that is not what it should be.
 #[derive(Debug)]
 pub struct BadCopy {
-    found: Found,
+    found: Standing,
     /// What is wrong, in words.
     pub why: Box<str>,
     /// Last change of the file, Unix seconds, if that can still be told.
@@ -100,7 +100,7 @@ impl Store {
             Err(error) => return Err(error),
         };
         let mtime = stored.mtime().await.ok().and_then(|mtime| u32::try_from(mtime).ok());
-        let bad = |why: String| Verdict::Bad(BadCopy { found: stored.found(), why: why.into(), mtime });
+        let bad = |why: String| Verdict::Bad(BadCopy { found: stored.standing(), why: why.into(), mtime });
         if let Some((len, _)) = named_content(name)
             && len != stored.len
         {
@@ -145,7 +145,7 @@ impl Store {
             return Err(StoreError::Corrupt { name: name.as_str().into(), len, crc32 });
         }
         let found = bad.map(|bad| bad.found);
-        let is_packed = matches!(found, Some(Found::Packed(_)));
+        let is_packed = matches!(found, Some(Standing::Packed(_)));
         let content = match content {
             _ if is_packed && len > CONTENT_MAX as u64 => return Err(StoreError::Busy),
             Content::Staged(staged) if is_packed => Content::Bytes(staged.into_bytes().await?),
@@ -187,7 +187,7 @@ impl Store {
     /// [`StoreError`]; the bad copy stays where it is.
     pub async fn set_aside(&self, name: &FileName, bad: &BadCopy, now: u32) -> Result<Mended, StoreError> {
         let path = self.path_of(name)?;
-        if bad.found == Found::Slot && self.is_set_aside(name) {
+        if bad.found == Standing::Slot && self.is_set_aside(name) {
             // It stands where it stood, and has been kept.
             return Ok(Mended::Changed);
         }
@@ -208,7 +208,7 @@ impl Store {
     }
 
     /// Keeps a bad copy; `None` when it is not there any more.
-    async fn keep(&self, name: &FileName, found: Found) -> Result<Option<Kept>, StoreError> {
+    async fn keep(&self, name: &FileName, found: Standing) -> Result<Option<Kept>, StoreError> {
         let path = self.path_of(name)?;
         let (home, name) = (Arc::clone(path), name.clone());
         let keep = move || match keep(&home, &name, found) {
@@ -305,7 +305,7 @@ fn wrong_crc(found: u32, named: u32) -> String {
 
 fn verify_packed(home: &StorePath, name: &FileName) -> Verdict {
     let Some((pack, location)) = home.packs.find(name.true_name()) else { return Verdict::Missing };
-    let found = Found::Packed(pack.sequence(&location));
+    let found = Standing::Packed(pack.sequence(&location));
     let mtime = crate::stored::read_header(&pack, &location).ok().map(|header| header.mtime);
     let bad = |why: String| Verdict::Bad(BadCopy { found, why: why.into(), mtime });
     let content = match home.packs.read(name.true_name()) {
@@ -334,19 +334,19 @@ fn verify_slot(files: &Files, name: &FileName) -> io::Result<Verdict> {
     }
     files.trunk.verified.forget(name.true_name());
     let why = "the slot holds something else than its header says".into();
-    Ok(Verdict::Bad(BadCopy { found: Found::Slot, why, mtime: Some(slot.header.mtime) }))
+    Ok(Verdict::Bad(BadCopy { found: Standing::Slot, why, mtime: Some(slot.header.mtime) }))
 }
 
-fn keep(home: &StorePath, name: &FileName, found: Found) -> io::Result<Kept> {
+fn keep(home: &StorePath, name: &FileName, found: Standing) -> io::Result<Kept> {
     let (files, quarantine) = (&home.files, &home.files.quarantine);
     match found {
-        Found::Plain(_) => quarantine.keep_plain(&files.plain(), name),
-        Found::Packed(_) => {
+        Standing::Plain(_) => quarantine.keep_plain(&files.plain(), name),
+        Standing::Packed(_) => {
             let (pack, location) = home.packs.find(name.true_name()).ok_or(io::ErrorKind::NotFound)?;
             let at = location.offset() + RECORD_HEADER_LEN as u64;
             quarantine.keep_extent(name, &Extent { file: &pack.file, at, len: location.content_len().into() })
         }
-        Found::Slot => {
+        Standing::Slot => {
             let slot = trunk::find(&files.plain(), name)?.ok_or(io::ErrorKind::NotFound)?;
             let (at, len) = (slot.place.content(), slot.header.file_size.into());
             quarantine.keep_extent(name, &Extent { file: &slot.file, at, len })

@@ -1,12 +1,15 @@
 //! The store: one door for everything that reads or changes files.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fdfs_fileid::{FileName, Kind, StorePathIndex, TrunkPart};
+use fdfs_format::binlog::Record;
 use parking_lot::Mutex;
+use storage_core::replication::receive::Overtaken;
 
 use crate::binlog::Binlog;
 use crate::journal::{Journal, JournalSettings};
@@ -96,6 +99,21 @@ pub struct Store {
     orderly: Arc<AtomicBool>,
 }
 
+/// How much of the log is read at a start for what was overtaken, bytes.
+const OVERTAKEN_LOG_LEN: u64 = 32 << 20;
+
+/// What peers may send again, by indexes of store paths.
+fn overtaken_as_logged(binlog: &Binlog) -> Result<HashMap<usize, Overtaken>, StoreError> {
+    let mut found: HashMap<usize, Overtaken> = HashMap::new();
+    // The first line may be cut; then it is none.
+    binlog.lines_from(binlog.place_before_end(OVERTAKEN_LOG_LEN), |line| {
+        let Ok(record) = Record::parse(line.strip_suffix(b"\n").unwrap_or(line)) else { return };
+        let path = usize::from(record.change.name().path_index().0);
+        found.entry(path).or_default().note(&record);
+    })?;
+    Ok(found)
+}
+
 /// What a store is opened for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
@@ -175,6 +193,7 @@ impl Store {
         let segment_len = SEGMENT_LEN_MAX.min(settings.journal_len / 2);
         let segments = (settings.journal_len / segment_len.max(1)).max(2);
         let orderly = Arc::new(AtomicBool::new(false));
+        let mut overtaken = overtaken_as_logged(&binlog)?;
         let (mut homes, mut threads) = (Vec::new(), Vec::new());
         for (index, (files, loaded)) in files.into_iter().zip(packs).enumerate() {
             let packs = Arc::clone(&loaded.packs);
@@ -204,6 +223,7 @@ impl Store {
                 durability: settings.durability,
                 commit_wait: settings.commit_wait,
                 orderly: Arc::clone(&orderly),
+                overtaken: overtaken.remove(&index).unwrap_or_default(),
             })?;
             let path = Arc::new(StorePath::new(files, packs, index)?);
             let writer = Mutex::new(Some(Arc::new(writer)));
@@ -559,7 +579,7 @@ impl Store {
     ///
     /// # Errors
     /// What the file system says.
-    pub fn make_directories(&self, subdir_count: u16) -> Result<(), StoreError> {
+    pub(crate) fn make_directories(&self, subdir_count: u16) -> Result<(), StoreError> {
         for home in &self.homes {
             for high in 0..subdir_count {
                 for low in 0..subdir_count {

@@ -10,7 +10,7 @@ use fdfs_format::{SLOT_HEADER_LEN, SlotHeader};
 use rustix::io::{ReadWriteFlags, preadv2};
 
 use crate::StoreError;
-use crate::mutation::{Found, Seen};
+use crate::mutation::{Seen, Standing};
 use crate::pack::{Location, Pack, damaged};
 use crate::plain::{is_regular, seen};
 use crate::pool::{Closing, Pool};
@@ -119,11 +119,11 @@ impl StoredFile {
     }
 
     /// What this is, to be recognised by.
-    pub(crate) fn found(&self) -> Found {
+    pub(crate) fn standing(&self) -> Standing {
         match &self.kept {
-            Kept::Plain { seen, .. } => Found::Plain(*seen),
-            Kept::Packed { pack, location } => Found::Packed(pack.sequence(location)),
-            Kept::Slot { .. } => Found::Slot,
+            Kept::Plain { seen, .. } => Standing::Plain(*seen),
+            Kept::Packed { pack, location } => Standing::Packed(pack.sequence(location)),
+            Kept::Slot { .. } => Standing::Slot,
         }
     }
 

@@ -16,7 +16,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use fdfs_fileid::{FileName, Kind};
-use storage_core::replication::receive;
+use fdfs_format::binlog::Record;
+use storage_core::naming::ATTEMPTS_MAX;
+use storage_core::replication::receive::{self, Brought, Overtaken};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::binlog::Binlog;
@@ -44,9 +46,6 @@ const BATCH_LEN_MAX: usize = 4 << 20;
 /// How often a batch that waits for company looks for it.
 const COMPANY_STEP: Duration = Duration::from_micros(50);
 
-/// Tries to find an unused name.
-const NAME_TRIES: u32 = 10;
-
 /// What a writer writes to, and how.
 pub(crate) struct WriterParts {
     pub(crate) files: Arc<Files>,
@@ -60,6 +59,8 @@ pub(crate) struct WriterParts {
     /// How long a batch waits for company.
     pub(crate) commit_wait: Duration,
     pub(crate) orderly: Arc<AtomicBool>,
+    /// As the log tells it.
+    pub(crate) overtaken: Overtaken,
 }
 
 /// The way to the writer of one store path.
@@ -80,8 +81,18 @@ impl WriterThread {
 impl Writer {
     pub(crate) fn start(of: WriterParts) -> io::Result<(Self, WriterThread)> {
         let (jobs, waiting) = mpsc::channel(QUEUE_LEN);
-        let WriterParts { files, packs, head, pack_max, journal, binlog, durability, commit_wait, orderly } =
-            of;
+        let WriterParts {
+            files,
+            packs,
+            head,
+            pack_max,
+            journal,
+            binlog,
+            durability,
+            commit_wait,
+            orderly,
+            overtaken,
+        } = of;
         let (journal, regrets, claims) = (Some(journal), Vec::new(), Claims::default());
         let state = State {
             files,
@@ -96,6 +107,7 @@ impl Writer {
             regrets,
             claims,
             gone: None,
+            overtaken,
         };
         let thread =
             std::thread::Builder::new().name("store-writer".into()).spawn(move || state.run(waiting))?;
@@ -139,6 +151,8 @@ struct State {
     claims: Claims,
     /// Keys of names that went since somebody began to watch.
     gone: Option<HashSet<u64>>,
+    /// What peers may send again of files that were changed here since.
+    overtaken: Overtaken,
 }
 
 impl State {
@@ -268,6 +282,7 @@ impl State {
                     for change in checked.packed.iter().filter(|change| change.op != mend::NO_LINE) {
                         let line = line(change.time, change.op, &change.name, format_args!(""));
                         self.binlog.append(line.as_bytes());
+                        note(&mut self.overtaken, &change.name, &line);
                     }
                     Ok(checked.outcome)
                 }
@@ -333,6 +348,7 @@ impl State {
                 return Err(error);
             }
             self.binlog.append(entry.line);
+            note(&mut self.overtaken, owned.name(), &owned.lines);
             if let OwnedChange::Empty { name } = &owned.change {
                 self.files.trunk.verified.forget(name.true_name());
                 if owned.is_deletion_by_a_client() {
@@ -396,9 +412,47 @@ impl State {
     }
 }
 
+/// Has it remembered what a change of `name` says in the log.
+fn note(overtaken: &mut Overtaken, name: &FileName, lines: &str) {
+    if !Overtaken::is_about(name) {
+        return;
+    }
+    for line in lines.lines() {
+        if let Ok(record) = Record::parse(line.as_bytes()) {
+            overtaken.note(&record);
+        }
+    }
+}
+
 /// Checking a mutation against the files as they are, and turning it into entries.
 impl State {
+    /// What there is to be said of a change that a peer brings once more, which was here before one that was made here.
+    fn overtaken(&self, mutation: &Mutation) -> Result<Option<Outcome>, StoreError> {
+        let (name, origin, what, outcome) = match mutation {
+            Mutation::Copy { name, origin, .. } => (name, origin, Brought::Whole, Outcome::Had),
+            Mutation::Write { name, at: At::KnownEnd(start), origin, .. } => {
+                (name, origin, Brought::Append(*start), Outcome::At(*start))
+            }
+            Mutation::Write { name, at: At::Offset(offset), origin, .. } => {
+                (name, origin, Brought::Modify(*offset), Outcome::At(*offset))
+            }
+            Mutation::Truncate { name, size, origin, .. } => {
+                (name, origin, Brought::Truncate(*size), Outcome::At(*size))
+            }
+            Mutation::Delete { name, origin } => (name, origin, Brought::Delete, Outcome::Had),
+            _ => return Ok(None),
+        };
+        let is_again = matches!(origin, Origin::Peer(time) if self.overtaken.holds(name, *time, what));
+        // One that is missing for another reason is better than none.
+        let stays = is_again
+            && (what != Brought::Whole || self.overtaken.went(name) || self.standing(name)?.is_some());
+        Ok(stays.then_some(outcome))
+    }
+
     fn prepare(&self, mutation: Mutation, touched: &BTreeSet<String>) -> Result<Checked, StoreError> {
+        if let Some(outcome) = self.overtaken(&mutation)? {
+            return Ok(Checked::nothing(outcome));
+        }
         match mutation {
             Mutation::Create { name, content, link_to, origin } => {
                 let must_be_slot = matches!(name, NewName::Slot(_));
@@ -441,7 +495,7 @@ impl State {
                 }
             }
             NewName::Fresh(mut make) => {
-                for attempt in 0..NAME_TRIES {
+                for attempt in 0..ATTEMPTS_MAX {
                     let name = make(attempt);
                     if !taken(&name)? {
                         return Ok(name);
@@ -729,10 +783,9 @@ fn touches(mutation: &Mutation) -> [Option<FileName>; 2] {
 }
 
 impl OwnedEntry {
-    /// The names that must not be touched by another change of the same batch: a metadata name stands for
-    /// its file.
-    fn names(&self) -> impl Iterator<Item = FileName> {
-        let (one, two) = match &self.change {
+    /// The name that it is about; of a move, the one before.
+    fn name(&self) -> &FileName {
+        match &self.change {
             OwnedChange::Create { name, .. }
             | OwnedChange::Adopt { name, .. }
             | OwnedChange::Replace { name, .. }
@@ -743,10 +796,19 @@ impl OwnedEntry {
             | OwnedChange::Delete { name }
             | OwnedChange::Fill { name, .. }
             | OwnedChange::FillStaged { name, .. }
-            | OwnedChange::Empty { name } => (name, None),
-            OwnedChange::Move { from, to } => (from, Some(to)),
+            | OwnedChange::Empty { name }
+            | OwnedChange::Move { from: name, .. } => name,
+        }
+    }
+
+    /// The names that must not be touched by another change of the same batch: a metadata name stands for
+    /// its file.
+    fn names(&self) -> impl Iterator<Item = FileName> {
+        let other = match &self.change {
+            OwnedChange::Move { to, .. } => Some(to),
+            _ => None,
         };
-        std::iter::once(file_of(one)).chain(two.map(file_of))
+        std::iter::once(self.name()).chain(other).map(file_of)
     }
 
     /// The slot that it fills.

@@ -225,6 +225,58 @@ async fn a_copy_takes_the_place_of_a_file_of_another_size_and_an_update_that_of_
     .await;
 }
 
+/// As from a member that was killed: it has not saved that it had sent these, and sends the file as it has it.
+#[tokio::test]
+async fn what_comes_again_does_not_undo_what_was_done_here_since_and_what_is_new_is_taken() {
+    at_every_site(async |site| {
+        let store = site.open();
+        let (name, gone) = (appender(1), slave(2));
+        let meta = name.metadata_name();
+        created(&store, &gone, b"slave", MADE).await;
+        created(&store, &name, b"hello", MADE + 1).await;
+        store.receive_append(name.clone(), 5, bytes(b" you two"), MADE + 2).await.unwrap();
+        store.receive_modify(name.clone(), 1, bytes(b"E"), MADE + 2).await.unwrap();
+        store.receive_truncate(name.clone(), 13, 9, MADE + 2).await.unwrap();
+        created(&store, &meta, b"k\x02v", MADE + 2).await;
+        store.receive_delete(meta.clone(), MADE + 2).await.unwrap();
+        store.append(name.clone(), bytes(b" two"), MADE + 2).await.unwrap();
+        store.modify(name.clone(), 0, bytes(b"HELLO"), MADE + 2).await.unwrap();
+        let here = |_: Option<&[u8]>| Some(b"k\x02here".to_vec());
+        store.set_metadata(name.clone(), MADE + 2, Box::new(here)).await.unwrap();
+        store.delete(gone.clone(), MADE + 3).await.unwrap();
+        let now: [(_, Option<(&[u8], _)>); 2] = [(&name, Some((b"HELLO you two", MADE + 2))), (&gone, None)];
+        let log = store_log(site, &store);
+        let store = site.again(store);
+        for which in [WhichCopy::Created, WhichCopy::Updated] {
+            for (file, content, time) in [
+                (&gone, &b"slave"[..], MADE),
+                (&name, b"hEllo you", MADE + 1),
+                // In the place of what was appended, which does not fit.
+                (&name, b"hEllo you", MADE + 2),
+                (&meta, b"k\x02v", MADE + 2),
+            ] {
+                let received = store.receive_copy(file.clone(), bytes(content), which, time).await.unwrap();
+                assert_eq!(received, Received::Had, "{file}");
+            }
+        }
+        // Of a part that was cut since less comes.
+        store.receive_append(name.clone(), 5, bytes(b" you"), MADE + 2).await.unwrap();
+        store.receive_modify(name.clone(), 1, bytes(b"E"), MADE + 2).await.unwrap();
+        store.receive_truncate(name.clone(), 13, 9, MADE + 2).await.unwrap();
+        let again = store.receive_delete(meta.clone(), MADE + 2).await;
+        assert!(matches!(again, Err(StoreError::Exists)), "{again:?}");
+        let store = site.check(store, &now, &log).await;
+        assert_eq!(store.metadata(&name).await.unwrap().unwrap(), b"k\x02here");
+        store.receive_modify(name.clone(), 0, bytes(b"J"), MADE + 4).await.unwrap();
+        created(&store, &gone, b"again", MADE + 4).await;
+        let log = format!("{log}{0} m {name} 0 1\n{0} c {gone}\n", MADE + 4);
+        let now: [(_, Option<(&[u8], _)>); 2] =
+            [(&name, Some((b"JELLO you two", MADE + 4))), (&gone, Some((b"again", MADE + 4)))];
+        site.check(store, &now, &log).await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn large_content_is_taken_over_nothing_over_a_plain_file_and_over_a_packed_one() {
     at_every_site(async |site| {

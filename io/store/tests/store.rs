@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fdfs_fileid::{ExtName, FileName, SizeWord, Source, Stamp, StorePathIndex, build_name};
 use store::{
@@ -198,6 +198,20 @@ async fn a_name_used_again_after_a_delete_keeps_its_newer_file_after_a_crash() {
     drop(store);
     open(&dir);
     assert_eq!(read(&dir, &normal(1)).unwrap(), b"two".repeat(60_000));
+}
+
+/// What comes slowly was written before the second that its name and its record have.
+#[tokio::test]
+async fn a_staged_file_has_the_time_of_its_record_whenever_it_was_written() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    let content = staged(&store, &[9; 200_000]).await;
+    let temp = fs::File::options().write(true).open(dir.path().join("data/.cairn/tmp/1")).unwrap();
+    let now = SystemTime::now();
+    temp.set_modified(now - Duration::from_secs(60)).unwrap();
+    let time = u32::try_from(now.duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
+    store.create(M00, NewName::Fixed(normal(1)), content, time).await.unwrap();
+    assert_eq!(store.open_file(&normal(1)).await.unwrap().mtime().await.unwrap(), i64::from(time));
 }
 
 #[tokio::test]
@@ -468,6 +482,33 @@ async fn only_appenders_can_be_changed() {
     assert!(matches!(refused, Err(StoreError::NotAppender)));
     assert!(matches!(store.truncate(normal(1), 0, NOW).await, Err(StoreError::NotAppender)));
     assert!(matches!(store.append(appender(9), bytes(b"x"), NOW).await, Err(StoreError::NotFound)));
+}
+
+/// A regenerated file keeps its time, so its line may be older than those before it.
+#[tokio::test]
+async fn lines_that_the_binlog_lost_come_back_in_the_order_of_the_changes_whatever_their_times() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &appender(1), b"hello").await;
+    store.set_metadata(appender(1), NOW + 5, meta(|_| Some(b"a\x02b".to_vec()))).await.unwrap();
+    let new = normal(2);
+    let made = new.clone();
+    store.regenerate(appender(1), move |_, _, _, _| made.clone()).await.unwrap();
+    drop(store);
+    open(&dir);
+    let (old_meta, new_meta) = (appender(1).metadata_name(), new.metadata_name());
+    let changes: Vec<String> =
+        binlog(&dir).lines().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect();
+    assert_eq!(
+        changes,
+        [
+            format!("C {}", appender(1)),
+            format!("C {old_meta}"),
+            format!("R {new} {}", appender(1)),
+            format!("C {new_meta}"),
+            format!("D {old_meta}"),
+        ]
+    );
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ use fdfs_format::{SLOT_HEADER_LEN, SlotHeader, SlotKind};
 use store::fsck::{Finding, FsckSettings, check};
 use store::{Content, Durability, NewName, Packing, Store, StoreError, StoreSettings};
 use tempfile::TempDir;
+use testkit::folder;
 
 const M00: StorePathIndex = StorePathIndex(0);
 const NOW: u32 = 1_751_328_000;
@@ -370,10 +371,10 @@ async fn d15_after_a_power_cut_a_slot_is_whole_or_free() {
     ];
     // Each time from the journal as the crash left it.
     let saved = TempDir::new().unwrap();
-    copy(root, saved.path());
+    folder::copy(root, saved.path()).unwrap();
     for (at, take_away) in ways.iter().enumerate() {
         let again = TempDir::new().unwrap();
-        copy(saved.path(), again.path());
+        folder::copy(saved.path(), again.path()).unwrap();
         let mut bytes = whole.clone();
         take_away(&mut bytes);
         fs::write(container(again.path()), bytes).unwrap();
@@ -384,19 +385,6 @@ async fn d15_after_a_power_cut_a_slot_is_whole_or_free() {
         assert!(slot(again.path(), &names[1]).iter().all(|byte| *byte == 0), "{at}");
         store.close().unwrap();
         assert_eq!(findings(again.path()), [], "{at}");
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
     }
 }
 

@@ -284,7 +284,7 @@ async fn a_store_in_use_and_one_that_is_not_there_are_refused() {
     let store = Store::open(&shop.settings()).unwrap().0;
     let (path, reason) = refused(&shop.settings());
     assert_eq!(path, shop.root(0));
-    assert_eq!(reason, "another storage process is using this store path");
+    assert_eq!(reason, "another storage process is using this store path: stop it first");
     drop(store);
     let nowhere = shop.dir.path().join("nowhere");
     let settings = StoreSettings { paths: vec![shop.root(0), nowhere.clone()], ..shop.settings() };

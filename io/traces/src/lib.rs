@@ -79,7 +79,7 @@ pub fn init() -> Result<Option<Sending>, StartError> {
 
 /// Whether spans are sent.
 #[must_use]
-pub fn are_sent() -> bool {
+pub(crate) fn are_sent() -> bool {
     PROVIDER.get().is_some()
 }
 

@@ -113,6 +113,23 @@ impl What {
         Subject { topic: self.topic().to_owned(), names: self.names() }
     }
 
+    /// Whether it stays as it is until somebody does something about it. What servers have not told each other yet, or not
+    /// caught up with, may pass by itself.
+    pub fn lasts(&self) -> bool {
+        matches!(
+            self,
+            Self::ConfBad { .. }
+                | Self::ConfOdd { .. }
+                | Self::ConfUnknown { .. }
+                | Self::SpaceOut { .. }
+                | Self::SpaceLow { .. }
+                | Self::PathNotFolder { .. }
+                | Self::PathNotWritable { .. }
+                | Self::PathSpaceLow { .. }
+                | Self::OpenFilesFew { .. }
+        )
+    }
+
     /// Kinds of one topic are about the same names, and of these at most one is true at a time.
     fn topic(&self) -> &'static str {
         match self {

@@ -69,7 +69,7 @@ fn english(what: &What) -> (String, String) {
         ),
         What::ConfUnknown { file } => (
             format!("{file} has no key of any configuration"),
-            "name a tracker.conf, storage.conf, client.conf, mod_fastdfs.conf or drive.conf",
+            "name a tracker.conf, storage.conf, client.conf, mod_fastdfs.conf, drive.conf or watch.conf",
         ),
         What::TrackerSilent { tracker, reason } => (
             format!("tracker {tracker} does not answer: {reason}"),
@@ -320,7 +320,7 @@ fn chinese(what: &What) -> (String, String) {
         ),
         What::ConfUnknown { file } => (
             format!("{file} 里没有任何已知的配置项"),
-            "请给出 tracker.conf、storage.conf、client.conf、mod_fastdfs.conf 或 drive.conf",
+            "请给出 tracker.conf、storage.conf、client.conf、mod_fastdfs.conf、drive.conf 或 watch.conf",
         ),
         What::TrackerSilent { tracker, reason } => (
             format!("tracker {tracker} 没有应答：{reason}"),

@@ -25,12 +25,10 @@ pub mod kind {
     pub const UNKNOWN_TYPE: u8 = 11;
 }
 
-/// What an application can be asked to be.
+/// What this application can be asked to be.
 #[allow(missing_docs, reason = "named as in the specification, section 6")]
 pub mod role {
     pub const RESPONDER: u16 = 1;
-    pub const AUTHORIZER: u16 = 2;
-    pub const FILTER: u16 = 3;
 }
 
 /// How a request ended, for the web server.

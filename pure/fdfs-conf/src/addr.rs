@@ -220,7 +220,7 @@ impl ServerAddr {
     }
 
     /// The hosts without the port: `a`, `a,b`, `[v6]`, `[v6,v6]`.
-    pub fn write_hosts(&self, out: &mut impl fmt::Write) -> fmt::Result {
+    pub(crate) fn write_hosts(&self, out: &mut impl fmt::Write) -> fmt::Result {
         let brackets = self.ips().any(|ip| ip.is_ipv6());
         if brackets {
             out.write_char('[')?;

@@ -66,11 +66,6 @@ impl AllowHosts {
             || self.networks.iter().any(|network| network.contains(peer))
     }
 
-    /// Whether everybody may connect.
-    pub fn allows_everybody(&self) -> bool {
-        self.everybody
-    }
-
     /// Whether no address can ever be allowed: nothing is, and no name is left to look up.
     pub fn is_nobody(&self) -> bool {
         !self.everybody && self.ips.is_empty() && self.networks.is_empty() && self.names.is_empty()

@@ -103,7 +103,7 @@ conf_keys! {
         storage_ids_filename: Maybe<String> = text("file").absent("required with use_storage_id").sample("storage_ids.conf")
             .doc("The file with the numbers; a relative name starts in this file's folder.");
         connect_first_by: One<ConnectFirstBy> = text("tracker or last-connected").default("tracker")
-            .doc("Which address of a storage with two is tried first: the one the tracker named, or the one that worked last.");
+            .doc("Read, and not used yet: of a storage with two addresses the one that the tracker names is taken.");
     }
     "Anti-steal tokens" {
         check_token: One<bool> = flag().named("http.anti_steal.check_token").default("false")

@@ -227,11 +227,6 @@ impl StorageIds {
         self.by_addr.keys().any(|(ip, _)| ip.is_ipv6())
     }
 
-    /// Whether a storage has two addresses.
-    pub fn has_dual(&self) -> bool {
-        self.by_id.values().any(|entry| entry.addr.hosts().count() > 1)
-    }
-
     /// All storages as lines, in text order.
     pub fn to_text(&self) -> String {
         let mut text = String::new();

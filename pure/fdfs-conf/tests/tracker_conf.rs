@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ fn absent_keys_have_fastdfs_defaults() {
     assert_eq!(conf.network.network_timeout, Duration::from_secs(60));
     assert_eq!((conf.network.max_connections, conf.network.work_threads), (256, 4));
     assert_eq!((conf.network.min_buff_size, conf.network.max_buff_size), (256 << 10, 256 << 10));
-    assert!(conf.allow_hosts.allows_everybody());
+    assert!(conf.allow_hosts.allows(IpAddr::from([203, 0, 113, 9])));
     assert_eq!(conf.placement.store_lookup, StoreLookup::RoundRobin);
     assert_eq!(conf.placement.store_server, StoreServer::RoundRobin);
     assert_eq!(conf.placement.store_path, StorePathChoice::RoundRobin);

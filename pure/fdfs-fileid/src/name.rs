@@ -109,6 +109,17 @@ impl FileName {
         &self.text
     }
 
+    /// The same with its store path: the first one for a name without `Mxx/`, so that a file has one name only.
+    ///
+    /// Refused: what would be too long.
+    pub fn with_store_path(self) -> Result<Self, NameError> {
+        if self.text.starts_with('M') {
+            Ok(self)
+        } else {
+            Self::parse(format!("M00/{}", self.text).as_bytes())
+        }
+    }
+
     /// The store path the name points into; 0 for names without `Mxx/`.
     pub fn path_index(&self) -> StorePathIndex {
         match *self.text.as_bytes() {

@@ -113,7 +113,7 @@ impl SizeWord {
     }
 
     /// True for names of files in trunk slots (and of their slaves).
-    pub fn is_trunk(self) -> bool {
+    pub(crate) fn is_trunk(self) -> bool {
         self.0 & Self::TRUNK != 0
     }
 

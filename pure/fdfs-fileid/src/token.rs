@@ -13,10 +13,6 @@ use md5::{Digest, Md5};
 /// Characters of a token.
 pub const TOKEN_LEN: usize = 32;
 
-/// The original refuses to make or check a token when name, secret and twelve more bytes exceed this; so a
-/// secret longer than this leaves room for cannot work in a cluster with members of the original.
-pub const ORIGINAL_INPUT_LEN_MAX: usize = 320;
-
 /// Why a token was refused. The checks are made in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum TokenError {

@@ -54,6 +54,15 @@ fn a_store_path_in_lower_case_names_the_same_file() {
 }
 
 #[test]
+fn a_name_without_store_path_gets_the_first_one() {
+    let whole = |text: &str| name(text).with_store_path().map(|name| name.to_string());
+    assert_eq!(whole("00/1A/abcdef"), Ok("M00/00/1A/abcdef".to_owned()));
+    assert_eq!(whole("M01/00/1A/abcdef"), Ok("M01/00/1A/abcdef".to_owned()));
+    assert_eq!(whole(&format!("00/00/{}", "a".repeat(117))).unwrap().len(), 127);
+    assert_eq!(whole(&format!("00/00/{}", "a".repeat(118))), Err(NameError::TooLong));
+}
+
+#[test]
 fn directories_in_lower_case_are_refused() {
     assert_eq!(refusal("M00/0a/00/abc"), NameError::Directories);
     assert_eq!(refusal("M00/00/0g/abc"), NameError::Directories);

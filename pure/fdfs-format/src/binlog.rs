@@ -12,9 +12,6 @@ use std::fmt::Write;
 /// Longest line, bytes, its newline included.
 pub const LINE_LEN_MAX: usize = 256;
 
-/// Longest text behind the operation that the original reads; at a longer one its replication stops.
-pub const ORIGINAL_COLUMN_LEN_MAX: usize = 127;
-
 /// Who made a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
@@ -228,12 +225,6 @@ impl Record {
         // Writing to a String cannot fail.
         let _ = writeln!(line, "{} {letter} {}", self.timestamp, self.change.column());
         if line.len() > LINE_LEN_MAX { Err(LineError::TooLong) } else { Ok(line) }
-    }
-
-    /// False for a record at which a peer of the original would stop reading; what leads to one should be refused
-    /// before it happens.
-    pub fn suits_original(&self) -> bool {
-        self.change.column().len() <= ORIGINAL_COLUMN_LEN_MAX
     }
 }
 

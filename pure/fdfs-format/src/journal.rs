@@ -20,9 +20,6 @@ pub const SEGMENT_HEADER_LEN: usize = 40;
 /// Length of a batch header.
 pub const BATCH_HEADER_LEN: usize = 24;
 
-/// Length of the fixed part of an entry.
-pub const ENTRY_HEADER_LEN: usize = 32;
-
 /// Largest payload of a batch; a reader refuses to believe more.
 pub const BATCH_PAYLOAD_MAX: usize = 64 << 20;
 

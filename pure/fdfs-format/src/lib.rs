@@ -1,7 +1,7 @@
-//! Bytes on disk: metadata, statistics, binlog lines, tracker state files.
+//! Bytes on disk: metadata, statistics, binlog lines, tracker state files, and our journal and packs.
 //!
-//! One module per file or part of a file. What FastDFS writes is read and written byte for byte; the journal is
-//! ours.
+//! One module per file or part of a file. What FastDFS writes is read and written byte for byte; the journal and
+//! packs are ours.
 //!
 //! **Never knows**: where files are, how they are replaced, when they are written. Bytes in, values out, and
 //! back.

@@ -18,7 +18,7 @@ impl Empty {
 
     /// Takes any bytes for nothing. The original answers some requests that change nothing (an append or a
     /// modification of no bytes, a truncation to the same size, a replicated rename) with left-over bytes.
-    pub fn ignoring(_body: &[u8]) -> Empty {
+    pub(crate) fn ignoring(_body: &[u8]) -> Empty {
         Empty
     }
 

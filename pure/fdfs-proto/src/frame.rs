@@ -26,11 +26,6 @@ pub fn reply(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
     message(out, RESPONSE, 0, 0, body);
 }
 
-/// Appends the header of a reply with status 0 that is followed by `content_len` bytes of content.
-pub fn reply_head(out: &mut Vec<u8>, content_len: u64) {
-    out.extend_from_slice(&Header::reply(content_len).encode());
-}
-
 /// Appends a reply without a body: an empty success, or a refusal.
 pub fn status(out: &mut Vec<u8>, status: Status) {
     out.extend_from_slice(&Header::refusal(status).encode());

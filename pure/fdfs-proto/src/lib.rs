@@ -45,7 +45,6 @@ pub use header::{HEADER_LEN, Header};
 pub use host::{Host, HostError};
 pub use name::RawName;
 pub use opcode::{Body, Opcode, Peer, RESPONSE, StorageCommand, TrackerCommand};
-pub use record::FieldRow;
 pub use stat_block::StatBlock;
 pub use status::{Ending, Status};
 pub use storage_status::{RwMode, StorageStatus};

@@ -49,8 +49,6 @@ pub const TRACKERS_MAX: usize = 16;
 pub const STORE_PATHS_MAX: usize = 256;
 /// Directories per level and store path.
 pub const SUBDIRS_MAX: usize = 256;
-/// Largest numeric storage id, 2^24 − 1.
-pub const SERVER_ID_MAX: u32 = 0xFF_FFFF;
 /// Ports, for configurations that leave them out.
 pub const TRACKER_PORT: u16 = 22122;
 /// The storage's default port.

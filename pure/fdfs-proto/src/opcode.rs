@@ -306,7 +306,7 @@ opcodes! {
         82 Quit "quit" whole(0)
             "Closes the connection; there is no reply.";
         111 ActiveTest "active_test" whole(0)
-            "Is anybody there? With the status byte 202, which the original does not look at, Cairn tells its figures, a line each: name, space, value.";
+            "Is anybody there? With the status byte 202, which the original does not look at, Cairn tells its figures, a line each: name, space, value; with 203 it answers a member of its group when that has all changes that were made here, or 11 when that takes longer.";
     }
 }
 

@@ -1,4 +1,4 @@
-//! Records of fixed layout, declared once: the struct, its length, both directions, and a table for the docs.
+//! Records of fixed layout, declared once: the struct, its length and both directions.
 //!
 //! A row reads like the reference: field, Rust type, kind on the wire.
 
@@ -7,17 +7,6 @@ use fdfs_fileid::GroupName;
 use crate::field::{Reader, put_int8, put_padded};
 use crate::limits::{GROUP_LEN, GROUP_NUL_LEN, IP_TEXT_LEN, STORAGE_ID_LEN};
 use crate::{DecodeError, FixedText, GroupField, IpText, RwMode, StorageId, StorageStatus, Why};
-
-/// One field of a record, for generated documents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FieldRow {
-    /// The field's name.
-    pub name: &'static str,
-    /// Bytes on the wire.
-    pub len: usize,
-    /// How the bytes are read.
-    pub kind: &'static str,
-}
 
 /// How a value of type `T` lies on the wire.
 pub(crate) trait Kind<T> {
@@ -43,15 +32,6 @@ macro_rules! record {
         impl $name {
             /// Bytes on the wire.
             pub const LEN: usize = 0 $(+ <$kind as $crate::record::Kind<$ty>>::LEN)+;
-
-            /// The fields in wire order.
-            pub const LAYOUT: &'static [$crate::record::FieldRow] = &[$(
-                $crate::record::FieldRow {
-                    name: stringify!($field),
-                    len: <$kind as $crate::record::Kind<$ty>>::LEN,
-                    kind: stringify!($kind),
-                },
-            )+];
 
             /// Reads exactly one record.
             ///

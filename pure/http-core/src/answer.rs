@@ -19,9 +19,6 @@ use crate::validator::{EntityTag, FileFacts, last_modified, never_changes};
 /// What a part of an FLV film that does not begin at its beginning must begin with.
 pub const FLV_HEADER: &[u8] = &[0x46, 0x4C, 0x56, 1, 1, 0, 0, 0, 9, 0, 0, 0, 9];
 
-/// `Cache-Control` of files that never change, unless configured.
-pub const CACHE_FOREVER: &str = "public, max-age=31536000, immutable";
-
 /// How files are answered; one for the whole service.
 #[derive(Debug, Clone)]
 pub struct FileRules {

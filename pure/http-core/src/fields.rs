@@ -37,7 +37,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The elements of the list, blanks around them and empty ones dropped. For lists whose elements hold no commas.
-    pub fn elements(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
+    pub(crate) fn elements(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
         self.iter()
             .flat_map(|line| line.split(|byte| *byte == b','))
             .map(trim_blanks)

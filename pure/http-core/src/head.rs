@@ -15,9 +15,6 @@ use crate::target::URL_BYTES_MAX;
 /// Header fields of a request at most.
 pub const FIELDS_MAX: usize = 64;
 
-/// The size that a request head may have when nothing else is configured, bytes.
-pub const HEAD_BYTES_DEFAULT: usize = 16 << 10;
-
 /// What a client that speaks HTTP/2 without asking begins with. Such a connection is for another decoder.
 pub const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 

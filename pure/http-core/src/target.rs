@@ -33,8 +33,6 @@ pub enum TargetError {
     TooManyParameters,
     #[error("no group in the path")]
     NoGroup,
-    #[error("no such store path here")]
-    StorePath,
     #[error(transparent)]
     Name(NameError),
     #[error("the name does not say who made the file, and when")]
@@ -249,10 +247,5 @@ impl<'p> FileTarget<'p> {
             return Err(TargetError::NoStamp);
         }
         Ok(Self { group, name, text })
-    }
-
-    /// Refuses a store path that a group of this host has not. `count` is the number of its store paths.
-    pub fn check_store_path(&self, count: usize) -> Result<(), TargetError> {
-        if usize::from(self.name.path_index().0) < count { Ok(()) } else { Err(TargetError::StorePath) }
     }
 }

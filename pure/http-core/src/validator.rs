@@ -91,13 +91,8 @@ impl EntityTag {
     }
 
     /// The same version in another form, such as compressed: equal for a cache, not byte for byte.
-    pub fn weakened(self) -> Self {
+    pub(crate) fn weakened(self) -> Self {
         Self { weak: true, ..self }
-    }
-
-    /// True when equal tags do not promise equal bytes.
-    pub fn is_weak(&self) -> bool {
-        self.weak
     }
 
     /// With quotes, without `W/`.
@@ -175,7 +170,7 @@ mod tests {
             let mut written = Vec::new();
             tag.push_to(&mut written);
             assert_eq!(std::str::from_utf8(&written), Ok(text));
-            assert!(!tag.is_weak());
+            assert!(!tag.weak);
         }
     }
 }

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "what a test sets up must work")]
 
 use fdfs_fileid::{ExtName, FileName, SizeWord, Source, Stamp, StorePathIndex, build_name, token};
-use http_core::answer::CACHE_FOREVER;
 use http_core::cors::Origins;
 use http_core::date::DateText;
 use http_core::elsewhere::{NotHere, ResponseMode, location, not_here};
@@ -14,6 +13,8 @@ use http_core::{
     FileFacts, FileRequest, FileRules, FileTarget, Method, Status, Target, Version, answer_file, parse_head,
 };
 
+/// What files that never change are answered with, as it is configured by default.
+const CACHE_FOREVER: &str = "public, max-age=31536000, immutable";
 const MADE: u32 = 1_700_000_000;
 const NOW: i64 = 1_700_100_000;
 
@@ -126,10 +127,6 @@ fn names_of_the_wrong_form_are_bad_requests() {
     assert_eq!(status("/group1/M00/00/00/short"), Some(Status::BAD_REQUEST));
     assert_eq!(status("/group1/M00/00/0g/wKgAxGhjJQCAKlw9AAAADg4Qul0482.txt"), Some(Status::BAD_REQUEST));
     assert_eq!(status("/group1/M00/00/00/000001"), Some(Status::BAD_REQUEST));
-    let path = format!("/group1/{}", name(b"jpg")).replace("M00", "M07");
-    let other_path = FileTarget::parse(&path, true).unwrap();
-    assert_eq!(other_path.check_store_path(1).err().map(|e| e.status()), Some(Status::BAD_REQUEST));
-    assert_eq!(other_path.check_store_path(8), Ok(()));
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod webp;
 use image::metadata::Orientation;
 
 use crate::error::PictureError;
-use crate::{INPUT_BYTES_MAX, PIXELS_MAX, SIDE_MAX};
+use crate::{INPUT_BYTES_MAX, INPUT_COPIES, PIXELS_MAX, SIDE_MAX};
 
 /// A format that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,7 +55,7 @@ pub(crate) struct Source {
     pub(crate) bytes: Vec<u8>,
     /// Of a decoded pixel, at most: 8 bits a channel.
     pub(crate) pixel_bytes: u64,
-    /// Whether some of `pixel_bytes` is transparency.
+    /// Whether one of them is transparency, which counts.
     pub(crate) has_alpha: bool,
     /// What decoding takes at most, the decoded pixels among it, bytes.
     pub(crate) decoding_bytes: u64,
@@ -71,6 +71,22 @@ pub(crate) struct Canvas {
 }
 
 impl Source {
+    /// What a decoder takes beside pixels, bytes: rows and tables, which grow with a side of a picture, or not at all.
+    pub(crate) fn beside_bytes(&self) -> u64 {
+        match self.kind {
+            Kind::Jpeg => 8 << 20,
+            Kind::Png | Kind::WebP => 32 << 20,
+        }
+    }
+
+    /// How many times there is as much as `bytes`: once here, and what the decoder copies.
+    pub(crate) fn copies(&self) -> u64 {
+        match self.kind {
+            Kind::Jpeg => 1,
+            Kind::Png | Kind::WebP => INPUT_COPIES as u64,
+        }
+    }
+
     /// Takes a file apart.
     pub(crate) fn read(file: &[u8]) -> Result<Self, PictureError> {
         let kind = Kind::of(file).ok_or(PictureError::NotAPicture)?;

@@ -56,14 +56,34 @@ fn jpeg(source: &Source) -> Result<DynamicImage, PictureError> {
     let size = decoder
         .output_buffer_size()
         .filter(|_| (width, height) == (source.width as usize, source.height as usize));
-    let mut pixels = vec![0; size.ok_or(PictureError::Broken("two sizes"))?];
-    decoder.decode_into(&mut pixels).map_err(PictureError::Jpeg)?;
+    let size = size.ok_or(PictureError::Broken("two sizes"))?;
+    // Colours are resized with four bytes a pixel: there is room for them at once, instead of a second time later.
+    let room = if grey { size } else { width * height * 4 };
+    let mut pixels = vec![0; room.max(size)];
+    decoder.decode_into(pixels.get_mut(..size).unwrap_or_default()).map_err(PictureError::Jpeg)?;
     let decoded = if grey {
         ImageBuffer::from_raw(source.width, source.height, pixels).map(DynamicImage::ImageLuma8)
     } else {
-        ImageBuffer::from_raw(source.width, source.height, pixels).map(DynamicImage::ImageRgb8)
+        widen(&mut pixels, width);
+        ImageBuffer::from_raw(source.width, source.height, pixels).map(DynamicImage::ImageRgba8)
     };
     decoded.ok_or(PictureError::Broken("two sizes"))
+}
+
+/// Makes pixels of three bytes, which lie at the beginning, opaque ones of four, which fill all; from the last row on, as
+/// each comes to lie where only itself and those behind it were.
+fn widen(pixels: &mut [u8], width: usize) {
+    let mut row = vec![0; width * 3];
+    for y in (0..pixels.len() / (width * 4).max(1)).rev() {
+        let narrow = pixels.get(y * width * 3..(y + 1) * width * 3).unwrap_or_default();
+        row.copy_from_slice(narrow);
+        let wide = pixels.get_mut(y * width * 4..(y + 1) * width * 4).unwrap_or_default();
+        for (wide, narrow) in wide.chunks_exact_mut(4).zip(row.chunks_exact(3)) {
+            if let ([r, g, b, a], [red, green, blue]) = (wide, narrow) {
+                (*r, *g, *b, *a) = (*red, *green, *blue, u8::MAX);
+            }
+        }
+    }
 }
 
 fn png(source: &Source) -> Result<(DynamicImage, Option<Vec<u8>>), PictureError> {
@@ -90,7 +110,14 @@ fn webp(source: &Source) -> Result<DynamicImage, PictureError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{PictureError, guarded};
+    use super::{PictureError, guarded, widen};
+
+    #[test]
+    fn pixels_become_wider_where_they_are() {
+        let mut pixels = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0, 0, 0, 0];
+        widen(&mut pixels, 2);
+        assert_eq!(pixels, [1, 2, 3, 255, 4, 5, 6, 255, 7, 8, 9, 255, 10, 11, 12, 255]);
+    }
 
     #[test]
     fn a_panic_of_a_decoder_is_an_error() {

@@ -25,6 +25,12 @@ pub enum PictureError {
         /// How much.
         bytes: u64,
     },
+    /// It could take more memory than the caller has for it.
+    #[error("it could take {bytes} bytes of memory, and there are not so many")]
+    NoRoom {
+        /// How much, what is made of the file among it.
+        bytes: u64,
+    },
     /// A kind of JPEG that hardly anybody makes.
     #[error("unsupported: {0}")]
     Unsupported(&'static str),

@@ -13,7 +13,8 @@
 //! - A decoder gets to see only the parts of a file that it needs and that were understood here (`container/`), never
 //!   metadata. So a size that is checked is the size that is decoded.
 //! - Before anything is decoded the memory that it will take has been worked out. It is never more than
-//!   [`MEMORY_BYTES_MAX`], beside the input and [`INPUT_COPIES`] times its length.
+//!   [`MEMORY_BYTES_MAX`], beside the input and [`INPUT_COPIES`] times its length, nor more than the caller has
+//!   ([`resized_within`]).
 //! - What comes out has no side longer than [`SIDE_OUT_MAX`], and the sides of the [`plan()`].
 //!
 //! **Begin reading** at [`resized`], then [`plan()`] and `container/`.
@@ -46,12 +47,14 @@ mod encode;
 mod error;
 mod plan;
 mod resize;
+mod room;
 mod wanted;
 
 pub use container::Kind;
 pub use error::PictureError;
 pub use plan::{Crop, Plan, plan};
-pub use resize::{Picture, resized};
+pub use resize::{Picture, resized, resized_within};
+pub use room::Room;
 pub use wanted::{Fit, Format, Wanted, WantedError};
 
 /// Changes when the same picture and the same wish give other bytes than before: what a cache keeps is of one recipe.

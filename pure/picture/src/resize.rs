@@ -14,9 +14,6 @@ use crate::error::PictureError;
 use crate::plan::{Crop, Plan, plan};
 use crate::wanted::{Format, Wanted};
 
-/// Rows and tables of decoders and encoders, bytes: they grow with a side of a picture, or not at all.
-const BESIDE_BYTES: u64 = 32 << 20;
-
 /// Of a pixel that is resized.
 const RESIZED_BYTES: u64 = 4;
 
@@ -39,6 +36,15 @@ pub struct Picture {
 /// # Errors
 /// [`PictureError`]: what is in the way, as a rule the file itself.
 pub fn resized(file: &[u8], wanted: &Wanted) -> Result<Picture, PictureError> {
+    resized_within(file, wanted, u64::MAX)
+}
+
+/// As [`resized`], on a machine that has not so much memory for it: with all it makes of the file, and beside the file, it takes
+/// `memory` bytes at most.
+///
+/// # Errors
+/// As [`resized`]; [`PictureError::NoRoom`] when another machine could do it.
+pub fn resized_within(file: &[u8], wanted: &Wanted, memory: u64) -> Result<Picture, PictureError> {
     let source = Source::read(file)?;
     let orientation = source.orientation;
     let (width, height) = source.size();
@@ -47,12 +53,17 @@ pub fn resized(file: &[u8], wanted: &Wanted) -> Result<Picture, PictureError> {
     } else {
         plan(width, height, wanted)
     };
-    let bytes = memory(&source, &plan);
+    let bytes = needed(&source, &plan);
     if bytes > MEMORY_BYTES_MAX {
         return Err(PictureError::TooMuchMemory { bytes });
     }
+    let bytes = bytes + source.copies() * file.len() as u64;
+    if bytes > memory {
+        return Err(PictureError::NoRoom { bytes });
+    }
+    let has_alpha = source.has_alpha;
     let (pixels, profile) = decode(source)?;
-    let mut pixels = shrink(pixels, &plan)?;
+    let mut pixels = shrink(pixels, &plan, has_alpha)?;
     pixels.apply_orientation(orientation);
     encode(pixels, profile, wanted.format)
 }
@@ -68,24 +79,25 @@ fn on_its_side(orientation: Orientation) -> bool {
 }
 
 /// What decoding, resizing or encoding takes at most, whichever is most, bytes.
-fn memory(source: &Source, plan: &Plan) -> u64 {
+fn needed(source: &Source, plan: &Plan) -> u64 {
     let area = |width: u32, height: u32| u64::from(width) * u64::from(height);
     let (width, height) = source.size();
     let (out, part) = (area(plan.width, plan.height), area(plan.crop.width, plan.crop.height));
-    // The pixels, as they were decoded and as they are resized.
-    let widening = area(width, height) * (source.pixel_bytes + RESIZED_BYTES);
+    // The pixels, as they were decoded and as they are resized, unless that is the same.
+    let decoded = if source.pixel_bytes == RESIZED_BYTES { 0 } else { source.pixel_bytes };
+    let widening = area(width, height) * (decoded + RESIZED_BYTES);
     // The pixels, with transparency once more multiplied by it, and once with only one side resized.
     let between = area(plan.width, plan.crop.height).max(area(plan.crop.width, plan.height));
     let multiplied = if source.has_alpha { part } else { 0 };
     let resizing = (area(width, height) + multiplied + between + out) * RESIZED_BYTES;
     // The pixels, turned or in another form, and a file that grows by doubling and is no larger than they are.
     let encoding = out * (RESIZED_BYTES + 4 + 4 * 3);
-    source.decoding_bytes.max(widening).max(resizing).max(encoding) + BESIDE_BYTES
+    source.decoding_bytes.max(widening).max(resizing).max(encoding) + source.beside_bytes()
 }
 
 /// Follows the plan. All kinds of pixels go through one, which is put back to what it was: each kind is ten megabytes of
 /// code where it is resized.
-fn shrink(pixels: DynamicImage, plan: &Plan) -> Result<DynamicImage, PictureError> {
+fn shrink(pixels: DynamicImage, plan: &Plan, has_alpha: bool) -> Result<DynamicImage, PictureError> {
     let Crop { x, y, width, height } = plan.crop;
     if (width, height) == (pixels.width(), pixels.height()) && (width, height) == (plan.width, plan.height) {
         return Ok(pixels);
@@ -100,7 +112,7 @@ fn shrink(pixels: DynamicImage, plan: &Plan) -> Result<DynamicImage, PictureErro
     };
     let options = ResizeOptions::new()
         .crop(f64::from(x), f64::from(y), f64::from(width), f64::from(height))
-        .use_alpha(kind.has_alpha());
+        .use_alpha(has_alpha && kind.has_alpha());
     Resizer::new().resize_typed(&source, &mut target, &options)?;
     let to = DynamicImage::from(to);
     Ok(match kind {

@@ -6,7 +6,7 @@ mod make;
 use image::{Rgba, RgbaImage};
 use make::{flag, jpeg_by, png, png_chunk, webp_chunk, webp_head, webp_of, within};
 use peak_alloc::PeakAlloc;
-use picture::{INPUT_COPIES, MEMORY_BYTES_MAX, resized};
+use picture::{INPUT_COPIES, MEMORY_BYTES_MAX, PictureError, resized, resized_within};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -126,9 +126,30 @@ fn no_picture_takes_more_memory_than_is_stated() {
         MEMORY.reset_peak_usage();
         let made = resized(&file, &within(200, 150)).is_ok();
         let taken = MEMORY.peak_usage() - before;
+        // With less it is not begun, and with what it says it needs it needs no more.
+        if let Err(PictureError::NoRoom { bytes }) = resized_within(&file, &within(200, 150), 1) {
+            assert!(taken as u64 <= bytes, "{name}: {taken} bytes, not {bytes}");
+        }
         let bound = MEMORY_BYTES_MAX as usize + INPUT_COPIES * file.len();
         assert!(taken <= bound && taken >= at_least, "{name}: {taken} bytes, made: {made}");
     }
+    photograph();
+}
+
+/// A photograph, as small machines meet them most: four bytes a pixel, and little beside.
+fn photograph() {
+    let file = jpeg_by(&flag(6000, 4000), |encoder| {
+        encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
+    });
+    let pixels = 6000 * 4000 * 4;
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    let room = pixels as u64 + (16 << 20);
+    resized_within(&file, &within(320, 320), room).unwrap();
+    let taken = MEMORY.peak_usage() - before;
+    assert!((pixels..=room as usize).contains(&taken), "{taken}");
+    let refused = resized_within(&file, &within(320, 320), pixels as u64);
+    assert!(matches!(refused, Err(PictureError::NoRoom { .. })));
 }
 
 /// `length` bytes that unpack to zeros: one, then the same 258 times, again and again (RFC 1950, RFC 1951 §3.2.6).

@@ -79,7 +79,7 @@ pub enum PathMode {
 
 impl PathMode {
     /// The mode with this number; what is not known counts as round robin, as in the original.
-    pub fn from_code(code: u32) -> Self {
+    pub(crate) fn from_code(code: u32) -> Self {
         if code == 2 { Self::MostFree } else { Self::RoundRobin }
     }
 }

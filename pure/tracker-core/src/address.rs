@@ -57,7 +57,7 @@ impl ServerAddrs {
 
     /// The address a peer is told: the outer one when it is of the peer's own class, else the inner (wire
     /// protocol: the address-size switch).
-    pub fn seen_by(&self, peer: IpAddr) -> IpAddr {
+    pub(crate) fn seen_by(&self, peer: IpAddr) -> IpAddr {
         match self.outer {
             Some(outer) if IpClass::of(outer) == IpClass::of(peer) => outer,
             _ => self.inner,

@@ -58,7 +58,7 @@ pub struct PlacementConfig {
 impl PlacementConfig {
     /// The storage choice in force: with trunk files, round robin becomes first by id, so that one storage
     /// gets a group's uploads (wire protocol: which server).
-    pub fn server_in_force(&self) -> StoreServer {
+    pub(crate) fn server_in_force(&self) -> StoreServer {
         match self.choice.store_server {
             StoreServer::RoundRobin if self.use_trunk => StoreServer::First,
             other => other,
@@ -92,7 +92,7 @@ impl Naming {
     }
 
     /// Whether storages of one group may listen on different ports: only when nothing but the id names them.
-    pub fn mixed_ports(&self) -> bool {
+    pub(crate) fn mixed_ports(&self) -> bool {
         matches!(self, Self::ByTable { in_file_names: true, .. })
     }
 }

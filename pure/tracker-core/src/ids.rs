@@ -21,7 +21,7 @@ pub struct Identity {
 
 impl Identity {
     /// What the table says about a storage. None for an entry whose names were not looked up.
-    pub fn of_entry(entry: &StorageEntry) -> Option<Self> {
+    pub(crate) fn of_entry(entry: &StorageEntry) -> Option<Self> {
         Some(Self {
             id: StorageId::new(entry.id.to_string().as_bytes())?,
             addrs: ServerAddrs::collect(entry.addr.ips())?,
@@ -30,7 +30,7 @@ impl Identity {
     }
 
     /// A storage named by its address.
-    pub fn of_addr(addr: IpAddr) -> Option<Self> {
+    pub(crate) fn of_addr(addr: IpAddr) -> Option<Self> {
         Some(Self { id: id_of_addr(addr)?, addrs: ServerAddrs::one(addr), rw: RwMode::Both })
     }
 }
@@ -63,7 +63,7 @@ impl Naming {
     }
 
     /// The id of the storage of a group at an address (wire protocol: GET_SERVER_ID).
-    pub fn id_at(&self, group: &GroupName, addr: IpAddr, port: u16) -> Result<StorageId, Refusal> {
+    pub(crate) fn id_at(&self, group: &GroupName, addr: IpAddr, port: u16) -> Result<StorageId, Refusal> {
         self.identify(group, None, addr, port).map(|identity| identity.id)
     }
 

@@ -103,17 +103,17 @@ impl Member {
     }
 
     /// Whether downloads may be sent to it.
-    pub fn is_readable(&self) -> bool {
+    pub(crate) fn is_readable(&self) -> bool {
         self.is_active() && self.rw.can_read()
     }
 
     /// Whether uploads and changes may be sent to it.
-    pub fn is_writable(&self) -> bool {
+    pub(crate) fn is_writable(&self) -> bool {
         self.is_active() && self.rw.can_write()
     }
 
     /// Keeps a disk report.
-    pub fn set_paths(&mut self, paths: impl IntoIterator<Item = PathSpace>) {
+    pub(crate) fn set_paths(&mut self, paths: impl IntoIterator<Item = PathSpace>) {
         self.paths.clear();
         self.paths.extend(paths);
         self.space = self.paths.iter().fold(PathSpace::default(), |sum, path| PathSpace {
@@ -123,7 +123,7 @@ impl Member {
     }
 
     /// The one of the first `count` store paths with most free space; the first of equals.
-    pub fn roomiest_path(&self, count: u32) -> Option<u32> {
+    pub(crate) fn roomiest_path(&self, count: u32) -> Option<u32> {
         let paths = (0..count).zip(&self.paths);
         paths
             .reduce(|best, path| if path.1.free_mb > best.1.free_mb { path } else { best })

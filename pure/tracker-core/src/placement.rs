@@ -13,17 +13,6 @@ use fdfs_proto::StorageId;
 use crate::turn::circle;
 use crate::{Group, PathSpace, PlacementConfig, Refusal, Turn};
 
-/// Where an upload goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Placed {
-    /// The group.
-    pub group: GroupName,
-    /// The storage.
-    pub storage: StorageId,
-    /// The store path on it.
-    pub path: StorePathIndex,
-}
-
 /// Whether `space` leaves room beside the reserve.
 pub fn leaves_room(reserved: ReservedSpace, space: PathSpace) -> bool {
     match reserved {
@@ -57,7 +46,7 @@ pub fn has_room(config: &PlacementConfig, group: &Group) -> bool {
 
 /// Picks the group for an upload that names none. When groups take turns, `turn` is the number of the group that
 /// is tried first, and the turn goes to the one after the picked one, by name.
-pub fn pick_group(
+pub(crate) fn pick_group(
     config: &PlacementConfig,
     groups: &BTreeMap<GroupName, Arc<Group>>,
     turn: &Turn,
@@ -103,7 +92,7 @@ fn first_with_room<'a>(
 }
 
 /// Whether a named group can take an upload.
-pub fn check_group(config: &PlacementConfig, group: &Group) -> Result<GroupName, Refusal> {
+pub(crate) fn check_group(config: &PlacementConfig, group: &Group) -> Result<GroupName, Refusal> {
     if group.writable().next().is_none() {
         return Err(Refusal::NothingWritable);
     }
@@ -130,7 +119,7 @@ fn roomiest_group(config: &PlacementConfig, groups: &BTreeMap<GroupName, Arc<Gro
 }
 
 /// Picks the storage of a group, and takes a turn when storages take turns.
-pub fn pick_server(config: &PlacementConfig, group: &Group) -> Result<StorageId, Refusal> {
+pub(crate) fn pick_server(config: &PlacementConfig, group: &Group) -> Result<StorageId, Refusal> {
     let choice = config.server_in_force();
     if choice != StoreServer::RoundRobin {
         return group.store_server(choice).map(|member| member.id).ok_or(Refusal::NothingWritable);
@@ -144,7 +133,11 @@ pub fn pick_server(config: &PlacementConfig, group: &Group) -> Result<StorageId,
 }
 
 /// Picks the store path of a storage, and takes a turn of its paths.
-pub fn pick_path(config: &PlacementConfig, group: &Group, id: &StorageId) -> Result<StorePathIndex, Refusal> {
+pub(crate) fn pick_path(
+    config: &PlacementConfig,
+    group: &Group,
+    id: &StorageId,
+) -> Result<StorePathIndex, Refusal> {
     let count = group.store_path_count;
     if count == 0 {
         return Err(Refusal::NoStorePath);

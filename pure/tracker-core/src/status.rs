@@ -117,11 +117,11 @@ pub fn requested(known: StorageStatus, requested: StorageStatus) -> StorageStatu
 }
 
 /// Whether a storage may be the source of another's old data, or is about to be again.
-pub fn has_data(status: StorageStatus) -> bool {
+pub(crate) fn has_data(status: StorageStatus) -> bool {
     matches!(status, Offline | Online | Active)
 }
 
 /// A record that only remembers that a storage was here.
-pub fn is_tombstone(status: StorageStatus) -> bool {
+pub(crate) fn is_tombstone(status: StorageStatus) -> bool {
     matches!(status, Deleted | IpChanged)
 }

@@ -37,7 +37,7 @@ impl Turn {
     }
 
     /// Takes the turn of the first of `count` places that `fits`, tried in a circle; the one after it is next.
-    pub fn take_first(&self, count: usize, mut fits: impl FnMut(usize) -> bool) -> Option<usize> {
+    pub(crate) fn take_first(&self, count: usize, mut fits: impl FnMut(usize) -> bool) -> Option<usize> {
         self.take(|place| {
             let found = circle(place, count).find(|place| fits(*place))?;
             Some((found, (found + 1) % count))

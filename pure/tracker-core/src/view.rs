@@ -16,7 +16,7 @@ use fdfs_proto::tracker::{
 use fdfs_proto::{Brief, Host, HostText, IpText, StorageId};
 
 use crate::group::GroupPort;
-use crate::leader::{ElectionTimes, PING_FRESH_MS, RunningFigures, Tracker, Trackers};
+use crate::leader::{ElectionTimes, RunningFigures, Tracker, Trackers};
 use crate::placement::leaves_room;
 use crate::{ClusterConfig, Group, Member, Now, PathSpace, Refusal, Turn};
 
@@ -214,8 +214,7 @@ impl View {
         tracker_cluster_stat::TrackerStat {
             host,
             is_leader: false,
-            is_active: follower
-                .is_some_and(|follower| now.mono.since_ms(follower.last_ping) <= PING_FRESH_MS),
+            is_active: tracker.pings(now.mono),
             connections: follower.map(|follower| follower.connections).unwrap_or_default(),
             version: follower.map(|follower| follower.version).unwrap_or_default(),
             up_time: follower.map_or(0, |follower| follower.up_time),

@@ -22,7 +22,7 @@ use crate::health::Seen;
 use crate::page::Page;
 use crate::passwords::{HASHES_AT_ONCE, Passwords};
 use crate::records::Waiting;
-use crate::take::UPLOADS_AT_ONCE;
+use crate::take::Places;
 use crate::thumbnails::Thumbnails;
 use crate::totals::Known;
 use crate::zip::ZIPS_AT_ONCE;
@@ -55,6 +55,8 @@ pub struct Settings {
     pub picture_codes: PictureCodes,
     /// How many minutes ahead of UTC the old dialect writes its times, which name no zone.
     pub time_offset_minutes: i32,
+    /// Memory that this process may have, bytes. None: it is not known, and there is enough.
+    pub memory: Option<u64>,
 }
 
 /// How long lines of the audit log are kept, unless it is configured otherwise.
@@ -75,6 +77,7 @@ impl Default for Settings {
             audit_kept: Some(AUDIT_KEPT),
             picture_codes: PictureCodes::default(),
             time_offset_minutes: 0,
+            memory: None,
         }
     }
 }
@@ -121,7 +124,7 @@ pub struct Drive {
     pub(crate) thumbnails: Thumbnails,
     pub(crate) passwords: Passwords,
     /// Places of files that are being taken.
-    pub(crate) uploads: Semaphore,
+    pub(crate) uploads: Places,
     /// Places of archives that are being sent.
     pub(crate) zips: Arc<Semaphore>,
     pub(crate) counts: Counts,
@@ -142,6 +145,7 @@ impl Drive {
         }
         let passwords = Passwords::new(settings.password_cost, settings.hashes_at_once).await?;
         let blob_counts = Arc::new(BlobCounts::default());
+        let thumbnails = Thumbnails::new(thumbnails, settings.memory);
         let blobs = Arc::new(CountedBlobs { inner: blobs, counts: Arc::clone(&blob_counts) });
         Ok(Arc::new(Self {
             database,
@@ -156,9 +160,9 @@ impl Drive {
             secret,
             settings,
             page,
-            thumbnails: Thumbnails::new(thumbnails),
+            thumbnails,
             passwords,
-            uploads: Semaphore::new(UPLOADS_AT_ONCE),
+            uploads: Places::new(),
             zips: Arc::new(Semaphore::new(ZIPS_AT_ONCE)),
             counts: Counts::default(),
             blob_counts,
@@ -185,11 +189,6 @@ impl Drive {
     /// What the database has that contradicts itself: nothing, unless there is a bug.
     pub async fn check(&self) -> Result<Vec<Difference>, Problem> {
         self.database.check().await
-    }
-
-    /// Whether records and counts go through a queue.
-    pub fn has_queue(&self) -> bool {
-        self.queue.is_some()
     }
 
     /// The time by this machine's clock.

@@ -64,6 +64,6 @@ pub use resume::{end_over, finish_left};
 pub use router::router;
 pub use run::{FastCgi, Limits, serve, serve_fastcgi};
 pub use start::{Listen, Running, StartError, start};
-pub use take::UPLOADS_AT_ONCE;
+pub use take::{LONG_UPLOADS_AT_ONCE, SHORT_BYTES_MAX};
 pub use work::work;
 pub use zip::ZIPS_AT_ONCE;

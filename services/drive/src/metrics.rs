@@ -9,7 +9,7 @@ use status::{Ground, HttpClass, Metric, Node, Pulse, Reason, Samples};
 use crate::app::Drive;
 use crate::counted_blobs::{Call, ENDS};
 use crate::counts::{Kind, SignIn};
-use crate::take::UPLOADS_AT_ONCE;
+use crate::take::{LONG_UPLOADS_AT_ONCE, UPLOADS_AT_ONCE};
 use crate::zip::ZIPS_AT_ONCE;
 
 status::metrics! {
@@ -27,6 +27,8 @@ status::metrics! {
     BLOB_LATENCIES = Metric::latency("cairn_drive_blob_call").labels(&["call"]).doc("How long they took; of read, until the first bytes.");
     UPLOADS = Metric::gauge("cairn_drive_uploads").doc("Files that are being taken now.");
     UPLOADS_MAX = Metric::gauge("cairn_drive_uploads_max").doc("Files that can be taken at the same time; more are asked to come again.");
+    LONG_UPLOADS = Metric::gauge("cairn_drive_long_uploads").doc("Those of them that may have more than 1 MiB.");
+    LONG_UPLOADS_MAX = Metric::gauge("cairn_drive_long_uploads_max").doc("Of such that can be taken at the same time; more are asked to come again.");
     ZIPS = Metric::gauge("cairn_drive_archives").doc("Archives that are being sent now.");
     ZIPS_MAX = Metric::gauge("cairn_drive_archives_max").doc("Archives that can be sent at the same time.");
     QUEUE_WAITING = Metric::gauge("cairn_drive_queue_waiting").labels(&["lane"]).doc("Entries that are not applied yet; a queue that other processes of this drive share is theirs, too.");
@@ -92,8 +94,10 @@ impl Node for Status {
         let calls = Call::ALL.map(|(call, word)| (call as usize, word));
         blob_counts.calls.sample(out, (&BLOB_CALLS, &BLOB_LATENCIES), calls, ENDS);
         let taken = |all: usize, free: usize| all.saturating_sub(free) as u64;
-        out.int(&UPLOADS, &[], taken(UPLOADS_AT_ONCE, uploads.available_permits()));
+        out.int(&UPLOADS, &[], uploads.taken() as u64);
         out.int(&UPLOADS_MAX, &[], UPLOADS_AT_ONCE as u64);
+        out.int(&LONG_UPLOADS, &[], uploads.taken_by_long() as u64);
+        out.int(&LONG_UPLOADS_MAX, &[], LONG_UPLOADS_AT_ONCE as u64);
         out.int(&ZIPS, &[], taken(ZIPS_AT_ONCE, zips.available_permits()));
         out.int(&ZIPS_MAX, &[], ZIPS_AT_ONCE as u64);
         let seen = self.drive.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();

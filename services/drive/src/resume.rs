@@ -24,7 +24,7 @@ use crate::fields::BODY_PATIENCE;
 use crate::give::blob_problem;
 use crate::hashes::Hashes;
 use crate::refusal::{Answer, BODY_BROKE, BODY_LATE, Refusal, TUS_CHECKSUM_DIFFERS};
-use crate::take::{Once, Room, Taken, give_up, take, turn};
+use crate::take::{Once, Room, Taken, give_up, take};
 
 /// How long bytes of a slow client are gathered before they are stored: the lease is renewed with each piece.
 const GATHER: Duration = Duration::from_secs(15);
@@ -120,7 +120,7 @@ where
 {
     let drive = Arc::clone(drive);
     let written = tokio::spawn(traces::carried(async move {
-        let _turn = turn(&drive)?;
+        let _place = drive.uploads.take(incoming.length)?;
         let mut writing = Writing::begin(&drive, owner, upload, incoming.offset).await?;
         let outcome = writing.run(incoming, &cause).await;
         writing.release().await;

@@ -14,7 +14,7 @@ use futures_util::{Stream, StreamExt};
 use md5::{Digest, Md5};
 use sha2::Sha256;
 use tokio::runtime::Handle;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use crate::app::Drive;
@@ -23,15 +23,51 @@ use crate::give::blob_problem;
 use crate::records::{Reserve, Written};
 use crate::refusal::{BODY_BROKE, BODY_LATE, Refusal};
 
-/// Files that are taken at the same time. Of those whose length nobody said, each has a piece in memory.
-pub const UPLOADS_AT_ONCE: usize = 64;
+/// Files that are taken at the same time.
+pub(crate) const UPLOADS_AT_ONCE: usize = 256;
+/// Those among them that may be long: each may have a piece in memory ([`PIECE_BYTES_MAX`], and twice that of an S3
+/// store), and come slowly. Short ones are taken beside them.
+pub const LONG_UPLOADS_AT_ONCE: usize = 64;
+/// What has no more bytes, and says so beforehand, is short.
+pub const SHORT_BYTES_MAX: u64 = 1024 * 1024;
 
 /// When somebody who found all places taken may come again.
 pub(crate) const COME_AGAIN: Duration = Duration::from_secs(1);
 
+/// Who may send.
+pub(crate) struct Places {
+    all: Semaphore,
+    long: Semaphore,
+}
+
 /// A place, as long as it is held.
-pub(crate) fn turn(drive: &Drive) -> Result<SemaphorePermit<'_>, Problem> {
-    drive.uploads.try_acquire().map_err(|_| Problem::RateLimited { retry_after: COME_AGAIN })
+pub(crate) struct Held<'p> {
+    _one: SemaphorePermit<'p>,
+    _long: Option<SemaphorePermit<'p>>,
+}
+
+impl Places {
+    pub(crate) const fn new() -> Self {
+        Self { all: Semaphore::const_new(UPLOADS_AT_ONCE), long: Semaphore::const_new(LONG_UPLOADS_AT_ONCE) }
+    }
+
+    /// A place for somebody who sends so many bytes, if that was said.
+    pub(crate) fn take(&self, length: Option<u64>) -> Result<Held<'_>, Problem> {
+        let full = |_| Problem::RateLimited { retry_after: COME_AGAIN };
+        let short = length.is_some_and(|length| length <= SHORT_BYTES_MAX);
+        let long = if short { None } else { Some(self.long.try_acquire().map_err(full)?) };
+        Ok(Held { _one: self.all.try_acquire().map_err(full)?, _long: long })
+    }
+
+    /// Places that are taken.
+    pub(crate) fn taken(&self) -> usize {
+        UPLOADS_AT_ONCE.saturating_sub(self.all.available_permits())
+    }
+
+    /// Those of them that are for what may be long.
+    pub(crate) fn taken_by_long(&self) -> usize {
+        LONG_UPLOADS_AT_ONCE.saturating_sub(self.long.available_permits())
+    }
 }
 
 /// What was stored.

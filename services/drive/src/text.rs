@@ -40,10 +40,10 @@ impl Id for UploadId {
     const MISSING: Missing = Missing::Upload;
 }
 
-/// A time in RFC 3339. What lies beyond the year 9999 is its end.
+/// A time in RFC 3339, to the millisecond, so that times sort as texts. What lies beyond the year 9999 is its end.
 pub(crate) fn time(at: UnixMillis) -> String {
     let clamped = at.0.clamp(Timestamp::MIN.as_millisecond(), Timestamp::MAX.as_millisecond());
-    Timestamp::from_millisecond(clamped).unwrap_or(Timestamp::MAX).to_string()
+    format!("{:.3}", Timestamp::from_millisecond(clamped).unwrap_or(Timestamp::MAX))
 }
 
 /// The time that a text in RFC 3339 is.
@@ -75,8 +75,9 @@ mod tests {
 
     #[test]
     fn times_are_rfc_3339_whatever_they_are() {
-        assert_eq!(time(UnixMillis(0)), "1970-01-01T00:00:00Z");
-        assert_eq!(time(UnixMillis(1_700_000_000_123)), "2023-11-14T22:13:20.123Z");
+        assert_eq!(time(UnixMillis(0)), "1970-01-01T00:00:00.000Z");
+        assert_eq!(time(UnixMillis(1_700_000_000_120)), "2023-11-14T22:13:20.120Z");
+        assert_eq!(time(UnixMillis(-1)), "1969-12-31T23:59:59.999Z");
         assert!(time(UnixMillis(i64::MAX)).starts_with("9999-"));
         for (text, at) in [
             ("2023-11-14T22:13:20.123Z", Some(1_700_000_000_123)),

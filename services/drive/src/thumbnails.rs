@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_core::RequestFields;
 use http_core::condition::{Current, Outcome, evaluate};
 use http_core::validator::EntityTag;
-use picture::{Fit, INPUT_BYTES_MAX, Kind, PictureError, RECIPE, Wanted};
+use picture::{Fit, INPUT_BYTES_MAX, Kind, PictureError, RECIPE, Room, Wanted};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::spawn_blocking;
@@ -60,18 +60,21 @@ impl Edge {
 pub(crate) struct Thumbnails {
     cache: Arc<DiskCache>,
     waiting: Semaphore,
-    /// Half of the processors: the other half answers.
+    room: Room,
+    /// As many as have room at once.
     work: Arc<Semaphore>,
     making: Vec<Mutex<()>>,
 }
 
 impl Thumbnails {
-    pub(crate) fn new(cache: DiskCache) -> Self {
+    pub(crate) fn new(cache: DiskCache, memory: Option<u64>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let room = Room::new(memory, processors);
         Self {
             cache: Arc::new(cache),
             waiting: Semaphore::new(WAITING_MAX),
-            work: Arc::new(Semaphore::new((processors / 2).max(1))),
+            room,
+            work: Arc::new(Semaphore::new(room.at_once)),
             making: (0..MAKING).map(|_| Mutex::new(())).collect(),
         }
     }
@@ -140,11 +143,20 @@ impl Thumbnails {
         if let Some(bytes) = self.kept(key).await? {
             return Ok(bytes);
         }
+        let without_room = self.room.each.map(|bytes| key_without_room(content, edge, bytes));
+        if let Some(key) = without_room
+            && let Some(none) = self.kept(key).await?
+        {
+            return Ok(none);
+        }
         let size = content.identity.size.get();
         let head = read(blobs, content, size.min(Kind::HEAD_BYTES as u64)).await?;
         if Kind::of(&head).is_none() || size > INPUT_BYTES_MAX as u64 {
             return self.made(key, Vec::new()).await;
         }
+        let Some(room) = self.room.beside(size) else {
+            return self.made(without_room.unwrap_or(key), Vec::new()).await;
+        };
         let turn = timeout(TURN_WAIT, Arc::clone(&self.work).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else { return Err(busy()) };
         let file = read(blobs, content, size).await?;
@@ -152,7 +164,7 @@ impl Thumbnails {
             let _turn = turn;
             let wanted =
                 Wanted { width: Some(edge.0), height: Some(edge.0), fit: Fit::Contain, format: None };
-            picture::resized(&file, &wanted)
+            picture::resized_within(&file, &wanted, room)
         };
         let gone = |_| Problem::Contradiction("a picture was given up");
         match spawn_blocking(work).await.map_err(gone)? {
@@ -160,6 +172,10 @@ impl Thumbnails {
             Err(error @ (PictureError::Resize(_) | PictureError::EncodeJpeg(_))) => {
                 tracing::error!(%error, "a picture that was read can't be made smaller");
                 Err(Problem::Contradiction("a picture can't be made smaller"))
+            }
+            Err(error @ PictureError::NoRoom { .. }) => {
+                tracing::debug!(%error, "there is no thumbnail on a machine with so little memory");
+                self.made(without_room.unwrap_or(key), Vec::new()).await
             }
             Err(error) => {
                 tracing::debug!(%error, "there is no thumbnail");
@@ -207,8 +223,17 @@ async fn read(blobs: &Arc<dyn BlobStore>, content: &Content, length: u64) -> Res
 }
 
 /// Of another content, another edge, and another way to make pictures, the key is another.
-fn key(content: &Content, Edge(edge): Edge) -> Key {
-    let identity = &content.identity;
-    let text = format!("thumbnail {RECIPE} {} {} {edge}", identity.sha256, identity.size.get());
+fn key(content: &Content, edge: Edge) -> Key {
+    Key(Sha256::digest(text_of_key(content, edge).as_bytes()).into())
+}
+
+/// Where it is kept that a picture had no room within so many bytes: with more it is tried again.
+fn key_without_room(content: &Content, edge: Edge, bytes: u64) -> Key {
+    let text = format!("{} within {} MiB", text_of_key(content, edge), bytes >> 20);
     Key(Sha256::digest(text.as_bytes()).into())
+}
+
+fn text_of_key(content: &Content, Edge(edge): Edge) -> String {
+    let identity = &content.identity;
+    format!("thumbnail {RECIPE} {} {} {edge}", identity.sha256, identity.size.get())
 }

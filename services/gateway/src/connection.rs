@@ -91,7 +91,7 @@ async fn requests(gateway: &Gateway, conn: &mut Conn) -> Result<End, ConnError> 
                     break;
                 }
                 Ok(None) => {
-                    if !more(conn, &mut input, due).await? {
+                    if !conn.take_more(STEP, &mut input, due).await? {
                         return Ok(End::Over);
                     }
                 }
@@ -108,22 +108,6 @@ async fn requests(gateway: &Gateway, conn: &mut Conn) -> Result<End, ConnError> 
 /// The first line of it is enough, whether the rest has come or not.
 fn begins_http2(input: &[u8]) -> bool {
     input.starts_with(HTTP2_PREFACE) || input.len() >= 16 && HTTP2_PREFACE.starts_with(input)
-}
-
-/// Waits for more of a head; false when there will be none, or not in time.
-async fn more(conn: &mut Conn, input: &mut Vec<u8>, due: Instant) -> Result<bool, ConnError> {
-    loop {
-        match conn.take_some(STEP, input)? {
-            None => return Ok(false),
-            Some(0) => {
-                let left = due.saturating_duration_since(Instant::now());
-                if left.is_zero() || !conn.has_come(left).await? {
-                    return Ok(false);
-                }
-            }
-            Some(_) => return Ok(true),
-        }
-    }
 }
 
 async fn answer(

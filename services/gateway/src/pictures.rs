@@ -9,7 +9,7 @@ use fdfs_fileid::FileId;
 use http_core::token::is_trusted;
 use http_core::validator::never_changes;
 use http_core::{FileFacts, Parameters, RequestFields, Status};
-use picture::{INPUT_BYTES_MAX, Kind, PictureError, RECIPE, Wanted};
+use picture::{INPUT_BYTES_MAX, Kind, PictureError, RECIPE, Room, Wanted};
 use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::spawn_blocking;
@@ -33,7 +33,8 @@ pub(crate) struct Pictures {
     sizes: Vec<PictureSize>,
     cache: Arc<DiskCache>,
     waiting: Semaphore,
-    /// Half of the processors: the other half answers.
+    room: Room,
+    /// As many as have room at once.
     work: Arc<Semaphore>,
     making: Vec<Mutex<()>>,
 }
@@ -62,7 +63,7 @@ impl Failed {
         match self {
             Self::Read(broken) => broken.unsent().unwrap_or(Status::BAD_GATEWAY),
             Self::Busy => Status::SERVICE_UNAVAILABLE,
-            Self::Picture(PictureError::TooLong) => Status::CONTENT_TOO_LARGE,
+            Self::Picture(PictureError::TooLong | PictureError::NoRoom { .. }) => Status::CONTENT_TOO_LARGE,
             Self::GivenUp(_) | Self::Picture(PictureError::Resize(_) | PictureError::EncodeJpeg(_)) => {
                 Status::INTERNAL_ERROR
             }
@@ -82,11 +83,13 @@ impl Pictures {
         let cache = DiskCache::open(path, conf.cache_size)
             .map_err(|error| StartError::File { path: path.clone(), reason: error.to_string() })?;
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let room = Room::new(daemon::memory::for_this_process(), processors);
         Ok(Self {
             sizes: conf.sizes.clone(),
             cache: Arc::new(cache),
             waiting: Semaphore::new(WAITING_MAX),
-            work: Arc::new(Semaphore::new((processors / 2).max(1))),
+            room,
+            work: Arc::new(Semaphore::new(room.at_once)),
             making: (0..MAKING).map(|_| Mutex::new(())).collect(),
         })
     }
@@ -134,12 +137,13 @@ impl Pictures {
         if facts.size > INPUT_BYTES_MAX as u64 {
             return Err(PictureError::TooLong.into());
         }
+        let room = self.room.beside(facts.size).ok_or(PictureError::TooLong)?;
         let turn = timeout(TURN_WAIT, Arc::clone(&self.work).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else { return Err(Failed::Busy) };
         let file = source.read(0, facts.size as usize).await.map_err(Broken::early)?;
         let (wanted, cache) = (*wanted, Arc::clone(&self.cache));
         let work = move || {
-            let picture = picture::resized(&file, &wanted)?;
+            let picture = picture::resized_within(&file, &wanted, room)?;
             drop((file, turn));
             // A cache that can't be written to makes pictures dear, not impossible.
             if let Err(error) = cache.put(&key, &picture.bytes) {

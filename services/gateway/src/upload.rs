@@ -80,7 +80,7 @@ enum Refused {
     Malformed(String),
     #[error("the file stopped coming")]
     Silent,
-    #[error("this gateway knows no trackers")]
+    #[error("this gateway knows no trackers: uploads need a tracker_server in its mod_fastdfs.conf")]
     NoCluster,
     #[error("the file can't be kept here while it comes: {0}")]
     Folder(#[from] io::Error),

@@ -18,6 +18,7 @@ use crate::handler::sync::{self, Part};
 use crate::metrics;
 use crate::relay;
 use crate::server::Server;
+use crate::settle;
 
 /// Rest of a refused upload that is read so that the connection can go on; of a longer one it is closed.
 const DRAIN_LEN_MAX: u64 = 1 << 20;
@@ -125,6 +126,11 @@ async fn change(
     if let Err(status) = copies::admit(server) {
         return Ok(Done::refused(status, header.body_len));
     }
+    if settle::waits(command)
+        && let Err(status) = server.settle.wait().await
+    {
+        return Ok(Done::refused(status, header.body_len));
+    }
     // Before any memory or space is taken for it.
     server.replication.turn().await;
     let done = Box::pin(dispatch(server, conn, session, command, header, access)).await?;
@@ -188,6 +194,9 @@ async fn dispatch(
     let body = conn.read_owned(usize::try_from(head_len).unwrap_or_default()).await?;
     let body = body.as_ref();
     match command {
+        C::ActiveTest if body.is_empty() && header.status == active_test::ALL_SENT => {
+            return Ok(Done::status(settle::all_sent(server, session.source).await));
+        }
         C::ReportServerId => return Ok(sync::report_server_id(session, body)),
         C::SyncDelete | C::SyncTruncate | C::SyncRename | C::SyncCreateLink => {
             return Ok(sync::whole(server, session, command, body).await);

@@ -22,6 +22,7 @@ mod replication;
 mod run;
 mod scrub;
 mod server;
+mod settle;
 mod strangers;
 mod tracker_link;
 mod trunk;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use fdfs_conf::StorageConf;
 use fdfs_fileid::StorePathIndex;
@@ -11,8 +12,8 @@ use storage_core::space::{ANY_PATH, MIB, Paths};
 use storage_core::stats::Counter;
 
 use crate::figures;
-use crate::replication::Obstacle;
-use crate::server::Server;
+use crate::replication::{Obstacle, PeerProgress};
+use crate::server::{Server, unix_now};
 
 status::metrics! {
     /// What a storage tells.
@@ -155,12 +156,12 @@ impl Status {
             out.int(&PEERS, &[&word], peers as u64);
         }
         for (peer, progress, held) in self.server.replication.all() {
-            let (peer, lag) = (peer.to_string(), progress.lag);
+            let (peer, lag) = (peer.to_string(), &progress.lag);
             out.int(&SYNC_RECORDS, &[&peer], lag.records);
             // What was appended since its task looked last counts, too: while a peer is away nobody looks.
             let behind = self.server.store.binlog().len_from(progress.acknowledged.unwrap_or_default());
             out.int(&SYNC_LAG, &[&peer], behind);
-            out.seconds(&SYNC_OLDEST, &[&peer], lag.oldest);
+            out.seconds(&SYNC_OLDEST, &[&peer], oldest_waiting(&self.server, &progress));
             for obstacle in Obstacle::ALL {
                 out.is(&SYNC_OBSTACLE, &[&peer, obstacle.word()], lag.obstacle == Some(obstacle));
             }
@@ -213,6 +214,17 @@ fn path_name(index: StorePathIndex) -> String {
 fn metric_of(figure: &str) -> Option<&'static Metric> {
     let name = format!("cairn_storage_{figure}");
     METRICS.iter().find(|metric| metric.series().first() == Some(&name))
+}
+
+/// Age of the oldest change that a peer lacks and that does not travel. While it can't be sent to, nobody looks.
+pub(crate) fn oldest_waiting(server: &Server, progress: &PeerProgress) -> Duration {
+    let (lag, acknowledged) = (&progress.lag, progress.acknowledged.unwrap_or_default());
+    if lag.obstacle.is_none() || !lag.oldest.is_zero() {
+        return lag.oldest;
+    }
+    let made = server.store.binlog().first_made_from(acknowledged);
+    let age = made.map_or(0, |made| i64::from(unix_now()).saturating_sub(made));
+    Duration::from_secs(u64::try_from(age).unwrap_or(0))
 }
 
 impl Node for Status {

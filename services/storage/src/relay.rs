@@ -31,6 +31,7 @@ use tokio::time::timeout;
 use crate::connection::Done;
 use crate::replication;
 use crate::server::Server;
+use crate::settle::ChangeHere;
 use crate::tracker_link::wire;
 
 /// Questions that are passed on at the same time; a file asked for beyond them is busy.
@@ -48,7 +49,7 @@ const GONE_LOG_LEN: u64 = 32 << 20;
 /// What is needed to ask other members.
 #[derive(Debug)]
 pub(crate) struct Relay {
-    wire: wire::Settings,
+    pub(crate) wire: wire::Settings,
     slots: Semaphore,
     /// Files that were deleted here.
     pub(crate) gone: Gone,
@@ -186,9 +187,17 @@ pub(crate) async fn ask(
     Ok(Some(Done::sent(HEADER_LEN as u64 + reply.body_len)))
 }
 
+/// What becomes of a change.
+pub(crate) enum Change {
+    /// Another member has answered.
+    PassedOn(Done),
+    /// It is to be made here.
+    Here(ChangeHere),
+}
+
 /// Passes a change of an appender on to the storage that it was uploaded to, as long as that serves: two members that
 /// change a file at the same time would differ for ever (storage internals: holes, D11). `head` is what was read of the
-/// request behind its header, `content` how many bytes follow. `None` when the change is to be made here.
+/// request behind its header, `content` how many bytes follow.
 ///
 /// # Errors
 /// [`ConnError`]; the connection is to be closed, as what became of the change is not known.
@@ -199,21 +208,24 @@ pub(crate) async fn change(
     head: &[u8],
     name: &FileName,
     content: u64,
-) -> Result<Option<Done>, ConnError> {
+) -> Result<Change, ConnError> {
+    // Before the origin is looked for: from when it is there on it waits for what was begun before.
+    let here = server.settle.change();
     let addresses = origin(server, name);
     if addresses.is_empty() || name.kind() != Kind::Appender || server.relay.gone.holds(name) {
-        return Ok(None);
+        return Ok(Change::Here(here));
     }
     let Ok(_slot) = server.relay.slots.try_acquire() else {
-        return Ok(Some(Done::refused(Status::EBUSY, content)));
+        return Ok(Change::PassedOn(Done::refused(Status::EBUSY, content)));
     };
     let mut link = match Link::open(&addresses, &server.relay.wire).await {
         Ok(link) => link,
         Err(error) => {
             tracing::info!(%name, %error, "the origin of a file can't be reached, the change is made here");
-            return Ok(None);
+            return Ok(Change::Here(here));
         }
     };
+    drop(here);
     let mut left = content;
     let mut sent = link.write(&[&header.encode()[..], head].concat()).await;
     while left > 0 && sent.is_ok() {
@@ -224,7 +236,7 @@ pub(crate) async fn change(
     }
     // Who refuses early may have closed before all was sent, and has said why.
     match link.reply().await {
-        Ok(reply) => Ok(Some(Done::refused(reply.status(), left))),
+        Ok(reply) => Ok(Change::PassedOn(Done::refused(reply.status(), left))),
         Err(error) => {
             tracing::warn!(%name, %error, "a change was passed on and not answered");
             Err(ConnError::Truncated)
@@ -282,19 +294,19 @@ pub(crate) fn member(view: &ClusterView, source: Source) -> Option<StorageId> {
 }
 
 /// A connection to another member, for one question.
-struct Link {
+pub(crate) struct Link {
     stream: TcpStream,
     timeout: Duration,
 }
 
 impl Link {
-    async fn open(addresses: &[SocketAddr], settings: &wire::Settings) -> io::Result<Self> {
+    pub(crate) async fn open(addresses: &[SocketAddr], settings: &wire::Settings) -> io::Result<Self> {
         let stream = wire::open_any(addresses, settings).await?;
         Ok(Self { stream, timeout: settings.network_timeout })
     }
 
     /// Says who asks: a member that does not have the file must not ask this one for it.
-    async fn introduce(&mut self, server: &Server) -> io::Result<()> {
+    pub(crate) async fn introduce(&mut self, server: &Server) -> io::Result<()> {
         let identity = server.cluster.borrow().identity.clone();
         let id = identity.ok_or(io::ErrorKind::NotConnected)?.id;
         let mut body = Vec::new();
@@ -307,7 +319,7 @@ impl Link {
     }
 
     /// Asks the same, and reads the header of the answer.
-    async fn ask(&mut self, header: Header, body: &[u8]) -> io::Result<Header> {
+    pub(crate) async fn ask(&mut self, header: Header, body: &[u8]) -> io::Result<Header> {
         self.write(&[&header.encode()[..], body].concat()).await?;
         self.reply().await
     }

@@ -38,6 +38,7 @@ use crate::relay::Relay;
 use crate::replication::{self, Replication};
 use crate::scrub::{self, Scrub};
 use crate::server::{ChangeClock, Server, Synced, unix_now};
+use crate::settle::Settle;
 use crate::strangers::Strangers;
 use crate::tracker_link::{LinkConfig, RecordError, TrackerLinks, record};
 use crate::trunk::{self, Trunk};
@@ -176,13 +177,15 @@ pub fn start(conf: &StorageConf) -> Result<Running, StartError> {
     launch(conf, |data, port, server, tell, stop| {
         let config = LinkConfig::new(conf, port, data, unix_now().into());
         let links = TrackerLinks::open(config)?;
+        tokio::spawn(server.settle.begin(Arc::clone(server), stop.clone()));
         let (recovery, inputs) = (Recovery::new(conf, data, port, server), Arc::clone(server));
         // Not joined before it is complete: trackers take who has joined and beats for active.
         tokio::spawn(async move {
             if recovery.run(stop.clone()).await {
+                let look = inputs.settle.looks();
                 let compare = recovery.compare(stop.clone());
                 let trunk = inputs.trunk.follow_figures();
-                tokio::join!(links.run(inputs as Arc<dyn LinkInputs>, tell, trunk, stop), compare);
+                tokio::join!(links.run(inputs as Arc<dyn LinkInputs>, tell, trunk, look, stop), compare);
             }
         });
         Ok(())
@@ -224,6 +227,7 @@ pub(crate) fn launch(
         access_log,
         replication: replication::Board::default(),
         relay,
+        settle: Settle::default(),
         copies: Copies::new(conf),
         synced: Synced::default(),
         trunk,

@@ -27,6 +27,7 @@ use crate::metrics::Requests;
 use crate::relay::Relay;
 use crate::replication::{self, Board};
 use crate::scrub::Scrub;
+use crate::settle::Settle;
 use crate::strangers::Strangers;
 use crate::trunk::Trunk;
 
@@ -63,6 +64,8 @@ pub(crate) struct Server {
     /// How far each peer is.
     pub(crate) replication: Board,
     pub(crate) relay: Relay,
+    /// Whether the changes that other members made while this one was away are here.
+    pub(crate) settle: Settle,
     pub(crate) copies: Copies,
     /// How far the changes of each member are here.
     pub(crate) synced: Synced,
@@ -170,7 +173,7 @@ impl Server {
     /// # Errors
     /// `EINVAL`.
     pub(crate) fn name(&self, raw: RawName<'_>) -> Result<FileName, Status> {
-        let name = raw.parse().map_err(|_| Status::EINVAL)?;
+        let name = raw.parse().and_then(FileName::with_store_path).map_err(|_| Status::EINVAL)?;
         let inside = usize::from(name.path_index().0) < self.store.path_count();
         if inside && name.check_client().is_ok() { Ok(name) } else { Err(Status::EINVAL) }
     }
@@ -298,8 +301,10 @@ impl ChangeClock {
         }
         if clock < newest {
             tracing::warn!(seconds = newest - clock, "the clock was set back, new files get earlier times");
+            self.0.store(clock, Ordering::Relaxed);
+        } else {
+            self.0.fetch_max(clock, Ordering::Relaxed);
         }
-        self.0.store(clock, Ordering::Relaxed);
         clock
     }
 }

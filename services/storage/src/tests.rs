@@ -13,5 +13,6 @@ mod refusals;
 mod relay;
 mod replication;
 mod scrub;
+mod settle;
 mod strangers;
 mod trunk;

@@ -32,13 +32,13 @@ pub enum TransferError {
         error: io::Error,
     },
     /// Another get writes into the folder.
-    #[error("{0} is in use by another run")]
+    #[error("{0} is in use by another run: wait for its end, or name another folder")]
     TargetBusy(PathBuf),
     /// The text is neither.
     #[error("{0}: neither a manifest file that exists nor a file id like group1/M00/00/00/…")]
     NoSource(String),
     /// The manifest has nothing there.
-    #[error("{0} is not in the manifest")]
+    #[error("{0} is not in the manifest: cairn ls lists what is")]
     NotInManifest(String),
     /// A helper of the transfer ended in a way it should not.
     #[error("internal error: {0}")]

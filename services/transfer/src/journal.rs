@@ -20,7 +20,7 @@ const SYNC_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// Another put holds it.
-    #[error("{0} is in use by another run")]
+    #[error("{0} is in use by another run: wait for its end, or name another manifest")]
     Locked(PathBuf),
     /// It is the manifest of another folder.
     #[error("{path} is the manifest of a folder named {found:?}, not {wanted:?}: name another manifest")]

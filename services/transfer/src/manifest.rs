@@ -122,7 +122,9 @@ pub enum LineError {
     #[error("not a line of a manifest: {0}")]
     Json(#[from] serde_json::Error),
     /// A later version of the format.
-    #[error("version {0} of the manifest is newer than this program")]
+    #[error(
+        "version {0} of the manifest is newer than this program: use the cairn that wrote it, or a later one"
+    )]
     Version(u32),
     /// A path that cannot be, or could leave the target.
     #[error("the path {text:?} is refused: {error}")]
@@ -328,7 +330,7 @@ impl<R: BufRead> ManifestReader<R> {
     ///
     /// # Errors
     /// [`ManifestError`].
-    pub fn next_entry(&mut self) -> Result<Option<Entry>, ManifestError> {
+    pub(crate) fn next_entry(&mut self) -> Result<Option<Entry>, ManifestError> {
         while self.read_line()? {
             match Line::parse(&self.buffer) {
                 Ok(Line::Entry(entry)) => {

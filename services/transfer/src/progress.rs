@@ -100,10 +100,3 @@ pub enum Trouble {
     #[error("the put that wrote this manifest did not finish: put the folder again to complete it")]
     Unfinished,
 }
-
-impl Trouble {
-    /// Whether the transfer is incomplete because of it.
-    pub fn is_failure(&self) -> bool {
-        !matches!(self, Trouble::Special(_))
-    }
-}

@@ -17,11 +17,6 @@ impl Stop {
         self.0.send_replace(true);
     }
 
-    /// Whether it was asked.
-    pub fn is_requested(&self) -> bool {
-        *self.0.borrow()
-    }
-
     /// Returns when it is asked.
     pub(crate) async fn requested(&self) {
         // The sender lives in `self`, so the channel cannot close.

@@ -350,7 +350,10 @@ async fn two_puts_into_one_manifest_at_once_are_refused() {
     outcomes.sort_by_key(Result::is_err);
     let [Ok(report), Err(error)] = outcomes else { panic!("one of both is to be refused") };
     assert!(report.is_complete());
-    assert!(error.to_string().ends_with("is in use by another run"), "{error}");
+    assert!(
+        error.to_string().ends_with("is in use by another run: wait for its end, or name another manifest"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -64,7 +64,9 @@ impl Place {
         let shown = self.conf.display();
         // A storage that starts elsewhere than where its files are would start empty.
         ensure!(base_path.is_dir(), "{shown}: base_path {} is not there: was it moved?", base_path.display());
-        let address = address(&listen).with_context(|| format!("{shown}: bind_addr is missing"))?;
+        let address = address(&listen).with_context(|| {
+            format!("{shown}: bind_addr is missing: set it to the address that this server had")
+        })?;
         let server = Server { name: self.name.clone(), role: self.role, group, id, address, status };
         Ok(Member { place: self.clone(), server, base_path })
     }

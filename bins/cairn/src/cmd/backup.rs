@@ -18,7 +18,7 @@ use indicatif::ProgressBar;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::cmd::fsck::bar;
+use crate::cmd::bar::bar;
 use crate::messages::{Language, Say};
 use crate::server::prepare_folders;
 use crate::{conf, drive_parts};
@@ -75,6 +75,9 @@ pub(crate) struct Kept {
 /// `cairn backup`
 pub(crate) fn backup(args: &BackupArgs, language: Language) -> anyhow::Result<ExitCode> {
     ensure!(!args.folder.exists(), "{} is there already: name a new folder", args.folder.display());
+    // It is not made: where a disk is not mounted, a backup would go to another one unnoticed.
+    let within = parent(&args.folder);
+    ensure!(within.is_dir(), "{} is no folder that is there: mount or make it first", within.display());
     let (conf, _) = conf::drive(&args.conf)?;
     let part = beside(&args.folder)?;
     if part.exists() {
@@ -183,11 +186,17 @@ async fn bring_back(
     let rows = copy(&from, &to, "into the drive").await?;
     for (table, count) in &manifest.rows {
         let there = rows.get(table).copied().unwrap_or_default();
-        ensure!(there == *count, "{table}: {there} rows came, and the backup says {count}");
+        ensure!(
+            there == *count,
+            "{table}: {there} rows came, and the backup says {count}: try another backup, with an empty database"
+        );
     }
     let differences = to.check().await.context("check what was restored")?;
     if let Some(first) = differences.first() {
-        bail!("{} differences in what was restored, the first: {first:?}", differences.len());
+        let count = differences.len();
+        bail!(
+            "{count} differences in what was restored, the first: {first:?}: try another backup, with an empty database"
+        );
     }
     if let Some(text) = secret {
         let mut file = write_private(&conf.secret_file)?;

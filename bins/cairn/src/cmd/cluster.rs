@@ -20,7 +20,12 @@ pub(crate) struct ClusterArgs {
 impl ClusterArgs {
     /// A client for it.
     pub(crate) fn client(&self) -> anyhow::Result<Client> {
-        let conf = conf::client(&self.path())?;
+        let path = self.path();
+        if self.conf.is_none() && !path.exists() {
+            let [near, far] = USUAL_CONFS;
+            anyhow::bail!("neither {near} nor {far} is there: name the client.conf of the cluster with -c");
+        }
+        let conf = conf::client(&path)?;
         Ok(Client::new(ClientConfig::from_conf(conf)))
     }
 

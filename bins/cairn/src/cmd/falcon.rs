@@ -49,9 +49,9 @@ struct Agent {
 
 fn agent_at(text: &str) -> anyhow::Result<Agent> {
     let url = Url::parse(text)?;
-    ensure!(url.scheme() == "http", "an agent speaks http://");
+    ensure!(url.scheme() == "http", "an agent speaks http, so its address begins with http://");
     let addresses = url.socket_addrs(|| None)?;
-    let address = *addresses.first().context("no such host")?;
+    let address = *addresses.first().with_context(|| format!("{url}: no such host"))?;
     Ok(Agent { address, path: url.path().to_owned() })
 }
 

@@ -1,16 +1,17 @@
 //! `cairn fsck`: a store against its ids and its records. It changes no file, and the store may be in use.
 
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use fdfs_fileid::FileName;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::json;
 use store::fsck::{Event, Finding, FsckSettings, Progress, Severity, Stage, Summary, check};
 
+use super::bar::bar;
 use crate::conf;
 use crate::messages::{Language, Say};
 
@@ -122,16 +123,6 @@ fn settings(named: &Path) -> anyhow::Result<FsckSettings> {
         bail!("{}: neither a storage.conf nor a folder with a store in it", named.display());
     }
     Ok(FsckSettings::new(named.to_owned(), vec![named.to_owned()]))
-}
-
-/// A progress bar on a terminal.
-pub(super) fn bar(quiet: bool) -> ProgressBar {
-    let visible = !quiet && io::stderr().is_terminal();
-    let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(0), target);
-    let style = ProgressStyle::with_template("{msg} {bar:24} {percent}%, {eta} left");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
 }
 
 fn show(bar: &ProgressBar, progress: Progress) {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::anyhow;
 
 use super::plain_http;
 
@@ -41,7 +41,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let well = answer.as_ref().is_ok_and(|answer| answer.status == 200);
         // A wait ends in time, even where the answers do not.
         if well || Instant::now() + WAIT_PAUSE >= until {
-            break answer.with_context(|| format!("ask http://{}{path}", args.address))?;
+            break answer.map_err(|error| {
+                let address = args.address;
+                anyhow!(
+                    "http://{address}{path}: {error:#}: see that it runs, and that this is its status_listen"
+                )
+            })?;
         }
         std::thread::sleep(WAIT_PAUSE);
     };

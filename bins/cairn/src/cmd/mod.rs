@@ -1,6 +1,7 @@
 //! The commands of `cairn`, one file each.
 
 pub(crate) mod backup;
+mod bar;
 mod cluster;
 pub(crate) mod doctor;
 pub(crate) mod falcon;

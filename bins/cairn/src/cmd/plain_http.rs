@@ -58,7 +58,9 @@ fn exchange(address: SocketAddr, request: &[u8], most: u64, patience: Duration) 
 fn parse(answer: &str) -> anyhow::Result<Answer> {
     let Some((head, content)) = answer.split_once("\r\n\r\n") else { bail!("no whole answer") };
     let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1));
-    let status = status.and_then(|status| status.parse().ok()).context("no HTTP")?;
+    let status = status
+        .and_then(|status| status.parse().ok())
+        .context("what answers there speaks no HTTP: is this the port of a status_listen?")?;
     Ok(Answer { status, content: content.to_owned() })
 }
 

@@ -55,8 +55,10 @@ async fn look(client: &Client, source: &Source, path: Option<&OsString>) -> anyh
             let entry = source.manifest(client).await?.find(&RelPath::parse(path.as_bytes())?)?;
             match entry.kind {
                 EntryKind::File { id, .. } => id,
-                EntryKind::Dir { .. } => bail!("{} is a folder", entry.path),
-                EntryKind::Symlink { .. } => bail!("{} is a symbolic link", entry.path),
+                EntryKind::Dir { .. } => bail!("{} is a folder: cairn ls lists what is in it", entry.path),
+                EntryKind::Symlink { .. } => {
+                    bail!("{} is a symbolic link, which has no content: name what it leads to", entry.path)
+                }
             }
         }
     };

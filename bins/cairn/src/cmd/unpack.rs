@@ -10,7 +10,7 @@ use serde_json::json;
 use store::Durability;
 use store::unpack::unpack;
 
-use super::fsck::bar;
+use super::bar::bar;
 use crate::conf;
 use crate::messages::{Language, Say};
 

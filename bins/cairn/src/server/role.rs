@@ -244,9 +244,17 @@ pub(crate) fn holder(address: SocketAddr) -> Option<String> {
 /// A taken port is worth more than the system's word for it.
 pub(super) fn not_listening(address: SocketAddr, error: &io::Error) -> anyhow::Error {
     let taken_by = (error.kind() == io::ErrorKind::AddrInUse).then(|| holder(address)).flatten();
-    match taken_by {
-        Some(holder) => anyhow::anyhow!("cannot listen on {address}: it is taken by {holder}"),
-        None => anyhow::anyhow!("cannot listen on {address}: {error}"),
+    match (taken_by, error.kind()) {
+        (Some(holder), _) => anyhow::anyhow!(
+            "cannot listen on {address}: it is taken by {holder}: stop that, or configure another port"
+        ),
+        (None, io::ErrorKind::AddrInUse) => anyhow::anyhow!(
+            "cannot listen on {address}: {error}: stop who listens there, or configure another port"
+        ),
+        (None, io::ErrorKind::AddrNotAvailable) => {
+            anyhow::anyhow!("cannot listen on {address}: {error}: configure an address that this machine has")
+        }
+        (None, _) => anyhow::anyhow!("cannot listen on {address}: {error}"),
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::Context;
 use daemon::detach::Detached;
 use daemon::limits;
 use daemon::log::{LogGuard, LogSetup, rotate_all};
+use daemon::memory;
 use daemon::pid_file::PidFile;
 use daemon::run_as::Identity;
 use daemon::service_manager::ServiceManager;
@@ -92,6 +93,7 @@ fn run(
         tracing::warn!(%warning, "configuration");
     }
     let open_files = limits::raise_open_files();
+    memory::spare();
     // The signals have to be caught before the server says that it is ready.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.block_on(async { Signals::install() }).context("catch signals")?;

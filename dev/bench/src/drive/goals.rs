@@ -24,10 +24,10 @@ use crate::tally::Spread;
 
 /// Rounds of each; the median counts.
 const ROUNDS: usize = 3;
-/// Instant uploads come on so many times the connections: SQLite commits up to 64 steps at once, and with no more than
+/// What writes comes on so many times the connections: SQLite commits up to 64 steps at once, and with no more than
 /// that all wait for each commit, and a core with them.
-const INSTANT_CONNECTIONS: usize = 2;
-/// Connections that rest beside those that ask.
+const WRITING_CONNECTIONS: usize = 2;
+/// Connections that rest beside those that ask, from the first figure to the last but one.
 const IDLE: usize = 10_000;
 /// What may be lost beside them.
 const IDLE_LOSS: f64 = 0.1;
@@ -65,11 +65,20 @@ pub(crate) fn measure(site: &Site, folder: &Path, world: &World, arguments: &Arg
     let list = of_v1("listChildren")?;
     let by_list = || rounds(&|| run((list.job)(world)?));
     let mut rows = Vec::new();
-    let alone = by_list()?;
-    rows.push(row("list of 10 files with a token's check", 15_000.0, &alone));
+    let memory = || -> Result<u64> {
+        let server = site.drive.server.as_ref().context("the drive does not run")?;
+        server.own_bytes().context("its memory can't be read")
+    };
+    let before = memory()?;
+    let one = &world.readers[0];
+    let idle = web::idle(address, &one.ask("GET", &format!("/nodes/{}/children", one.ten)), IDLE)?;
+    let each = memory()?.saturating_sub(before) as f64 / idle.len() as f64;
+    let beside = row("list of 10 files with a token's check", 15_000.0, &by_list()?);
+    let beside_idle = beside.got;
+    rows.push(beside);
     let instant = of_v1("beginInstantFile")?;
     let wide =
-        |job: web::Job<'_>| run(web::Job { connections: INSTANT_CONNECTIONS * job.connections, ..job });
+        |job: web::Job<'_>| run(web::Job { connections: WRITING_CONNECTIONS * job.connections, ..job });
     let by_instant = rounds(&|| wide((instant.job)(world)?))?;
     rows.push(row("instant upload, API v1, twice the connections", 10_000.0, &by_instant));
     let md5 = of_old("/api/md5")?;
@@ -82,8 +91,8 @@ pub(crate) fn measure(site: &Site, folder: &Path, world: &World, arguments: &Arg
         more: format!("{REGISTRATIONS} of them, {REGISTERING} at a time"),
     });
     let put = of_v1("putFile")?;
-    let by_put = rounds(&|| run((put.job)(world)?))?;
-    rows.push(row("upload of 4 KiB, API v1", 5_000.0, &by_put));
+    let by_put = rounds(&|| wide((put.job)(world)?))?;
+    rows.push(row("upload of 4 KiB, API v1, twice the connections", 5_000.0, &by_put));
     let sign_in = of_v1("signIn")?;
     let hash = hash_cost()?;
     let by_sign_in = rounds(&|| run((sign_in.job)(world)?))?;
@@ -92,28 +101,19 @@ pub(crate) fn measure(site: &Site, folder: &Path, world: &World, arguments: &Arg
         more: format!("a hash takes {:.1} ms of one core", hash.as_secs_f64() * 1000.0),
         ..row("sign-ins", 0.0, &by_sign_in)
     });
-    let memory = || -> Result<u64> {
-        let server = site.drive.server.as_ref().context("the drive does not run")?;
-        server.own_bytes().context("its memory can't be read")
-    };
-    let before = memory()?;
-    let one = &world.readers[0];
-    let idle = web::idle(address, &one.ask("GET", &format!("/nodes/{}/children", one.ten)), IDLE)?;
-    let each = memory()?.saturating_sub(before) as f64 / idle.len() as f64;
-    let beside = by_list()?;
-    let mut beside = row("the same list beside 10,000 idle connections", 0.0, &beside);
-    // Taken once more, as other things have been measured since.
+    web::still_open(&idle)?;
     drop(idle);
-    let again = row("", 0.0, &by_list()?);
-    let without = again.got.max(1.0);
-    beside.goal = Some(without * (1.0 - IDLE_LOSS));
-    write!(
-        beside.more,
-        ", {:+.1} % of {without:.0}/s without them; {:.1} KiB of memory for each",
-        (beside.got / without - 1.0) * 100.0,
-        each / 1024.0
-    )?;
-    rows.push(beside);
+    let alone = row("", 0.0, &by_list()?).got.max(1.0);
+    rows.push(Row {
+        what: "the list again, beside the 10,000 idle connections".to_owned(),
+        goal: Some(alone * (1.0 - IDLE_LOSS)),
+        got: beside_idle,
+        more: format!(
+            "{:+.1} % of {alone:.0}/s without them; {:.1} KiB of memory for each",
+            (beside_idle / alone - 1.0) * 100.0,
+            each / 1024.0
+        ),
+    });
     Ok(rows)
 }
 

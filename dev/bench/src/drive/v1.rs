@@ -130,19 +130,28 @@ fn visitors<'w>(world: &'w World, path: impl Fn(&Person) -> String) -> Result<Jo
     Ok(world.fresh(make, OK))
 }
 
-/// Uploads under way: where they are.
+/// Uploads under way of which nothing has come, as many for each writer: those that another measurement has left, and new
+/// ones.
 fn uploads(world: &World) -> Result<Vec<(&Person, String)>> {
-    let count = world.items.min(world.writers.len() * UPLOADS_EACH);
-    let owners: Vec<&Person> = world.for_items(|one| one).into_iter().take(count).collect();
-    let asks = owners.iter().map(|one| request("POST", "/api/v1/uploads", &tus(one, &world.name()), b""));
+    let each = (world.items / world.writers.len()).clamp(1, UPLOADS_EACH);
+    let before = untouched(world)?;
+    let wanted =
+        |one: &Person| each.saturating_sub(before.iter().filter(|(owner, _)| owner.id == one.id).count());
+    let asks = world.writers.iter().flat_map(|one| {
+        let ask = || request("POST", "/api/v1/uploads", &tus(one, &world.name()), b"");
+        std::iter::repeat_with(ask).take(wanted(one))
+    });
     world.each(asks.collect(), 201)?;
+    untouched(world)
+}
+
+fn untouched(world: &World) -> Result<Vec<(&Person, String)>> {
     // In pages; each writer has few.
     let lists = world.writers.iter().map(|one| one.ask("GET", "/uploads?limit=100")).collect();
     let mut there = Vec::new();
     for (owner, list) in world.writers.iter().zip(world.each(lists, 200)?) {
         let list: Value = serde_json::from_slice(&list)?;
         for row in list["rows"].as_array().context("no rows")? {
-            // What is left of another measurement is finished or goes on.
             if row["offset"] == 0 {
                 there.push((owner, row["id"].as_str().context("no id")?.to_owned()));
             }
@@ -256,7 +265,7 @@ pub(crate) const CASES: &[Case] = &[
         Ok(few(w.fresh(make, MADE), HASHERS))
     })
     .queued(),
-    case("signIn", "POST /session", |w| Ok(few(w.all(&w.writers, sign_in, MADE), HASHERS))),
+    case("signIn", "POST /session", |w| Ok(few(w.all(&w.guests, sign_in, MADE), HASHERS))),
     case("signOut", "DELETE /session", |w| {
         let sessions = w.sessions(SESSIONS)?;
         let ask = |(token, _): &(String, String)| request("DELETE", "/api/v1/session", &bearer(token), b"");
@@ -265,7 +274,7 @@ pub(crate) const CASES: &[Case] = &[
     case("listSessions", "GET /sessions", |w| read(w, |_| "/sessions".to_owned())),
     case("endSession", "DELETE /sessions/{session}", |w| {
         let sessions = w.sessions(SESSIONS)?;
-        let mine = w.writers.iter().cycle().zip(sessions).map(|(one, (_, id))| (one, id)).collect();
+        let mine = w.guests.iter().cycle().zip(sessions).map(|(one, (_, id))| (one, id)).collect();
         gone(w, mine, "DELETE", |id| format!("/sessions/{id}"), EMPTY)
     }),
     case("endAllSessions", "DELETE /sessions", |w| {

@@ -5,7 +5,7 @@
 //! an answer only its status, its length and what a check asks for are looked at.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -214,6 +214,23 @@ pub(crate) fn idle(server: SocketAddr, request: &[u8], count: usize) -> Result<V
         open.push(stream);
     }
     Ok(open)
+}
+
+/// All of them are still open.
+pub(crate) fn still_open(idle: &[TcpStream]) -> Result<()> {
+    let mut rest = vec![0; SCRATCH_LEN];
+    for stream in idle {
+        stream.set_nonblocking(true)?;
+        loop {
+            match (&*stream).read(&mut rest) {
+                Ok(0) => bail!("an idle connection was closed"),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
 }
 
 struct Connection {

@@ -17,6 +17,8 @@ const READERS: usize = 8;
 const WRITERS: usize = 32;
 /// People to whom an administrator does something.
 const VICTIMS: usize = 4;
+/// People who sign in.
+const GUESTS: usize = 32;
 /// Files in a folder, and in a reader's root folder.
 const FILES: usize = 10;
 /// Passwords that are hashed at the same time, two on two cores, and as many that wait: more would be sent away.
@@ -112,6 +114,8 @@ pub(crate) struct World {
     pub(crate) readers: Vec<Person>,
     pub(crate) writers: Vec<Person>,
     pub(crate) victims: Vec<Person>,
+    /// They sign in: an account has so many sessions, and the one that was used longest ago ends when there is one more.
+    pub(crate) guests: Vec<Person>,
     /// Links that want the code `abcd12`.
     pub(crate) coded: Vec<String>,
     serial: Cell<u64>,
@@ -130,13 +134,21 @@ impl World {
             readers: Vec::new(),
             writers: Vec::new(),
             victims: Vec::new(),
+            guests: Vec::new(),
             coded: Vec::new(),
             serial: Cell::new(1),
         };
         let names = |what: &str, count: usize| (0..count).map(|i| format!("{what}{i}")).collect::<Vec<_>>();
-        let all = [names("reader", READERS), names("writer", WRITERS), names("victim", VICTIMS)].concat();
+        let all = [
+            names("reader", READERS),
+            names("writer", WRITERS),
+            names("victim", VICTIMS),
+            names("guest", GUESTS),
+        ]
+        .concat();
         let mut people = world.people(&all)?;
         world.furnish(&mut people)?;
+        world.guests = people.split_off(READERS + WRITERS + VICTIMS);
         world.victims = people.split_off(READERS + WRITERS);
         world.writers = people.split_off(READERS);
         world.readers = people;
@@ -179,7 +191,7 @@ impl World {
 
     /// Signs in, in API v1: tokens and ids of sessions.
     pub(crate) fn sessions(&self, count: usize) -> Result<Vec<(String, String)>> {
-        let asks = self.writers.iter().cycle().take(count).map(sign_in).collect();
+        let asks = self.guests.iter().cycle().take(count).map(sign_in).collect();
         let answers = web::each(self.drive, asks, HASHERS, 201)?;
         Ok(texts(&answers, "/token")?.into_iter().zip(texts(&answers, "/session/id")?).collect())
     }
@@ -190,7 +202,7 @@ impl World {
             .iter()
             .map(|name| old("/api/reg", &json!({"userName": name, "nickName": name, "firstPwd": DIGITS})));
         let answers = web::each(self.drive, made.collect(), HASHERS, 200)?;
-        anyhow::ensure!(answers.iter().all(|answer| is_done(answer)), "an account was not made");
+        all_done(&answers).context("an account was not made")?;
         let signed = names.iter().map(|name| old_sign_in(name));
         let tokens = texts(&web::each(self.drive, signed.collect(), HASHERS, 200)?, "/token")?;
         let mut people: Vec<Person> =
@@ -304,7 +316,7 @@ impl World {
             .zip(&names)
             .map(|(one, name)| one.old("/api/md5", json!({"md5": one.md5(), "filename": name})));
         let answers = self.each(asks.collect(), 200)?;
-        anyhow::ensure!(answers.iter().all(|answer| is_done(answer)), "instant upload was refused");
+        all_done(&answers).context("instant upload was refused")?;
         Ok(owners.into_iter().zip(names).collect())
     }
 
@@ -315,7 +327,7 @@ impl World {
             one.old("/api/dealfile?cmd=share", json!({"md5": one.md5(), "filename": name}))
         });
         let answers = self.each(asks.collect(), 200)?;
-        anyhow::ensure!(answers.iter().all(|answer| is_done(answer)), "a file was not shown");
+        all_done(&answers).context("a file was not shown")?;
         Ok(files)
     }
 
@@ -375,6 +387,14 @@ impl Due {
 }
 
 /// Does a reply of the old dialect, whose first field is its code, say that it is done? Behind a chunk's length perhaps.
+/// All of these answers of the old dialect say that it was done; else the first that does not.
+fn all_done(answers: &[Vec<u8>]) -> Result<()> {
+    match answers.iter().find(|answer| !is_done(answer)) {
+        None => Ok(()),
+        Some(answer) => anyhow::bail!("{}", String::from_utf8_lossy(answer)),
+    }
+}
+
 fn is_done(body: &[u8]) -> bool {
     let start = body.iter().take(16).position(|byte| *byte == b'{').unwrap_or(0);
     let rest = body.get(start..).unwrap_or_default();

@@ -205,7 +205,7 @@ fn open_append(path: &Path) -> io::Result<(BufWriter<File>, u64)> {
 
 /// The next moment, after `now`, at which the clock on the wall shows `hour:minute`.
 fn next(now: &Zoned, (hour, minute): (u8, u8)) -> Zoned {
-    let time = Time::new(hour.min(23) as i8, minute.min(59) as i8, 0, 0).unwrap_or(Time::midnight());
+    let time = Time::new(hour.min(23) as i8, minute.min(59) as i8, 0, 0).unwrap_or_default();
     let at = |date: Date| date.to_datetime(time).to_zoned(now.time_zone().clone()).ok();
     let today = now.date();
     at(today)

@@ -61,20 +61,6 @@ pub fn open(path: PathBuf, rotation: Rotation) -> io::Result<LogGuard> {
     writer::start(Some((path, rotation)), LevelFilter::OFF)
 }
 
-/// A `log_level` word of the configuration files (storage internals: logs), if it is one.
-///
-/// We have five levels where the original has eight: everything above ERROR is ERROR, NOTICE is INFO.
-pub fn level_from_word(word: &str) -> Option<LevelFilter> {
-    match word.to_ascii_lowercase().as_str() {
-        "emerg" | "alert" | "crit" | "error" => Some(LevelFilter::ERROR),
-        "warn" | "warning" => Some(LevelFilter::WARN),
-        "notice" | "info" => Some(LevelFilter::INFO),
-        "debug" => Some(LevelFilter::DEBUG),
-        "trace" => Some(LevelFilter::TRACE),
-        _ => None,
-    }
-}
-
 /// A panic is a bug and needs a person: it goes to the log as well as to standard error.
 fn log_panics() {
     let default = std::panic::take_hook();
@@ -84,18 +70,4 @@ fn log_panics() {
         tracing::error!(place, what, "panic");
         default(panic);
     }));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_originals_level_words_are_known() {
-        assert_eq!(level_from_word("info"), Some(LevelFilter::INFO));
-        assert_eq!(level_from_word("NOTICE"), Some(LevelFilter::INFO));
-        assert_eq!(level_from_word("Warning"), Some(LevelFilter::WARN));
-        assert_eq!(level_from_word("crit"), Some(LevelFilter::ERROR));
-        assert_eq!(level_from_word("loud"), None);
-    }
 }

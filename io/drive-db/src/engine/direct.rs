@@ -124,6 +124,14 @@ impl Direct {
         Ok(self.here().busy_timeout(lock)?)
     }
 
+    /// Brings all that is in the log of the database to where it belongs, syncs that, and empties the log. Waits for
+    /// whoever reads what is older.
+    pub(crate) fn empty_log(&mut self) -> Result<(), Fault> {
+        let busy: i64 =
+            self.here().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get("busy"))?;
+        if busy == 0 { Ok(()) } else { Err(Fault::Again("the log is being read".to_owned())) }
+    }
+
     pub(crate) fn is_in_transaction(&mut self) -> bool {
         !self.here().is_autocommit()
     }

@@ -7,8 +7,15 @@
 //! connection for a moment, the thread that waits commits, and those who come meanwhile are the next group. A step is
 //! done when its group is. Whoever is alone is not kept waiting for others: the moment is only given while groups have
 //! more than one step.
+//!
+//! SQLite writes the group to its log and does not sync it (`synchronous = NORMAL`): the thread that waits does, when the
+//! next group has the connection already, and then tells the steps. So what others read may be a moment younger than
+//! what is on the disk, but nobody is told that something is done, or refused for it, before it is.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
 use std::mem::take;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, ThreadId};
@@ -61,10 +68,18 @@ struct Line {
 struct Session {
     /// None: to be opened.
     direct: Option<Connection>,
+    /// The log, once something was written to it: to be synced.
+    log: Option<Arc<File>>,
     /// Is there a transaction?
     begun: bool,
     /// Steps that are done in it.
     group: Vec<Member>,
+}
+
+/// A group that is in the log, and perhaps not on the disk yet.
+struct Written {
+    log: Arc<File>,
+    members: Vec<Member>,
 }
 
 enum Job {
@@ -87,8 +102,9 @@ impl Grouped {
     pub(crate) fn new(options: DirectOptions, lock: Duration) -> std::io::Result<Self> {
         let (jobs, work) = mpsc::channel();
         thread::Builder::new().name("drive-db".to_owned()).spawn(move || {
+            let mut in_doubt = false;
             while let Ok(job) = work.recv() {
-                do_job(job);
+                do_job(job, &mut in_doubt);
             }
         })?;
         let line = Line {
@@ -162,21 +178,49 @@ impl Session {
         begun
     }
 
-    /// Commits, and tells the steps of the group.
-    fn commit(&mut self) {
-        let outcome = self.direct().and_then(|direct| direct.control("COMMIT"));
-        if outcome.is_ok() {
-            self.begun = false;
-            for member in take(&mut self.group) {
-                // Whoever is gone need not know.
-                member.send(Ok(())).ok();
+    /// Writes the group to the log. If that fails, its steps are told.
+    fn commit(&mut self, options: &DirectOptions) -> Option<Written> {
+        if let Err(fault) = self.direct().and_then(|direct| direct.control("COMMIT")) {
+            let broken = matches!(fault, Fault::Away(_));
+            tell(take(&mut self.group), &Err(uncommitted(fault)));
+            if broken {
+                self.give_up()
+            } else {
+                self.roll_back()
             }
-            return;
+            return None;
         }
-        for member in take(&mut self.group) {
-            member.send(Err(uncommitted(&outcome))).ok();
+        self.begun = false;
+        let members = take(&mut self.group);
+        match self.log(options) {
+            Ok(log) => Some(Written { log, members }),
+            Err(error) => {
+                tell(members, &Err(Fault::Unknown(error.to_string())));
+                None
+            }
         }
-        if matches!(outcome, Err(Fault::Away(_))) { self.give_up() } else { self.roll_back() }
+    }
+
+    /// The log, which is there as long as a connection is.
+    fn log(&mut self, options: &DirectOptions) -> io::Result<Arc<File>> {
+        if let Some(log) = &self.log {
+            return Ok(log.clone());
+        }
+        let mut name = OsString::from(&options.file);
+        name.push("-wal");
+        let log = Arc::new(File::open(name)?);
+        self.log = Some(log.clone());
+        Ok(log)
+    }
+
+    /// Brings all that is in the log to where it belongs, and syncs it there: whether it is on the disk can't be told by
+    /// syncing the log once that has failed, because the kernel tells it once.
+    fn settle(&mut self, lock: Duration) -> Result<(), Fault> {
+        let direct = self.direct()?;
+        direct.wait_for_locks(lock)?;
+        let settled = direct.empty_log();
+        direct.wait_for_locks(Duration::ZERO)?;
+        settled
     }
 
     /// Leaves a transaction in which nothing was done.
@@ -206,23 +250,48 @@ impl Session {
     /// Closes the connection: what was not committed is nowhere.
     fn give_up(&mut self) {
         self.direct = None;
+        self.log = None;
         self.begun = false;
-        for member in take(&mut self.group) {
-            member.send(Err(Fault::Again("another step took the transaction with it".to_owned()))).ok();
-        }
+        tell(
+            take(&mut self.group),
+            &Err(Fault::Again("another step took the transaction with it".to_owned())),
+        );
     }
 }
 
-/// What a member of a group is told that was not committed.
-fn uncommitted(outcome: &Result<(), Fault>) -> Fault {
-    match outcome {
-        Err(Fault::Again(text)) => Fault::Again(text.clone()),
-        Err(Fault::Away(text)) => Fault::Unknown(text.clone()),
-        other => Fault::Broken(format!("{other:?}")),
+impl Written {
+    /// Waits until it is on the disk, and tells the steps of the group.
+    fn sync(self) -> io::Result<()> {
+        let synced = self.log.sync_data();
+        let outcome = synced.as_ref().map(drop).map_err(|error| Fault::Unknown(error.to_string()));
+        tell(self.members, &outcome);
+        synced
     }
 }
 
-fn do_job(job: Job) {
+/// Tells the steps of a group what became of it. Whoever is gone need not know.
+fn tell(members: Vec<Member>, outcome: &Result<(), Fault>) {
+    for member in members {
+        let each = match outcome {
+            Ok(()) => Ok(()),
+            Err(Fault::Again(text)) => Err(Fault::Again(text.clone())),
+            Err(Fault::Unknown(text)) => Err(Fault::Unknown(text.clone())),
+            Err(other) => Err(Fault::Broken(format!("{other:?}"))),
+        };
+        member.send(each).ok();
+    }
+}
+
+/// What the steps of a group are told that was not committed.
+fn uncommitted(fault: Fault) -> Fault {
+    match fault {
+        Fault::Away(text) => Fault::Unknown(text),
+        other => other,
+    }
+}
+
+/// Does a job; `in_doubt`: has the log not been synced that should have been?
+fn do_job(job: Job, in_doubt: &mut bool) {
     match job {
         Job::Begin(mut turn, answer) => {
             let shared = turn.shared.clone();
@@ -233,7 +302,7 @@ fn do_job(job: Job) {
             // If nobody takes it, it is dropped, and the next has it.
             answer.send(begun.map(|()| turn)).ok();
         }
-        Job::Commit(shared, session) => commit(&shared, session),
+        Job::Commit(shared, session) => commit(&shared, session, in_doubt),
         Job::Linger(shared) => {
             thread::sleep(LINGER);
             let mut line = shared.line.lock();
@@ -241,16 +310,25 @@ fn do_job(job: Job) {
             // Whoever has it now will have it committed.
             if let Some(session) = line.idle.take_if(|session| !session.group.is_empty()) {
                 drop(line);
-                commit(&shared, session);
+                commit(&shared, session, in_doubt);
             }
         }
     }
 }
 
-fn commit(shared: &Arc<Shared>, mut session: Session) {
+fn commit(shared: &Arc<Shared>, mut session: Session, in_doubt: &mut bool) {
     shared.line.lock().group_before = session.group.len();
-    session.commit();
+    let mut written = session.commit(&shared.options);
+    if *in_doubt && let Some(Written { members, .. }) = written.take() {
+        let settled = session.settle(shared.lock);
+        *in_doubt = settled.is_err();
+        tell(members, &settled.map_err(|fault| Fault::Unknown(fault.text())));
+    }
     pass_on(shared, session);
+    if let Some(Err(error)) = written.map(Written::sync) {
+        *in_doubt = true;
+        tracing::error!(%error, "the log of the database is not synced");
+    }
 }
 
 /// Gives the session to whoever is next.
@@ -329,14 +407,12 @@ impl Turn {
     }
 
     /// The step was refused: undoes it, and waits until what it saw is on the disk. What refused it may be a step of
-    /// the group, which others do not see yet, and which may still be lost: then it is to be done again.
+    /// the group, which others do not see yet, and which may still be lost: then it is to be done again. Or it is of the
+    /// group before, whose log is being synced.
     pub(crate) async fn refused(mut self) -> Result<(), Fault> {
         let session = self.session.as_mut().ok_or_else(gone)?;
         session.undo();
         self.in_step = false;
-        if session.group.is_empty() {
-            return Ok(());
-        }
         self.with_the_group().await
     }
 
@@ -441,8 +517,76 @@ mod tests {
         second.refused().await.unwrap();
         assert_eq!(seen(&folder), [1]);
         done.await.unwrap();
-        // One that is alone waits for nobody.
         grouped.begin().await.unwrap().refused().await.unwrap();
+    }
+
+    /// What refused it may be of a group that is being synced.
+    #[tokio::test]
+    async fn a_step_that_is_refused_alone_hears_so_behind_a_sync() {
+        let (_folder, grouped) = ground();
+        commit_one(&grouped, 1).await.unwrap();
+        grouped.with_idle(|session| session.log = Some(never_synced()));
+        let refused = grouped.begin().await.unwrap().refused().await;
+        assert!(matches!(refused, Err(Fault::Unknown(_))), "{refused:?}");
+    }
+
+    /// Something that can be opened, but not synced.
+    fn never_synced() -> Arc<File> {
+        let (reader, _) = std::io::pipe().unwrap();
+        Arc::new(File::from(std::os::fd::OwnedFd::from(reader)))
+    }
+
+    impl Grouped {
+        /// Changes the session once it is back: a step may be told that it is done before.
+        fn with_idle(&self, change: impl FnOnce(&mut Session)) {
+            loop {
+                if let Some(session) = self.shared.line.lock().idle.as_mut() {
+                    return change(session);
+                }
+                thread::yield_now();
+            }
+        }
+    }
+
+    async fn commit_one(grouped: &Grouped, number: i64) -> Result<(), Fault> {
+        let mut turn = grouped.begin().await.unwrap();
+        put(&mut turn, number).await;
+        turn.commit().await
+    }
+
+    #[tokio::test]
+    async fn a_group_that_is_not_synced_is_not_told_that_it_is_done_and_the_next_syncs_all_another_way() {
+        let (folder, grouped) = ground();
+        commit_one(&grouped, 1).await.unwrap();
+        grouped.with_idle(|session| session.log = Some(never_synced()));
+        let lost = commit_one(&grouped, 2).await;
+        assert!(matches!(lost, Err(Fault::Unknown(_))), "{lost:?}");
+        let log = folder.path().join("drive.db-wal");
+        assert_ne!(log.metadata().unwrap().len(), 0);
+        commit_one(&grouped, 3).await.unwrap();
+        // All of it is in the database itself, which was synced.
+        assert_eq!(log.metadata().unwrap().len(), 0);
+        assert_eq!(seen(&folder), [1, 2, 3]);
+        grouped.with_idle(|session| session.log = None);
+        commit_one(&grouped, 4).await.unwrap();
+        assert_ne!(log.metadata().unwrap().len(), 0);
+    }
+
+    #[tokio::test]
+    async fn as_long_as_the_log_can_not_be_emptied_after_a_failed_sync_nothing_is_said_to_be_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let grouped = Grouped::new(options(&folder), Duration::ZERO).unwrap();
+        commit_one(&grouped, 1).await.unwrap();
+        let other = rusqlite::Connection::open(folder.path().join("drive.db")).unwrap();
+        other.execute_batch("BEGIN; SELECT * FROM t").unwrap();
+        grouped.with_idle(|session| session.log = Some(never_synced()));
+        assert!(commit_one(&grouped, 2).await.is_err());
+        grouped.with_idle(|session| session.log = None);
+        let unsettled = commit_one(&grouped, 3).await;
+        assert!(matches!(unsettled, Err(Fault::Unknown(_))), "{unsettled:?}");
+        other.execute_batch("COMMIT").unwrap();
+        commit_one(&grouped, 4).await.unwrap();
+        assert_eq!(seen(&folder), [1, 2, 3, 4]);
     }
 
     #[tokio::test]
@@ -508,8 +652,9 @@ mod tests {
         }
         let last = last.await.unwrap();
         assert_eq!(seen(&folder).len(), GROUP_MAX);
+        // They are told when it is synced, for which the next does not wait.
         for step in &mut steps {
-            assert!(matches!(poll(step.as_mut()), Poll::Ready(Ok(()))));
+            step.as_mut().await.unwrap();
         }
         drop(last);
     }

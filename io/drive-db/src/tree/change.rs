@@ -1,19 +1,15 @@
 //! Making folders, moving, copying.
 
-use drive_core::node::{Node, NodeKind, NodeName, SearchKey};
-use drive_core::tree::{CopyPlan, Ensured, NewNode, OnConflict, copy, ensure_folder, relocate};
+use drive_core::node::{Node, NodeName, SearchKey};
+use drive_core::tree::{CopyPlan, NewNode, OnConflict, copy, relocate};
 use drive_core::{AccountId, Missing, NodeId, Problem};
 
-use super::load::Place;
 use super::write::{NewChild, NewRow};
 use crate::accounts::Owner;
 use crate::cause::{Cause, Made};
 use crate::database::{Database, Tx};
 use crate::engine::values;
 use crate::error::Fault;
-
-/// Folders of one path at most, when they are made sure of together: as deep as a tree may be.
-const PATH_NAMES_MAX: usize = drive_core::tree::DEPTH_MAX;
 
 impl Tx<'_> {
     /// Does what a plan of copying says, for an account that is locked. The new top node.
@@ -33,18 +29,6 @@ impl Tx<'_> {
         let ids = self.insert_nodes(&rows).await?;
         ids.into_iter().next().ok_or_else(|| Fault::Broken("nothing was copied".to_owned()))
     }
-
-    async fn make_folder(
-        &mut self,
-        owner: &mut Owner,
-        parent: &Place,
-        name: &NodeName,
-        on_conflict: OnConflict,
-        cause: &Cause,
-    ) -> Result<Node, Fault> {
-        let child = NewChild { name, content: None, on_conflict, past_limit: false };
-        self.make_node(owner, parent, child, cause).await
-    }
 }
 
 impl Database {
@@ -61,45 +45,10 @@ impl Database {
             Box::pin(async move {
                 let mut owner = tx.lock_owner(owner).await?;
                 let parent = tx.place(owner.id, parent).await?;
-                let node = tx.make_folder(&mut owner, &parent, name, on_conflict, cause).await?;
+                let child = NewChild { name, content: None, on_conflict, past_limit: false };
+                let node = tx.make_node(&mut owner, &parent, child, cause).await?;
                 tx.answer(cause, Made::Node(node.id)).await?;
                 Ok(node)
-            })
-        })
-        .await
-    }
-
-    /// Makes sure of folders, one in the other: how the folders of an upload come to be, whatever comes first. The
-    /// last of them, or `parent` itself for no names.
-    pub async fn ensure_path(
-        &self,
-        owner: AccountId,
-        parent: NodeId,
-        names: &[NodeName],
-        cause: &Cause,
-    ) -> Result<NodeId, Problem> {
-        self.write("ensure path", |tx| {
-            Box::pin(async move {
-                if names.len() > PATH_NAMES_MAX {
-                    return Err(Problem::TooDeep.into());
-                }
-                let mut owner = tx.lock_owner(owner).await?;
-                let mut place = tx.place(owner.id, parent).await?;
-                for name in names {
-                    let neighbours =
-                        tx.neighbours(place.node.id, name, NodeKind::Folder, OnConflict::Fail).await?;
-                    let node = match ensure_folder(&place.target(), name, &neighbours)? {
-                        Ensured::There(there) => tx.node(owner.id, there).await?,
-                        Ensured::Make(plan) => {
-                            tx.make_folder(&mut owner, &place, &plan.name, OnConflict::Fail, cause).await?
-                        }
-                    };
-                    let mut ancestors = vec![place.node.id];
-                    ancestors.extend(place.ancestors);
-                    place = Place { node, ancestors };
-                }
-                tx.answer(cause, Made::Node(place.node.id)).await?;
-                Ok(place.node.id)
             })
         })
         .await

@@ -210,16 +210,12 @@ async fn one_name_is_had_by_one_node(bed: Bed) {
         let db = Arc::clone(&bed.db);
         let on_conflict = if number.is_multiple_of(2) { OnConflict::Fail } else { OnConflict::KeepBoth };
         async move {
-            let path = [name("path"), name("inner")];
-            let folder = db.ensure_path(person.id, person.root, &path, &by(person)).await.unwrap();
             let made = db.create_folder(person.id, person.root, &name("a"), on_conflict, &by(person)).await;
-            (folder, made.map(|node| node.name.as_str().to_owned()))
+            made.map(|node| node.name.as_str().to_owned())
         }
     };
     let outcomes = at_once((0..20).map(task)).await;
-    let folders: BTreeSet<_> = outcomes.iter().map(|(folder, _)| *folder).collect();
-    assert_eq!(folders.len(), 1);
-    let names: Vec<_> = outcomes.iter().filter_map(|(_, made)| made.clone().ok()).collect();
+    let names: Vec<_> = outcomes.into_iter().flatten().collect();
     let distinct: BTreeSet<_> = names.iter().collect();
     assert_eq!(distinct.len(), names.len());
     assert!(names.len() >= 10);

@@ -80,14 +80,6 @@ async fn names_with_quotes_are_names(bed: Bed) {
             )
             .await;
         renamed.unwrap();
-        bed.ensure_path(
-            person.id,
-            folder.id,
-            &[NodeName::new(&format!("{text} path")).unwrap()],
-            &by(person),
-        )
-        .await
-        .unwrap();
         let query = SearchQuery::new(text).unwrap();
         let found = bed.search(person.id, &query, None, 1000).await.unwrap().rows;
         assert!(found.iter().any(|found| found.node.id == inside.id), "{text}");

@@ -8,7 +8,6 @@ use crate::kit::{Bed, DAY, HOUR, NOW, Person, at, by, bytes, later, name};
 
 on_both! {
     folders_are_made_and_names_settled
-    a_path_is_made_sure_of_once
     nodes_are_renamed_and_moved
     what_cannot_be_moved_stays
     a_folder_is_copied_with_all_in_it
@@ -69,24 +68,6 @@ impl Bed {
         let moved = self.relocate(person.id, node, Some(folder), None, OnConflict::Fail, &by(person)).await;
         moved.map(drop)
     }
-}
-
-async fn a_path_is_made_sure_of_once(bed: Bed) {
-    let person = bed.account("lilei").await;
-    let names = ["照片", "2024", "summer"].map(name);
-    let first = ensure(&bed, person, &names).await.unwrap();
-    assert_eq!(ensure(&bed, person, &names).await, Ok(first));
-    assert_eq!(ensure(&bed, person, &[]).await, Ok(person.root));
-    assert_eq!(bed.usage(person.id).await.unwrap().nodes, 4);
-    bed.file(person, person.root, "file", 1).await;
-    assert_eq!(ensure(&bed, person, &[name("file")]).await, Err(Problem::NameTaken));
-    let deep: Vec<_> = (0..=DEPTH_MAX).map(|_| name("x")).collect();
-    assert_eq!(ensure(&bed, person, &deep).await, Err(Problem::TooDeep));
-    bed.is_well().await;
-}
-
-async fn ensure(bed: &Bed, person: Person, names: &[drive_core::node::NodeName]) -> Result<NodeId, Problem> {
-    bed.ensure_path(person.id, person.root, names, &by(person)).await
 }
 
 async fn nodes_are_renamed_and_moved(bed: Bed) {
@@ -323,8 +304,10 @@ async fn entries_are_due_after_their_time(bed: Bed) {
 
 async fn trees_have_a_depth(bed: Bed) {
     let person = bed.account("lilei").await;
-    let names: Vec<_> = (0..DEPTH_MAX).map(|_| name("x")).collect();
-    let last = ensure(&bed, person, &names).await.unwrap();
+    let mut last = person.root;
+    for _ in 0..DEPTH_MAX {
+        last = bed.folder(person, last, "x").await;
+    }
     let made = bed.create_folder(person.id, last, &name("y"), OnConflict::Fail, &by(person)).await;
     assert_eq!(made.err(), Some(Problem::TooDeep));
     let a = bed.folder(person, person.root, "a").await;

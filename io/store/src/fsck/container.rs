@@ -7,12 +7,12 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use fdfs_fileid::FileName;
 use fdfs_format::{SLOT_HEADER_LEN, SlotHeader, SlotKind};
 
 use super::SlotFault;
+use super::fill::fill;
 
 /// What is read of a trunk file at a time.
 const STEP: usize = 256 * 1024;
@@ -197,20 +197,8 @@ impl Window<'_> {
     fn load(&mut self, at: u64) -> io::Result<()> {
         self.bytes.resize(STEP, 0);
         self.start = at;
-        let mut len = 0;
-        while let Some(room) = self.bytes.get_mut(len..).filter(|room| !room.is_empty()) {
-            match self.file.read_at(room, at + len as u64) {
-                Ok(0) => break,
-                Ok(n) => len += n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.bytes.clear();
-                    return Err(error);
-                }
-            }
-        }
-        self.bytes.truncate(len);
-        (self.read)(len as u64)
+        fill(self.file, &mut self.bytes, at)?;
+        (self.read)(self.bytes.len() as u64)
     }
 }
 

@@ -27,6 +27,7 @@
 mod container;
 mod damage;
 mod entry;
+mod fill;
 mod finding;
 mod names;
 mod own;

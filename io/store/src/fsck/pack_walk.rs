@@ -6,10 +6,11 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
 use fdfs_fileid::METADATA_SUFFIX;
 use fdfs_format::pack::{ALIGN, Kind, PACK_HEADER_LEN, RECORD_HEADER_LEN, Record, RecordHeader, Victim};
+
+use super::fill::fill;
 
 /// What is read of a pack at a time when all of it is read.
 const STEP: usize = 1 << 20;
@@ -231,19 +232,7 @@ impl Window<'_> {
     fn load(&mut self, at: u64, want: usize) -> io::Result<()> {
         self.bytes.resize(want, 0);
         self.start = at;
-        let mut len = 0;
-        while let Some(room) = self.bytes.get_mut(len..).filter(|room| !room.is_empty()) {
-            match self.file.read_at(room, at + len as u64) {
-                Ok(0) => break,
-                Ok(n) => len += n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.bytes.clear();
-                    return Err(error);
-                }
-            }
-        }
-        self.bytes.truncate(len);
-        (self.read)(len as u64)
+        fill(self.file, &mut self.bytes, at)?;
+        (self.read)(self.bytes.len() as u64)
     }
 }

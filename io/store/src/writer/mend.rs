@@ -5,7 +5,7 @@ use fdfs_fileid::FileName;
 use super::{State, in_slot, line};
 use crate::StoreError;
 use crate::fsck::name_key;
-use crate::mutation::{Checked, Content, Found, Mutation, Origin, Outcome, PackedChange};
+use crate::mutation::{Checked, Content, Mutation, Origin, Outcome, PackedChange, Standing};
 use crate::trunk::Place;
 
 /// Names that may go while a check of the records waits for what it found to be mended; after more, nothing that is
@@ -39,10 +39,10 @@ impl State {
         &self,
         name: FileName,
         content: Content,
-        bad: Option<Found>,
+        bad: Option<Standing>,
         time: u32,
     ) -> Result<Checked, StoreError> {
-        if self.found(&name)? != bad {
+        if self.standing(&name)? != bad {
             return Ok(Checked::nothing(Outcome::Changed));
         }
         let (true_name, key) = (name.true_name(), name_key(&name));
@@ -53,7 +53,7 @@ impl State {
             return Ok(Checked::nothing(Outcome::Changed));
         }
         let origin = Origin::Peer(time);
-        if bad == Some(Found::Slot)
+        if bad == Some(Standing::Slot)
             && let Some(place) = Place::of(&name)
         {
             let file_len = u32::try_from(place.end()).map_err(|_| StoreError::Offset)?;
@@ -65,21 +65,21 @@ impl State {
 
     /// A bad copy goes, and nothing comes in its place. The binlog does not hear of it: the file is not deleted. That
     /// in a slot stays, since nobody is given what is not as its header says.
-    pub(super) fn set_aside(&self, name: FileName, bad: Found, time: u32) -> Result<Checked, StoreError> {
-        if self.found(&name)? != Some(bad) {
+    pub(super) fn set_aside(&self, name: FileName, bad: Standing, time: u32) -> Result<Checked, StoreError> {
+        if self.standing(&name)? != Some(bad) {
             return Ok(Checked::nothing(Outcome::Changed));
         }
         match bad {
-            Found::Plain(_) => {
+            Standing::Plain(_) => {
                 let plain = self.files.plain();
                 rustix::fs::unlinkat(plain.data, name.true_name(), rustix::fs::AtFlags::empty())?;
                 Ok(Checked::nothing(Outcome::Done))
             }
-            Found::Packed(_) => {
+            Standing::Packed(_) => {
                 let change = PackedChange { name, content: None, op: NO_LINE, time };
                 Ok(Checked::packed(vec![change], Outcome::Done))
             }
-            Found::Slot => {
+            Standing::Slot => {
                 self.files.trunk.verified.forget(name.true_name());
                 Ok(Checked::nothing(Outcome::Done))
             }

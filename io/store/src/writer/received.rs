@@ -8,21 +8,23 @@ use fdfs_format::pack::CONTENT_MAX;
 
 use super::{State, in_slot, line, offset_of};
 use crate::StoreError;
-use crate::mutation::{At, Checked, Content, Found, Origin, Outcome, OwnedChange, OwnedEntry, PackedChange};
+use crate::mutation::{
+    At, Checked, Content, Origin, Outcome, OwnedChange, OwnedEntry, PackedChange, Standing,
+};
 use crate::plain::{is_link, is_regular, seen, set_mtime};
 use crate::trunk;
 
 impl State {
     /// What stands under a name.
-    pub(super) fn found(&self, name: &FileName) -> Result<Option<Found>, StoreError> {
+    pub(super) fn standing(&self, name: &FileName) -> Result<Option<Standing>, StoreError> {
         if let Some((pack, location)) = self.packs.find(name.true_name()) {
-            return Ok(Some(Found::Packed(pack.sequence(&location))));
+            return Ok(Some(Standing::Packed(pack.sequence(&location))));
         }
         let Some(stat) = self.files.plain().stat(name.true_name())? else {
-            return Ok(trunk::is_in_slot(&self.files, name)?.then_some(Found::Slot));
+            return Ok(trunk::is_in_slot(&self.files, name)?.then_some(Standing::Slot));
         };
         if is_regular(&stat) || is_link(&stat) {
-            Ok(Some(Found::Plain(seen(&stat))))
+            Ok(Some(Standing::Plain(seen(&stat))))
         } else {
             Err(StoreError::NotRegular)
         }
@@ -49,12 +51,12 @@ impl State {
         &self,
         name: FileName,
         content: Option<Content>,
-        same: Option<Found>,
+        same: Option<Standing>,
         op: char,
         origin: Origin,
     ) -> Result<Checked, StoreError> {
         let (time, op) = (origin.time(), origin.letter(op));
-        let found = self.found(&name)?;
+        let found = self.standing(&name)?;
         let lines = line(time, op, &name, format_args!(""));
         let Some(content) = content.filter(|_| same.is_none() || same != found) else {
             let entry = OwnedEntry { change: OwnedChange::Note { name }, mtime: 0, lines };
@@ -66,9 +68,9 @@ impl State {
             return Ok(in_slot(name, file_len, content, time, lines, Outcome::Done));
         }
         let pack = match (found, name.metadata_master()) {
-            (Some(Found::Packed(_)), _) => true,
+            (Some(Standing::Packed(_)), _) => true,
             // Before a damaged file in a slot, the one beside is found.
-            (Some(Found::Plain(_) | Found::Slot), _) => false,
+            (Some(Standing::Plain(_) | Standing::Slot), _) => false,
             (None, Some(master)) => self.packs.contains(master.true_name()),
             (None, None) => match &content {
                 Content::Bytes(content) => self.packs_new(&name, content.len(), origin)?,
@@ -84,7 +86,7 @@ impl State {
             // It was not packed when its content was got ready. A file of its own would never be seen behind that.
             _ if pack => return Err(StoreError::Busy),
             Content::Bytes(content) => match found {
-                Some(Found::Plain(_)) => OwnedChange::Replace { name, content: content.into() },
+                Some(Standing::Plain(_)) => OwnedChange::Replace { name, content: content.into() },
                 _ => OwnedChange::Create { name, content },
             },
             Content::Staged(content) => {

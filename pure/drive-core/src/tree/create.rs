@@ -30,25 +30,3 @@ pub fn create(
     let settled = settle(name, kind, neighbours, on_conflict)?;
     Ok(CreatePlan { parent: target.folder.id, name: settled.name, replaced: settled.replaced })
 }
-
-/// A folder that should be there, made or not: how the folders of an upload come to be, several files of it at once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ensured {
-    /// It is there.
-    There(NodeId),
-    /// It is to be made.
-    Make(CreatePlan),
-}
-
-/// Makes sure of a folder.
-pub fn ensure_folder(
-    target: &Target<'_>,
-    name: &NodeName,
-    neighbours: &Neighbours,
-) -> Result<Ensured, Problem> {
-    target.check(0)?;
-    match neighbours.same_name {
-        Some((there, NodeKind::Folder)) => Ok(Ensured::There(there)),
-        _ => create(target, name, NodeKind::Folder, neighbours, OnConflict::Fail).map(Ensured::Make),
-    }
-}

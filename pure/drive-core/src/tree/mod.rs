@@ -15,7 +15,7 @@ mod trash;
 
 pub use conflict::{Neighbours, OnConflict, Settled, settle};
 pub use copy::{CopyPlan, NewNode, NewParent, copy};
-pub use create::{CreatePlan, Ensured, create, ensure_folder};
+pub use create::{CreatePlan, create};
 pub use place::{DEPTH_MAX, Moving, STEP_NODES_MAX, Target};
 pub use relocate::{RelocatePlan, relocate};
 pub use trash::{

@@ -173,20 +173,6 @@ fn folders_end_at_the_greatest_depth() {
 }
 
 #[test]
-fn a_folder_of_an_upload_is_taken_as_it_is_or_made() {
-    let tree = Tree::of(&["docs/a.txt"]);
-    let ensure = |folder: &str, wanted: &str| {
-        let above = tree.ancestors(folder);
-        let target = Target { folder: tree.get(folder), ancestors: &above };
-        ensure_folder(&target, &name(wanted), &tree.neighbours(folder, wanted))
-    };
-    assert_eq!(ensure("root", "docs"), Ok(Ensured::There(tree.id("docs"))));
-    assert_eq!(ensure("docs", "a.txt"), Err(Problem::NameTaken));
-    let plan = CreatePlan { parent: tree.id("docs"), name: name("new"), replaced: None };
-    assert_eq!(ensure("docs", "new"), Ok(Ensured::Make(plan)));
-}
-
-#[test]
 fn a_node_is_renamed_and_moved() {
     let tree = Tree::of(&["a/x.txt", "b/c"]);
     for (node, to, wanted, parent, result) in [

@@ -66,7 +66,7 @@ conf_keys! {
         log_filename: Maybe<String> = text("file").absent("standard error")
             .doc("A log file.");
         if_alias_prefix: Maybe<String> = text("prefix,prefix").absent("all interfaces")
-            .doc("Prefixes of the network interfaces whose addresses are this host's own.");
+            .doc("Read, and needs nothing: where a file is, the trackers say.");
     }
     "Limits" {
         max_connections: One<u32> = number(1, i32::MAX as i64, Strict).default("16384").ours()
@@ -104,7 +104,7 @@ conf_keys! {
         group_name: Maybe<String> = text("1 to 16 letters and digits").absent("no files on this host, unless group_count says so")
             .doc("The group whose files are on this host.");
         storage_server_port: One<u16> = number(1, 65535, DefaultBelow).default("23000")
-            .doc("Port of the storage on this host.");
+            .doc("Read, and needs nothing: what is not on the store paths here comes from where the trackers say.");
         store_path_count: One<u32> = number(1, STORE_PATHS_MAX as i64, Strict).default("1")
             .doc("Number of store paths, as in storage.conf.");
         store_path: Numbered<String> = text("folder").named("store_path#").absent("base_path for store_path0, others required")
@@ -186,7 +186,7 @@ conf_keys! {
         group_name: Maybe<String> = text("1 to 16 letters and digits").absent("required").sample("group1")
             .doc("The group.");
         storage_server_port: One<u16> = number(1, 65535, DefaultBelow).default("23000")
-            .doc("Port of its storage on this host.");
+            .doc("Read, and needs nothing: what is not on the store paths here comes from where the trackers say.");
         store_path_count: One<u32> = number(1, STORE_PATHS_MAX as i64, Strict).default("1")
             .doc("Number of its store paths.");
         store_path: Numbered<String> = text("folder").named("store_path#").absent("required").sample("/var/lib/cairn/store0")

@@ -56,11 +56,11 @@ conf_keys! {
         max_connections: One<u32> = number(1, i32::MAX as i64, DefaultBelow).default("256").sample("1024")
             .doc("Connections served at the same time.");
         work_threads: One<u32> = number(1, 1024, Strict).default("4")
-            .doc("Threads that serve the network.");
+            .doc("Threads that serve the network of a tracker, at most one for each processor. A storage has one for each in any case.");
         buff_size: One<Size> = size(BUFF_SIZE_MIN, BUFF_SIZE_MAX, Clamp).default("256KB")
             .doc("Network buffer of a connection: the largest message that is not a stream of file content.");
         min_buff_size: Maybe<Size> = size(MIN_BUFF_SIZE_MIN, BUFF_SIZE_MAX, Clamp).absent("buff_size")
-            .doc("Buffer a connection starts with; counts only together with max_buff_size.");
+            .doc("Read, and needs nothing by itself: a connection that rests holds no buffer. max_buff_size counts only together with it.");
         max_buff_size: Maybe<Size> = size(BUFF_SIZE_MIN, BUFF_SIZE_MAX, Clamp).absent("buff_size")
             .doc("Buffer a connection may grow to, at least buff_size; counts only together with min_buff_size.");
     }

@@ -70,7 +70,7 @@ impl ListenConf {
     }
 
     /// Whether IPv6 is in use: FastDFS then demands storage ids (`use_storage_id`, `id_type_in_filename = id`).
-    pub fn uses_ipv6(&self, host_has_ipv4: bool) -> bool {
+    pub(crate) fn uses_ipv6(&self, host_has_ipv4: bool) -> bool {
         self.versions(host_has_ipv4).1
     }
 

@@ -67,7 +67,7 @@ conf_keys! {
         client_bind: One<bool> = flag().default("true")
             .doc("Bind outgoing connections to the listening address.");
         if_alias_prefix: Maybe<String> = text("prefix,prefix").absent("all interfaces")
-            .doc("Prefixes of the network interfaces whose addresses are this storage's own.");
+            .doc("Read, and needs nothing: a storage's own addresses are those that the trackers know.");
         log_level: One<LogLevel> = text("emerg, alert, crit, error, warn, notice, info or debug").default("info")
             .doc("Least severe message to log.");
     }
@@ -123,11 +123,11 @@ conf_keys! {
     }
     "Disk threads" {
         disk_rw_separated: One<bool> = flag().default("true")
-            .doc("Separate threads for reading and writing.");
+            .doc("Read and checked, and needs nothing: what writes has a thread of its own in any case.");
         disk_reader_threads: One<u32> = number(0, 1024, Strict).default("1").sample("2")
-            .doc("Reading threads per store path.");
+            .doc("Read and checked, and needs nothing: each store path has four threads that read.");
         disk_writer_threads: One<u32> = number(0, 1024, Strict).default("1")
-            .doc("Writing threads per store path.");
+            .doc("Read and checked, and needs nothing: each store path has one thread that writes.");
         disk_recovery_threads: One<u32> = number(1, 1024, Strict).default("1").sample("4")
             .doc("Threads that refill a replaced disk.");
     }
@@ -167,9 +167,9 @@ conf_keys! {
         sync_stat_file_interval: One<Duration> = seconds(1, DefaultBelow).default("60")
             .doc("Write the statistics this often.");
         compress_binlog: One<bool> = flag().default("false").sample("true")
-            .doc("Compress old binlog files with gzip.");
+            .doc("Read, and not used yet: binlog files are not compressed.");
         compress_binlog_time: One<TimeOfDay> = time().default("01:30")
-            .doc("When old binlog files are compressed.");
+            .doc("Read, and not used yet, as compress_binlog.");
     }
     "Not available" {
         check_file_duplicate: One<bool> = flag().default("false")

@@ -1,11 +1,15 @@
-//! Is anybody there? ACTIVE_TEST 111; and, of a storage of ours, its figures.
+//! Is anybody there? ACTIVE_TEST 111; and, of a storage of ours, its figures, or whether another member has its changes.
 //!
 //! The request has no body, and the original looks at no other byte of it: it answers with an empty body whatever the
 //! status byte says. With [`FIGURES`] there, a storage of ours answers with lines of text, so it can be asked without
-//! knowing whose it is. Source: wire protocol, "ACTIVE_TEST"; docs/protocol.md.
+//! knowing whose it is. With [`ALL_SENT`] it answers, to a member that has said who it is, when that has all changes that were made
+//! here, or `EAGAIN` when that takes too long; the original answers at once, as its changes are not waited for. Source: wire protocol, "ACTIVE_TEST"; docs/protocol.md.
 
 /// Status byte of a request for figures.
 pub const FIGURES: u8 = 0xCA;
+
+/// Status byte of the question whether who asks has been sent all changes that were made there.
+pub const ALL_SENT: u8 = 0xCB;
 
 /// Longest name of a figure.
 const NAME_LEN_MAX: usize = 64;

@@ -63,7 +63,7 @@ fn source(
     profile: Profile,
     bytes: Vec<u8>,
 ) -> Source {
-    let pixel_bytes = if frame.components == 1 { 1 } else { 3 };
+    let pixel_bytes = if frame.components == 1 { 1 } else { 4 };
     // Coefficients are kept only when not all of a pixel comes at once.
     let at_once = !frame.progressive && scanned == frame.components;
     let coefficients = if at_once { 0 } else { frame.coefficients };

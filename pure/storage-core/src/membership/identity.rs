@@ -179,7 +179,7 @@ impl Membership {
 
     /// A link failed. As long as this storage does not know who it is, what it was told may be the reason:
     /// it asks anew, so that a corrected `storage_ids.conf` helps without a restart.
-    pub fn forget_unless_identified(&mut self) {
+    pub(crate) fn forget_unless_identified(&mut self) {
         if self.identity.is_none() {
             self.group = self.settings.group;
             self.parameters = None;
@@ -190,32 +190,32 @@ impl Membership {
     }
 
     /// A tracker named the group.
-    pub fn group_found(&mut self, group: GroupName) {
+    pub(crate) fn group_found(&mut self, group: GroupName) {
         self.group.get_or_insert(group);
         self.touch();
     }
 
     /// A tracker named the addresses of this storage.
-    pub fn own_ips_found(&mut self, ips: OwnIps) {
+    pub(crate) fn own_ips_found(&mut self, ips: OwnIps) {
         self.own_ips.get_or_insert(ips);
         self.touch();
     }
 
     /// A tracker named the parameters. The first answer counts until the process ends: what names carry
     /// must not change under way.
-    pub fn parameters_found(&mut self, parameters: Parameters) {
+    pub(crate) fn parameters_found(&mut self, parameters: Parameters) {
         self.parameters.get_or_insert(parameters);
         self.touch();
     }
 
     /// A tracker sent all storage ids.
-    pub fn ids_found(&mut self, ids: StorageIds) {
+    pub(crate) fn ids_found(&mut self, ids: StorageIds) {
         self.ids.get_or_insert_with(|| Arc::new(ids));
         self.touch();
     }
 
     /// A tracker answered [`Wanted::ServerId`].
-    pub fn server_id_found(&mut self, id: StorageId) -> Result<(), IdentityProblem> {
+    pub(crate) fn server_id_found(&mut self, id: StorageId) -> Result<(), IdentityProblem> {
         let (None, Some(group), Some(ips), Some(parameters)) =
             (&self.identity, self.group, self.own_ips, self.parameters)
         else {
@@ -241,7 +241,7 @@ impl Membership {
     }
 
     /// The old and the new address that `tracker` has not been told yet.
-    pub fn ip_change_for(&self, tracker: TrackerIndex) -> Option<(IpAddr, IpAddr)> {
+    pub(crate) fn ip_change_for(&self, tracker: TrackerIndex) -> Option<(IpAddr, IpAddr)> {
         if !self.ip_change_to_report() || self.link(tracker)?.told_new_ip {
             return None;
         }
@@ -251,7 +251,7 @@ impl Membership {
     }
 
     /// `tracker` knows the new address. When all do, the record follows.
-    pub fn ip_change_told(&mut self, tracker: TrackerIndex) {
+    pub(crate) fn ip_change_told(&mut self, tracker: TrackerIndex) {
         if let Some(link) = self.link_mut(tracker) {
             link.told_new_ip = true;
         }

@@ -130,7 +130,7 @@ impl Membership {
     }
 
     /// A line of the changelog said that a server of this group goes by another id now.
-    pub fn server_moved(&mut self, old: StorageId, new: StorageId) {
+    pub(crate) fn server_moved(&mut self, old: StorageId, new: StorageId) {
         if self.moved.len() >= MOVED_MAX && !self.moved.contains_key(&old) {
             self.moved.pop_first();
         }

@@ -179,7 +179,7 @@ impl Membership {
     }
 
     /// Grows with every change of [`Membership::record`].
-    pub fn record_version(&self) -> u64 {
+    pub(crate) fn record_version(&self) -> u64 {
         self.record_version
     }
 
@@ -199,7 +199,7 @@ impl Membership {
     }
 
     /// The trackers that a JOIN lists: all whose addresses are known.
-    pub fn tracker_list(&self) -> Vec<Host> {
+    pub(crate) fn tracker_list(&self) -> Vec<Host> {
         self.links.iter().filter_map(|link| link.host).collect()
     }
 
@@ -210,7 +210,7 @@ impl Membership {
     ///
     /// The original goes by lists only. A tracker that comes back without knowing a storage that another
     /// one has as complete then takes it for a new one, leads, and has the others take it for one too.
-    pub fn status_to_claim(&self) -> Option<StorageStatus> {
+    pub(crate) fn status_to_claim(&self) -> Option<StorageStatus> {
         let listed = self.my_listed_status().filter(|status| {
             !matches!(status, StorageStatus::Deleted | StorageStatus::IpChanged | StorageStatus::None)
         });
@@ -224,7 +224,7 @@ impl Membership {
     }
 
     /// A tracker answered a JOIN; `reply` is `None` when it refused.
-    pub fn join_answered(&mut self, tracker: TrackerIndex, reply: Option<&join::Got>) {
+    pub(crate) fn join_answered(&mut self, tracker: TrackerIndex, reply: Option<&join::Got>) {
         if let Some(link) = self.link_mut(tracker) {
             link.answered_join = true;
             link.joined = reply.is_some();
@@ -239,7 +239,7 @@ impl Membership {
     }
 
     /// The connection to a tracker is gone.
-    pub fn link_lost(&mut self, tracker: TrackerIndex) {
+    pub(crate) fn link_lost(&mut self, tracker: TrackerIndex) {
         self.release_search(tracker);
         self.dispute.forget(tracker);
         let host = self.link(tracker).and_then(|link| link.host);

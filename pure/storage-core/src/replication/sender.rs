@@ -261,6 +261,11 @@ impl Sender {
         Some(if first { Pause::First } else { Pause::Again })
     }
 
+    /// The peer was heard of: whether it can be sent to is found out now.
+    pub fn peer_lives(&mut self) {
+        self.paused = None;
+    }
+
     /// Everything that has not been acknowledged is read and sent again; what travels is given up.
     pub fn begin_again(&mut self, log_end: LogPosition) {
         self.mark = self.mark();
@@ -432,6 +437,18 @@ mod tests {
         }
         sender.saving(NOW);
         assert!(none_saved(&sender, NOW.after_ms(SAVE_AFTER_MS)));
+    }
+
+    #[test]
+    fn a_peer_that_was_heard_of_is_tried_at_once() {
+        let mut sender = files(2);
+        let travels = take(&mut sender, NOW);
+        for travel in &travels {
+            back(&mut sender, travel, How::PeerUnable, NOW);
+        }
+        assert_eq!((sender.take(NOW), sender.wants_lines()), (None, false));
+        sender.peer_lives();
+        assert_eq!((take(&mut sender, NOW).len(), sender.wants_lines()), (1, true), "one finds out");
     }
 
     #[test]

@@ -87,6 +87,8 @@ pub trait LinkInputs: Send + Sync {
 pub enum Event<'a> {
     /// A deadline has passed, or another link changed the [`Membership`].
     Wake,
+    /// How the cluster is now is to be asked at once.
+    Look,
     /// The connection is there; this is the address it goes to.
     Connected(IpAddr),
     /// The connection could not be made, broke, or stayed silent for too long.
@@ -310,6 +312,12 @@ impl TrackerLink {
     ) -> Result<(), Leave> {
         match event {
             Event::Wake => Ok(()),
+            Event::Look => {
+                if let Some(session) = &mut self.session {
+                    session.beat_due = now;
+                }
+                Ok(())
+            }
             Event::Connected(ip) => {
                 self.session = Some(Session::new(now, ip));
                 self.state = State::Idle;

@@ -110,7 +110,7 @@ impl FreeSpace {
     }
 
     /// The smallest block of a store path that has `size` bytes; of equal ones the first by place.
-    pub fn smallest(&self, path: u8, size: u32) -> Option<TrunkBlock> {
+    pub(crate) fn smallest(&self, path: u8, size: u32) -> Option<TrunkBlock> {
         let from = (path, size, (0, 0, 0, 0), 0);
         let &(found_in, size, file, offset) = self.by_size.range(from..).next()?;
         (found_in == path).then(|| block(file, offset, size))

@@ -19,7 +19,7 @@ use fdfs_proto::tracker::leader::{self, Connections};
 use fdfs_proto::{Host, Status, Version};
 
 use super::RunningFigures;
-use super::trackers::{Leader, Learnt, PING_FRESH_MS, Tracker, Trackers};
+use super::trackers::{Leader, Learnt, Tracker, Trackers};
 use crate::{Action, Mono, Now, Refusal, Ticket, TrackerAnswer, TrackerAsk};
 
 /// Pings that fail in a row before a leader counts as lost (wire protocol: election).
@@ -178,7 +178,7 @@ impl Election {
     }
 
     /// Whether a ping waits for the answer to this question.
-    pub fn is_ping(&self, ticket: Ticket) -> bool {
+    pub(crate) fn is_ping(&self, ticket: Ticket) -> bool {
         matches!(&self.stage, Stage::Following { ping: Ping::UnderWay(own), .. } if *own == ticket)
     }
 
@@ -200,7 +200,7 @@ impl Election {
         claimed: Option<IpAddr>,
         hosts: &[Host],
     ) -> Result<Learnt, Refusal> {
-        let learnt = self.trackers.learn(reached, claimed, hosts)?;
+        let learnt = self.trackers.learn(now.mono, reached, claimed, hosts)?;
         if let (Stage::Leading { patrol_at, .. }, false) = (&mut self.stage, learnt.added.is_empty()) {
             // Whoever was named may lead.
             *patrol_at = now.mono;
@@ -269,10 +269,7 @@ impl Election {
                 }
             }
             Stage::Leading { .. } => {
-                let fresh = |tracker: &Tracker| {
-                    tracker.follower.is_some_and(|f| now.mono.since_ms(f.last_ping) <= PING_FRESH_MS)
-                };
-                let others = self.others(|tracker| !fresh(tracker));
+                let others = self.others(|tracker| !tracker.pings(now.mono));
                 let patrol = self.ask(others, |_| TrackerAsk::Status, out);
                 self.stage = Stage::Leading { patrol_at: now.mono.after_ms(self.times.patrol_ms), patrol };
             }

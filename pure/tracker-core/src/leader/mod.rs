@@ -16,4 +16,4 @@ mod trackers;
 
 pub use election::{Election, ElectionTimes, Event};
 pub use figures::RunningFigures;
-pub use trackers::{Follower, Leader, Learnt, PING_FRESH_MS, Tracker, Trackers};
+pub use trackers::{FORGOTTEN_AFTER_MS, Follower, Leader, Learnt, Tracker, Trackers};

@@ -12,7 +12,10 @@ use crate::limits::{OWN_ADDRESSES_MAX, TRACKERS_MAX};
 use crate::{Mono, Now, Refusal, ServerAddrs};
 
 /// A follower counts as active while its last ping is no older than this, milliseconds.
-pub const PING_FRESH_MS: u64 = 3_000;
+const PING_FRESH_MS: u64 = 3_000;
+
+/// When the list is full, a tracker that no JOIN named for so long gives its place to one that is named, milliseconds.
+pub const FORGOTTEN_AFTER_MS: u64 = 600_000;
 
 /// Most bytes of an address that go into the id field of a brief.
 const BRIEF_ID_MAX: usize = 15;
@@ -24,6 +27,8 @@ pub struct Tracker {
     pub addrs: ServerAddrs,
     /// Its port.
     pub port: u16,
+    /// When a JOIN named it last.
+    pub named: Mono,
     /// What it told with JOIN_LEADER and its pings; none while it has not.
     pub follower: Option<Follower>,
 }
@@ -46,6 +51,11 @@ pub struct Follower {
 impl Tracker {
     fn is_at(&self, addr: IpAddr, port: u16) -> bool {
         self.port == port && self.addrs.contains(addr)
+    }
+
+    /// Whether it follows and was heard of a moment ago.
+    pub(crate) fn pings(&self, now: Mono) -> bool {
+        self.follower.is_some_and(|follower| now.since_ms(follower.last_ping) <= PING_FRESH_MS)
     }
 
     fn same_server(&self, host: &Host) -> bool {
@@ -102,13 +112,16 @@ impl Trackers {
 
     /// Learns from a JOIN: the addresses under which this tracker was reached, and the list of trackers.
     ///
-    /// Nothing is ever forgotten: trackers and addresses are only added. The list known afterwards must name
-    /// this tracker. Who leads goes on doing so, also one that was alone: whoever is named need not even be there.
+    /// Trackers and addresses are only added, unless the list is full: a tracker that comes back under a new address
+    /// each time (in a container) would fill it, so the one that was named longest ago, if that is
+    /// [`FORGOTTEN_AFTER_MS`], gives its place away. One that leads or pings is kept. The list known afterwards must name this
+    /// tracker. Who leads goes on doing so, also one that was alone: whoever is named need not even be there.
     ///
     /// `claimed` is the address at which the storage says that it reaches this tracker. It is not believed when it
     /// is known as another tracker's: this one would take that one for itself.
     pub fn learn(
         &mut self,
+        now: Mono,
         reached: impl IntoIterator<Item = IpAddr>,
         claimed: Option<IpAddr>,
         hosts: &[Host],
@@ -130,13 +143,16 @@ impl Trackers {
                 for addr in host.ips() {
                     known.addrs.add(addr);
                 }
+                known.named = now;
                 continue;
             }
-            if list.len() == TRACKERS_MAX {
-                return Err(Refusal::LimitReached);
-            }
             let addrs = ServerAddrs::collect(host.ips()).ok_or(Refusal::BadValue)?;
-            list.push(Tracker { addrs, port: host.port, follower: None });
+            let new = Tracker { addrs, port: host.port, named: now, follower: None };
+            if list.len() < TRACKERS_MAX {
+                list.push(new);
+            } else {
+                *self.forgotten(now, &mut list).ok_or(Refusal::LimitReached)? = new;
+            }
             added.push((addrs, host.port));
         }
         if !list.iter().any(|tracker| self.is_me(tracker)) {
@@ -146,6 +162,18 @@ impl Trackers {
         // Whoever is alone leads.
         let leader_changed = self.is_alone() && self.set_leader(Leader::Me);
         Ok(Learnt { added, leader_changed })
+    }
+
+    /// The tracker of a full list that gives its place away. Places stay what they are: others are known by theirs.
+    fn forgotten<'t>(&self, now: Mono, list: &'t mut [Tracker]) -> Option<&'t mut Tracker> {
+        let kept = |index| self.leader == Leader::Other(index) || self.announced == Some(index);
+        let gone = list.iter_mut().enumerate().filter(|(index, tracker)| {
+            now.since_ms(tracker.named) >= FORGOTTEN_AFTER_MS
+                && !kept(*index)
+                && !tracker.pings(now)
+                && !self.is_me(tracker)
+        });
+        gone.map(|(_, tracker)| tracker).min_by_key(|tracker| tracker.named)
     }
 
     /// Whether a storage has told who the trackers are.
@@ -223,7 +251,7 @@ impl Trackers {
     }
 
     /// The leading tracker as storages are told of it: for `peer`, which of two addresses.
-    pub fn leader_brief(&self, peer: IpAddr) -> Brief {
+    pub(crate) fn leader_brief(&self, peer: IpAddr) -> Brief {
         let Some(leader) = self.leader() else { return Brief::NOBODY };
         let addr = leader.addrs.seen_by(peer);
         let text = addr.to_string();

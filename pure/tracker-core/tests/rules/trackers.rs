@@ -132,6 +132,37 @@ fn the_17th_tracker_is_refused() {
 }
 
 #[test]
+fn in_a_full_list_a_tracker_that_nobody_named_for_long_gives_its_place_away_and_who_leads_does_not() {
+    let mut t = Script::new();
+    let of = |number: u32| Host::new(ip(&format!("10.0.1.{number}")), PORT);
+    let all_but = |t: &mut Script, gone: u32| -> bool {
+        let trackers = t.cluster.view();
+        let trackers = trackers.trackers();
+        let known: Vec<String> = trackers.iter().map(|(one, _)| one.addrs.first().to_string()).collect();
+        known.len() == 16 && !known.contains(&of(gone).ip.to_string())
+    };
+    // One tracker comes back under a new address each minute, and once more; the first of them leads.
+    t.join_with("10.0.0.1", |ask| ask.trackers.push(of(1)));
+    t.client(Request::NotifyLeader { addr: ip("10.0.1.1"), port: PORT }).unwrap();
+    t.client(Request::CommitLeader { addr: ip("10.0.1.1"), port: PORT }).unwrap();
+    for number in 2..=15 {
+        t.at(u64::from(number) * 60).join_with("10.0.0.1", |ask| ask.trackers.push(of(number)));
+    }
+    let begun = 15 * 60;
+    t.at(begun).join_with("10.0.0.1", |ask| ask.trackers.push(of(16)));
+    assert!(all_but(&mut t, 2), "it was named longest ago, but for the leader");
+    assert_eq!(leader(&mut t).unwrap(), "10.0.1.1:22122");
+    // Who was named within ten minutes stays.
+    for number in 17..=19 {
+        t.join_with("10.0.0.1", |ask| ask.trackers.push(of(number)));
+        assert!(all_but(&mut t, number - 14));
+    }
+    let mut ask = first_join("group1");
+    ask.trackers.push(of(20));
+    assert_eq!(t.try_join("10.0.0.2", &ask), Err(Refusal::LimitReached));
+}
+
+#[test]
 fn a_known_tracker_learns_its_second_address() {
     let mut t = several();
     let both = Host { second: Some(ip("198.51.100.3")), ..Host::new(ip(OTHER), PORT) };

@@ -23,7 +23,7 @@ use super::reply::done;
 use crate::app::Drive;
 use crate::form::{FORM_FIELDS_MAX, arriving, drain, form, form_refusal, soon};
 use crate::refusal::{Answer, Refusal};
-use crate::take::{Room, Taken, give_up, take, turn};
+use crate::take::{Room, Taken, give_up, take};
 use crate::who::{Signed, Visitor};
 
 /// Bytes of a field that is no file at most.
@@ -88,7 +88,7 @@ async fn receive(
         }
         let name = NodeName::new(name).map_err(Problem::from)?;
         let signed = signed(drive, parts, &texts).await?;
-        let _turn = turn(drive)?;
+        let _place = drive.uploads.take(None)?;
         let room = Room::of(drive, signed.account()).await?;
         let bytes = Box::pin(field.map(|bytes| bytes.map_err(form_refusal)));
         let taken = take(drive, bytes, None, room).await?;

@@ -15,7 +15,6 @@ use utoipa::ToSchema;
 use crate::app::Drive;
 use crate::described::{IdText, refused};
 use crate::refusal::Answer;
-use crate::take::UPLOADS_AT_ONCE;
 use crate::text::time;
 use crate::v1::admin::administers;
 use crate::v1::queue::{LaneView, lanes};
@@ -142,7 +141,7 @@ pub(crate) async fn get(State(drive): State<Arc<Drive>>, signed: Signed) -> Answ
     let now = drive.now();
     let under_way = drive.database.uploads_under_way(UPLOADS_TOLD_MAX, now).await?;
     let rows = under_way.uploads.iter().map(|(upload, owner)| UploadOfView::of(upload, owner, now));
-    let receiving = UPLOADS_AT_ONCE.saturating_sub(drive.uploads.available_permits());
+    let receiving = drive.uploads.taken();
     Ok(Json(OverviewView {
         version: env!("CARGO_PKG_VERSION"),
         uploads: UnderWayView {

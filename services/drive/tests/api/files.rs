@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use drive::{LONG_UPLOADS_AT_ONCE, SHORT_BYTES_MAX};
 use drive_core::ByteCount;
 use drive_core::ports::PIECE_BYTES_MAX;
 use futures_util::stream;
@@ -365,6 +366,35 @@ async fn a_file_whose_bytes_are_here_is_made_although_its_client_goes() {
     drop(held);
     let last = "last".to_owned();
     until("the file is there", async || alice.names("root").await.contains(&last).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_file_is_taken_while_all_places_for_long_ones_are_taken() {
+    let world = World::storing().await;
+    let (alice, admin) = (world.user("alice").await, world.admin().await);
+    let receiving = async || admin.get("/admin/overview").await.body["receiving"].as_u64().unwrap() as usize;
+    let mut long = Vec::new();
+    for number in 0..LONG_UPLOADS_AT_ONCE {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        let head = format!(
+            "PUT /api/v1/nodes/root/files/{number} HTTP/1.1\r\nhost: drive\r\nauthorization: {}\r\n\
+             content-length: {}\r\n\r\n",
+            alice.authorization(),
+            SHORT_BYTES_MAX + 1
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        long.push(stream);
+    }
+    until("all have places", async || (receiving().await == LONG_UPLOADS_AT_ONCE).then_some(())).await;
+    let put = async |name: &str, bytes: u64| {
+        alice.upload(Method::PUT, &format!("/nodes/root/files/{name}"), pattern(bytes as usize)).await
+    };
+    let refused = put("long", SHORT_BYTES_MAX + 1).await.problem(429, "rate-limited");
+    assert_eq!(refused.headers["retry-after"], "1");
+    put("short", SHORT_BYTES_MAX).await.expect(StatusCode::CREATED);
+    drop(long.pop());
+    until("one has left", async || (receiving().await < LONG_UPLOADS_AT_ONCE).then_some(())).await;
+    put("long", SHORT_BYTES_MAX + 1).await.expect(StatusCode::CREATED);
 }
 
 #[tokio::test(flavor = "multi_thread")]

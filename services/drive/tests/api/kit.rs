@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use disk_cache::DiskCache;
 use drive::{Drive, Limits, Page, Parts, Settings, router, serve, work};
-use drive_blobs::{FdfsSettings, cluster_of, on_fastdfs};
+use drive_blobs::{FdfsSettings, STORAGE_CONNECTIONS, cluster_of, on_fastdfs};
 use drive_core::account::RegistrationPolicy;
 use drive_core::ports::{
     BlobError, BlobKey, BlobStore, ByteSource, Cluster as LookedAt, Later, PartialBlob, Queue,
@@ -67,7 +67,8 @@ async fn cluster() -> (Servers, Arc<dyn BlobStore>, Arc<dyn LookedAt>) {
     let addresses = servers.trackers.iter().map(|node| node.address());
     let addresses = addresses.map(|address| ServerAddr::new(address.ip(), address.port()));
     let settings = FdfsSettings { group: None, deadline: Duration::from_secs(10) };
-    let client = Cluster::new(ClientConfig::new(addresses));
+    let config = ClientConfig::new(addresses);
+    let client = Cluster::new(ClientConfig { max_connections_per_server: STORAGE_CONNECTIONS, ..config });
     (servers, on_fastdfs(client.clone(), settings), cluster_of(client))
 }
 

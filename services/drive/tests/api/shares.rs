@@ -197,7 +197,7 @@ async fn terms_are_those_that_were_asked_for_or_refused() {
     let never = make(json!({"expires_at": null})).await.expect(StatusCode::CREATED);
     assert!(never.body["expires_at"].is_null());
     let then = make(json!({"expires_at": "2100-01-01T00:00:00Z"})).await.expect(StatusCode::CREATED);
-    assert_eq!(then.text("/expires_at"), "2100-01-01T00:00:00Z");
+    assert_eq!(then.text("/expires_at"), "2100-01-01T00:00:00.000Z");
     let path = format!("/shares/{}", then.text("/id"));
     let changed =
         alice.patch(&path, json!({"expires_at": null, "downloads": 3})).await.expect(StatusCode::OK);

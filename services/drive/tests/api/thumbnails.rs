@@ -2,12 +2,13 @@
 
 use std::io::Cursor;
 
+use drive::Settings;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::kit::{Client, World};
+use crate::kit::{Client, World, settings};
 
 fn written(picture: DynamicImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
@@ -103,6 +104,22 @@ async fn a_small_picture_is_made_once_for_all_who_have_its_content() {
     world.readable(u64::MAX);
     let (headers, _) = small(&alice, &path(320)).await;
     assert_ne!(headers["etag"], tag);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_would_take_more_memory_than_there_is_has_no_small_one() {
+    let memory = Some(128 << 20);
+    let world = World::storing_with(Settings { memory, ..settings() }, |_| {}).await;
+    let alice = world.user("alice").await;
+    let file = alice.file("a.png", &written(opaque(400, 400), ImageFormat::Png)).await;
+    small(&alice, &format!("/nodes/{file}/thumbnail?edge=160")).await;
+    // Half of it, less what decoders take beside pixels, is for four megapixels.
+    let file = alice.file("b.png", &written(opaque(3000, 2500), ImageFormat::Png)).await;
+    let path = format!("/nodes/{file}/thumbnail?edge=160");
+    alice.get(&path).await.problem(404, "no-thumbnail");
+    // It is known from now on.
+    world.readable(0);
+    alice.get(&path).await.problem(404, "no-thumbnail");
 }
 
 #[tokio::test(flavor = "multi_thread")]

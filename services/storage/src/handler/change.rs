@@ -16,7 +16,7 @@ use crate::access_log::Access;
 use crate::answer;
 use crate::connection::{Done, count, malformed};
 use crate::content::{self, Taken};
-use crate::relay;
+use crate::relay::{self, Change};
 use crate::server::Server;
 
 /// APPEND_FILE.
@@ -34,9 +34,10 @@ pub(crate) async fn append(
         Ok(ask) => ask,
         Err(error) => return Ok(malformed(error, unread)),
     };
-    if let Some(done) = passed_on(server, conn, header, &head, ask.name, ask.size, access).await? {
-        return Ok(done);
-    }
+    let _here = match passed_on(server, conn, header, &head, ask.name, ask.size, access).await? {
+        Change::PassedOn(done) => return Ok(done),
+        Change::Here(here) => here,
+    };
     let (name, taken) = match appender_content(server, conn, ask.name, ask.size, access).await? {
         Ok(taken) => taken,
         Err(done) => return Ok(written(server, Counter::AppendCount, Counter::AppendBytes, done, ask.size)),
@@ -62,9 +63,10 @@ pub(crate) async fn modify(
         Ok(ask) => ask,
         Err(error) => return Ok(malformed(error, unread)),
     };
-    if let Some(done) = passed_on(server, conn, header, &head, ask.name, ask.size, access).await? {
-        return Ok(done);
-    }
+    let _here = match passed_on(server, conn, header, &head, ask.name, ask.size, access).await? {
+        Change::PassedOn(done) => return Ok(done),
+        Change::Here(here) => here,
+    };
     let (name, taken) = match appender_content(server, conn, ask.name, ask.size, access).await? {
         Ok(taken) => taken,
         Err(done) => return Ok(written(server, Counter::ModifyCount, Counter::ModifyBytes, done, ask.size)),
@@ -103,13 +105,14 @@ async fn passed_on(
     raw: RawName<'_>,
     content: u64,
     access: &mut Access,
-) -> Result<Option<Done>, ConnError> {
-    let Ok(name) = server.name(raw) else { return Ok(None) };
-    let done = relay::change(server, conn, header, head, &name, content).await?;
-    if done.is_some() {
+) -> Result<Change, ConnError> {
+    // Refused where it would be changed.
+    let Ok(name) = server.name(raw) else { return Ok(Change::Here(server.settle.change())) };
+    let change = relay::change(server, conn, header, head, &name, content).await?;
+    if matches!(change, Change::PassedOn(_)) {
         access.name(&name);
     }
-    Ok(done)
+    Ok(change)
 }
 
 /// Takes content for an appender file that is there.
@@ -177,9 +180,10 @@ pub(crate) async fn truncate(
         Err(status) => return Ok(Done::status(status)),
     };
     access.name(&name);
-    if let Some(done) = relay::change(server, conn, header, body, &name, 0).await? {
-        return Ok(done);
-    }
+    let _here = match relay::change(server, conn, header, body, &name, 0).await? {
+        Change::PassedOn(done) => return Ok(done),
+        Change::Here(here) => here,
+    };
     let now = server.now();
     let result = server.store.truncate(name, ask.size, now).await;
     let done = changed(server, now, result.map(|_| ()));

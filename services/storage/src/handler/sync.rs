@@ -171,7 +171,11 @@ async fn delete<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answe
         }
         Err(_) => {}
     }
-    let status = result.map_or_else(|error| answer::status(&error), |()| Status::OK);
+    let status = match result {
+        // It had come before, and the file was made again here since.
+        Ok(()) | Err(StoreError::Exists) => Status::OK,
+        Err(error) => answer::status(&error),
+    };
     Ok((coming, status))
 }
 
@@ -201,6 +205,7 @@ async fn rename<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answe
         Err(StoreError::Exists) => match server.store.receive_delete(from.clone(), ask.timestamp).await {
             Ok(()) => server.relay.gone.add(from, Was::Here),
             Err(StoreError::NotFound) => server.relay.gone.add(from, Was::Missing),
+            Err(StoreError::Exists) => {}
             Err(error) => return Ok((coming, answer::status(&error))),
         },
         _ => {}

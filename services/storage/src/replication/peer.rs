@@ -41,6 +41,8 @@ pub(super) struct PeerTask {
     pub(super) stop: Stop,
     pub(super) progress: Arc<watch::Sender<PeerProgress>>,
     pub(super) pace: Arc<Pace>,
+    /// Says when the peer is known to be there.
+    pub(super) lives: watch::Receiver<()>,
     file: MarkFile,
     /// Where it was while the peer had other addresses.
     earlier: Vec<MarkFile>,
@@ -55,7 +57,8 @@ pub(super) struct PeerTask {
 /// Replicates to a peer until it leaves or the server stops.
 pub(super) async fn run(shared: Arc<Shared>, id: StorageId, stop: Stop) {
     let cluster = shared.server.cluster.clone();
-    let Entry { progress, pace } = shared.server.replication.of(id);
+    let entry = shared.server.replication.of(id);
+    let (lives, Entry { progress, pace, .. }) = (entry.lives(), entry);
     let view = Arc::clone(&cluster.borrow());
     // The mark's name is that of the original; the supervisor has seen an identity.
     let Some(me) = &view.identity else { return };
@@ -72,6 +75,7 @@ pub(super) async fn run(shared: Arc<Shared>, id: StorageId, stop: Stop) {
         stop,
         progress,
         pace,
+        lives,
         file,
         earlier,
         mark: None,

@@ -95,6 +95,15 @@ pub(super) struct Entry {
     pub(super) progress: Arc<watch::Sender<PeerProgress>>,
     /// How fast changes by clients may go on because of it.
     pub(super) pace: Arc<Pace>,
+    /// Told when it is known to be there.
+    lives: Arc<watch::Sender<()>>,
+}
+
+impl Entry {
+    /// Says when the peer is known to be there.
+    pub(super) fn lives(&self) -> watch::Receiver<()> {
+        self.lives.subscribe()
+    }
 }
 
 /// The progress of all peers.
@@ -115,6 +124,13 @@ impl Board {
     /// Follows a peer; `None` when there is none of this id.
     pub(crate) fn follow(&self, peer: &StorageId) -> Option<watch::Receiver<PeerProgress>> {
         Some(self.0.lock().get(peer)?.progress.subscribe())
+    }
+
+    /// The same of a peer that has just asked something, so that it is there: what waits for it is sent at once.
+    pub(crate) fn lives(&self, peer: StorageId) -> watch::Receiver<PeerProgress> {
+        let entry = self.of(peer);
+        entry.lives.send_replace(());
+        entry.progress.subscribe()
     }
 
     /// How far each peer is, and whether changes by clients wait for it.

@@ -393,6 +393,8 @@ impl<'a> Stream<'a> {
             }
             _ = appended.changed(), if lines_wanted => self.at_end = false,
             () = changed(&mut self.task.cluster) => {}
+            // The sender lives as long as the server.
+            _ = self.task.lives.changed() => self.sender.peer_lives(),
             () = self.task.stop.wait() => {}
             () = sleep(pause) => {}
         }

@@ -338,3 +338,24 @@ fn files_in_slots_of_trunk_files_are_served_as_others_are() {
     assert_eq!(client.download(&small, 0, 0).status, Status::ENOENT);
     assert!(client.download(&large_name, 0, 0).body == large);
 }
+
+#[test]
+fn a_name_without_its_store_path_is_that_of_a_file_on_the_first_one() {
+    let storage = TestStorage::start("");
+    let mut client = storage.connect();
+    let file = client.upload_as(C::UploadFile, 0, b"content", "txt").name();
+    let short = FileName::parse(file.true_name().as_bytes()).unwrap();
+    assert_eq!(client.download(&short, 0, 0).body, b"content");
+    let made = slave(&mut client, &short, "_small", "txt", b"slave").name();
+    assert!(made.as_str().starts_with("M00/"), "{made}");
+    assert_eq!(set_metadata(&mut client, &short, b'O', b"k\x02v"), Status::OK);
+    assert_eq!(client.of_file(C::GetMetadata, &file).body, b"k\x02v");
+    assert_eq!(client.of_file(C::DeleteFile, &short).status, Status::OK);
+    assert_eq!(client.download(&file, 0, 0).status, Status::ENOENT);
+    // Other members know a file by one name.
+    storage.running.as_ref().unwrap().server().store.binlog().flush().unwrap();
+    let log = std::fs::read_to_string(storage.dir.path().join("base/data/sync/binlog.000")).unwrap();
+    let names = log.lines().flat_map(|line| line.split(' ').skip(2)).filter(|column| column.contains('/'));
+    assert!({ names }.all(|name| name.starts_with("M00/")), "{log}");
+    assert_eq!(log.lines().count(), 5, "{log}");
+}

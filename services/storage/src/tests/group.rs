@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use fdfs_fileid::{FileName, Source};
 use fdfs_proto::{IpText, Status, StorageCommand as C, StorageId, StorageStatus};
+use net::Stop;
 use storage_core::membership::{ClusterView, Identity, OwnIps, Peer};
 use tokio::sync::watch;
 
 use super::client::{Client, TestStorage, group, number, until, view};
 use super::peer::FakeTracker;
 use crate::run::launch;
+use crate::server::Server;
 
 /// As names and trackers have them; both listen on 127.0.0.1.
 const ADDRESSES: [Ipv4Addr; 2] = [Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 0, 0, 3)];
@@ -40,8 +42,14 @@ impl Group {
     }
 
     pub(super) fn run(&mut self, member: usize) {
+        self.run_with(member, |_, _| {});
+    }
+
+    /// The same, which does this with the server before it serves.
+    pub(super) fn run_with(&mut self, member: usize, start: impl FnOnce(&Arc<Server>, Stop)) {
         let mut outside = None;
-        let running = launch(&self.members[member].conf, |_, _, _, tell, _| {
+        let running = launch(&self.members[member].conf, |_, _, server, tell, stop| {
+            start(server, stop);
             outside = Some(tell);
             Ok(())
         });
@@ -55,23 +63,26 @@ impl Group {
 
     /// What each member is told of the other one.
     pub(super) fn say(&self, status: StorageStatus) {
-        for member in [0, 1] {
-            let (me, other) = (ADDRESSES[member], 1 - member);
-            let mut view = view();
-            let identity = Identity {
-                id: id(member),
-                source: Source::Ip(me),
-                ips: OwnIps { first: IpAddr::V4(me), second: None },
-                ..(**view.identity.as_ref().unwrap()).clone()
-            };
-            view.identity = Some(Arc::new(identity));
-            // Where it is really reached.
-            let ip = IpText::new(b"127.0.0.1").unwrap();
-            let port =
-                self.members[other].running.as_ref().map_or(9, |running| running.addresses()[0].port());
-            view.peers.insert(id(other), Peer { status, ip, port });
-            self.tell[member].send_replace(Arc::new(view));
-        }
+        (0..2).for_each(|member| self.say_to(member, status));
+    }
+
+    /// What one member, which serves, is told of the other one.
+    pub(super) fn say_to(&self, member: usize, status: StorageStatus) {
+        let (me, other) = (ADDRESSES[member], 1 - member);
+        let mut view = view();
+        let identity = Identity {
+            id: id(member),
+            source: Source::Ip(me),
+            ips: OwnIps { first: IpAddr::V4(me), second: None },
+            ..(**view.identity.as_ref().unwrap()).clone()
+        };
+        view.identity = Some(Arc::new(identity));
+        view.my_status = Some(StorageStatus::Active);
+        // Where it is really reached.
+        let ip = IpText::new(b"127.0.0.1").unwrap();
+        let port = self.members[other].running.as_ref().map_or(9, |running| running.addresses()[0].port());
+        view.peers.insert(id(other), Peer { status, ip, port });
+        self.tell[member].send_replace(Arc::new(view));
     }
 
     pub(super) fn client(&self, member: usize) -> Client {

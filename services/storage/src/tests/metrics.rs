@@ -1,6 +1,7 @@
 //! What a storage tells of itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fdfs_proto::StorageStatus;
 use fdfs_proto::tracker::parameters::{Parameters, ReservedSpace};
@@ -8,9 +9,10 @@ use status::Samples;
 use storage_core::membership::{ClusterView, TrackerSeen};
 use tokio::sync::watch;
 
-use super::client::{TestStorage, view};
+use super::client::{TestStorage, until, view};
+use super::group::Group;
 use crate::figures;
-use crate::metrics::METRICS;
+use crate::metrics::{METRICS, oldest_waiting};
 use crate::run::launch;
 
 /// As the trackers would have it when all is well.
@@ -60,4 +62,24 @@ fn every_figure_is_told_as_a_metric() {
     }
     // Nothing in it contradicts its table.
     storage.running.as_ref().unwrap().node().sample(&mut Samples::default());
+}
+
+#[test]
+fn how_long_a_change_waits_for_a_peer_that_is_away_is_told() {
+    let mut members = Group::start("durability=disk");
+    members.stop(1);
+    members.say(StorageStatus::Offline);
+    let server = members.members[0].running.as_ref().unwrap().server();
+    let oldest = || server.replication.all().first().map(|(_, progress, _)| oldest_waiting(server, progress));
+    until("it is known that the peer is away", || {
+        server.replication.all().iter().any(|(_, progress, _)| progress.lag.obstacle.is_some())
+    });
+    assert_eq!(oldest(), Some(Duration::ZERO), "nothing waits");
+    let mut client = members.client(0);
+    client.upload(b"content", "txt");
+    server.store.binlog().flush().unwrap();
+    until("the change waits", || oldest() > Some(Duration::from_secs(1)));
+    client.upload(b"newer", "txt");
+    server.store.binlog().flush().unwrap();
+    assert!(oldest() > Some(Duration::from_secs(1)), "the oldest one counts");
 }

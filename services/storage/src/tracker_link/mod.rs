@@ -101,12 +101,13 @@ impl TrackerLinks {
     }
 
     /// Talks with all trackers until `stop`, and publishes what they say in `tell` whenever it changes. They are told
-    /// of changes of `trunk` at once.
+    /// of changes of `trunk` at once, and asked how the cluster is when `look` says so.
     pub(crate) async fn run(
         self,
         inputs: Arc<dyn LinkInputs>,
         tell: watch::Sender<Arc<ClusterView>>,
         mut trunk: watch::Receiver<Option<TrunkFigures>>,
+        look: watch::Receiver<()>,
         mut stop: Stop,
     ) {
         let Self { config, record, mut membership } = self;
@@ -125,7 +126,14 @@ impl TrackerLinks {
         let mut tasks = JoinSet::new();
         for (index, tracker) in (0_u8..).zip(&config.trackers) {
             let link = TrackerLink::new(TrackerIndex(index), config.link.clone());
-            let task = Task::new(Arc::clone(&shared), link, index, tracker.clone(), config.wire.clone());
+            let task = Task::new(
+                Arc::clone(&shared),
+                look.clone(),
+                link,
+                index,
+                tracker.clone(),
+                config.wire.clone(),
+            );
             tasks.spawn(task.run());
         }
         let wake = async {

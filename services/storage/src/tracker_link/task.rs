@@ -18,6 +18,7 @@ use super::{Shared, report};
 /// An [`Event`] that owns its bytes.
 enum Happened {
     Wake,
+    Look,
     Connected(IpAddr),
     Failed(Failure),
     Replied(Status, Vec<u8>),
@@ -27,6 +28,7 @@ impl Happened {
     fn event(&self) -> Event<'_> {
         match self {
             Self::Wake => Event::Wake,
+            Self::Look => Event::Look,
             Self::Connected(ip) => Event::Connected(*ip),
             Self::Failed(failure) => Event::Failed(*failure),
             Self::Replied(status, body) => Event::Replied { status: *status, body },
@@ -43,6 +45,8 @@ impl From<Failure> for Happened {
 pub(super) struct Task {
     shared: Arc<Shared>,
     changed: watch::Receiver<u64>,
+    /// Somebody wants to know how the cluster is now.
+    look: watch::Receiver<()>,
     link: TrackerLink,
     index: TrackerIndex,
     tracker: ServerAddr,
@@ -53,13 +57,14 @@ pub(super) struct Task {
 impl Task {
     pub(super) fn new(
         shared: Arc<Shared>,
+        look: watch::Receiver<()>,
         link: TrackerLink,
         index: u8,
         tracker: ServerAddr,
         settings: wire::Settings,
     ) -> Self {
         let changed = shared.changed.subscribe();
-        Self { shared, changed, link, index: TrackerIndex(index), tracker, settings, wire: None }
+        Self { shared, changed, look, link, index: TrackerIndex(index), tracker, settings, wire: None }
     }
 
     /// Until it is dropped, which is how it is stopped.
@@ -135,6 +140,8 @@ impl Task {
             () = sleep => Happened::Wake,
             // The sender lives as long as this task.
             _ = self.changed.changed() => Happened::Wake,
+            // So does the server's.
+            _ = self.look.changed() => Happened::Look,
             failure = ended => failure.into(),
         }
     }

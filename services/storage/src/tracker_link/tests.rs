@@ -145,6 +145,19 @@ async fn peers_and_the_own_status_come_with_the_change_list() {
 }
 
 #[tokio::test]
+async fn how_the_cluster_is_can_be_asked_at_once() {
+    let mut tracker = FakeTracker::start("127.0.0.1").await;
+    // Sooner than the next beat is due.
+    let mut storage = Linked::start(&[tracker.address()], "heart_beat_interval=3600");
+    tracker.asked(Cmd::Beat).await;
+    tracker.answer(Cmd::Beat, &change_list(&[brief("10.0.1.9", Active)]));
+    storage.look.send_replace(());
+    tracker.asked(Cmd::Beat).await;
+    let view = storage.view_with(|view| !view.peers.is_empty()).await;
+    assert_eq!(ids(&view), ["10.0.1.9"]);
+}
+
+#[tokio::test]
 async fn counters_and_space_are_those_of_the_moment() {
     let mut tracker = FakeTracker::start("127.0.0.1").await;
     let _storage = Linked::start(&[tracker.address()], "");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cluster_probe::Target;
@@ -11,9 +11,9 @@ use doctor_core::What;
 use doctor_core::decide::{self, PathSeen, PortSeen};
 use fdfs_client::{Client, ServerAddr};
 use fdfs_conf::drive::BytesConf;
-use fdfs_conf::files::{CLIENT_CONF, DRIVE_CONF, GATEWAY_CONF, STORAGE_CONF, TRACKER_CONF};
+use fdfs_conf::files::{CLIENT_CONF, DRIVE_CONF, GATEWAY_CONF, STORAGE_CONF, TRACKER_CONF, WATCH_CONF};
 use fdfs_conf::registry::FileSpec;
-use fdfs_conf::{ClientConf, Ini, TrackerServers, Warning};
+use fdfs_conf::{Ini, TrackerServers, Warning};
 
 use crate::cmd::plain_http;
 use crate::conf::{self, BadConf};
@@ -25,13 +25,22 @@ const HTTP_WAIT: Duration = Duration::from_secs(5);
 const PAGE_LEN_MAX: u64 = 1024 * 1024;
 const BYTES_PER_MB: u64 = 1 << 20;
 
+/// Whose a configuration is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Client,
+    Server(Role),
+    Watch,
+}
+
 /// The kinds of configurations, and which of them it is when a file fits several as well: the first.
-const KINDS: [(&FileSpec, Option<Role>); 5] = [
-    (&CLIENT_CONF, None),
-    (&TRACKER_CONF, Some(Role::Tracker)),
-    (&STORAGE_CONF, Some(Role::Storage)),
-    (&GATEWAY_CONF, Some(Role::Gateway)),
-    (&DRIVE_CONF, Some(Role::Drive)),
+const KINDS: [(&FileSpec, Kind); 6] = [
+    (&CLIENT_CONF, Kind::Client),
+    (&TRACKER_CONF, Kind::Server(Role::Tracker)),
+    (&STORAGE_CONF, Kind::Server(Role::Storage)),
+    (&GATEWAY_CONF, Kind::Server(Role::Gateway)),
+    (&DRIVE_CONF, Kind::Server(Role::Drive)),
+    (&WATCH_CONF, Kind::Watch),
 ];
 
 /// What a configuration led to.
@@ -39,6 +48,8 @@ const KINDS: [(&FileSpec, Option<Role>); 5] = [
 pub(crate) struct Looked {
     pub found: Vec<What>,
     pub trackers: Vec<Target>,
+    /// Other configurations that it says are to be looked at.
+    pub confs: Vec<PathBuf>,
 }
 
 /// Looks at one file and what it names.
@@ -53,11 +64,22 @@ pub(crate) async fn look(client: &Client, file: &Path) -> Looked {
     };
     match kind {
         None => looked.found.push(What::ConfUnknown { file: file.display().to_string() }),
-        Some(None) => match conf::client_with_warnings(file) {
-            Ok((conf, warnings)) => of_client(&conf, &warnings, &mut looked),
+        Some(Kind::Client) => match conf::client_with_warnings(file) {
+            Ok((conf, warnings)) => {
+                looked.found.extend(warnings.iter().map(odd));
+                looked.trackers.extend(targets(&conf.tracker_servers));
+            }
             Err(error) => looked.found.push(bad(&error)),
         },
-        Some(Some(role)) => match role.load(file) {
+        Some(Kind::Watch) => match conf::watch(file) {
+            Ok((conf, warnings)) => {
+                looked.found.extend(warnings.iter().map(odd));
+                looked.trackers.extend(conf.tracker_servers.iter().flat_map(targets));
+                looked.confs = conf.confs;
+            }
+            Err(error) => looked.found.push(bad(&error)),
+        },
+        Some(Kind::Server(role)) => match role.load(file) {
             Ok((loaded, warnings)) => {
                 looked.found.extend(warnings.iter().map(odd));
                 of_server(client, file, &loaded, &mut looked).await;
@@ -68,18 +90,17 @@ pub(crate) async fn look(client: &Client, file: &Path) -> Looked {
     looked
 }
 
-/// Which kind a file is by its keys, and by its name when they fit several: outside `None` when no key is known,
-/// inside `None` for a client's.
-fn kind_of(file: &Path, ini: &Ini) -> Option<Option<Role>> {
+/// Which kind a file is by its keys, and by its name when they fit several; `None` when no key is known.
+fn kind_of(file: &Path, ini: &Ini) -> Option<Kind> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let rated = KINDS.iter().map(|(spec, role)| {
+    let rated = KINDS.iter().map(|(spec, kind)| {
         let stem = spec.name.trim_end_matches(".conf");
-        let named = name.contains(stem) || role.is_some_and(|role| name.contains(role.word()));
-        (known_keys(spec, ini), named, *role)
+        let named = name.contains(stem) || matches!(kind, Kind::Server(role) if name.contains(role.word()));
+        (known_keys(spec, ini), named, *kind)
     });
     // Of equals the last is the greatest, and the first is wanted.
     let best = rated.rev().max_by_key(|(known, named, _)| (*known, *named));
-    best.filter(|(known, _, _)| *known > 0).map(|(_, _, role)| role)
+    best.filter(|(known, _, _)| *known > 0).map(|(_, _, kind)| kind)
 }
 
 fn known_keys(spec: &FileSpec, ini: &Ini) -> usize {
@@ -114,11 +135,6 @@ fn odd(warning: &Warning) -> What {
         key: warning.key.clone(),
         reason: warning.oddity.to_string(),
     }
-}
-
-fn of_client(conf: &ClientConf, warnings: &[Warning], looked: &mut Looked) {
-    looked.found.extend(warnings.iter().map(odd));
-    looked.trackers.extend(targets(&conf.tracker_servers));
 }
 
 fn targets(servers: &TrackerServers) -> impl Iterator<Item = Target> + '_ {
@@ -258,27 +274,46 @@ async fn port_seen(client: &Client, address: SocketAddr, role: Role) -> PortSeen
 mod tests {
     use super::*;
 
-    fn kind(name: &str, text: &str) -> Option<Option<Role>> {
+    fn kind(name: &str, text: &str) -> Option<Kind> {
         kind_of(Path::new(name), &Ini::parse(name, text).unwrap())
     }
 
     #[test]
     fn a_configuration_is_known_by_its_keys_and_by_its_name_when_they_fit_several() {
         let both = "base_path = /x\ntracker_server = h:1\n";
-        assert_eq!(kind("client.conf", both), Some(None));
-        assert_eq!(kind("a.conf", both), Some(None));
-        assert_eq!(kind("storage.conf", both), Some(Some(Role::Storage)));
-        assert_eq!(kind("a.conf", "base_path = /x\nstore_path0 = /y\n"), Some(Some(Role::Storage)));
-        assert_eq!(kind("storage.conf", "base_path = /x\nstore_lookup = 2\n"), Some(Some(Role::Tracker)));
-        assert_eq!(kind("x", "[database]\nurl = x\n"), Some(Some(Role::Drive)));
+        assert_eq!(kind("client.conf", both), Some(Kind::Client));
+        assert_eq!(kind("a.conf", both), Some(Kind::Client));
+        assert_eq!(kind("storage.conf", both), Some(Kind::Server(Role::Storage)));
+        assert_eq!(kind("a.conf", "base_path = /x\nstore_path0 = /y\n"), Some(Kind::Server(Role::Storage)));
+        assert_eq!(
+            kind("storage.conf", "base_path = /x\nstore_lookup = 2\n"),
+            Some(Kind::Server(Role::Tracker))
+        );
+        assert_eq!(kind("x", "[database]\nurl = x\n"), Some(Kind::Server(Role::Drive)));
+        assert_eq!(kind("watch.conf", both), Some(Kind::Watch));
+        assert_eq!(kind("x", "base_path = /x\n[webhook1]\nurl = https://h/\n"), Some(Kind::Watch));
         assert_eq!(kind("tracker.conf", "nothing = known\n"), None);
     }
 
     #[test]
-    fn every_default_file_is_known_for_what_it_is_whatever_its_name() {
-        for (spec, role) in KINDS {
-            assert_eq!(kind("x", &fdfs_conf::generate::default_conf(spec)), Some(role), "{}", spec.name);
+    fn every_default_file_is_known_for_what_it_is_under_any_name_if_it_has_more_than_a_clients() {
+        for (spec, expected) in KINDS {
+            let name = if expected == Kind::Watch { spec.name } else { "x" };
+            assert_eq!(kind(name, &fdfs_conf::generate::default_conf(spec)), Some(expected), "{}", spec.name);
         }
+    }
+
+    #[test]
+    fn of_a_watchers_configuration_its_keys_are_checked_and_what_it_names_is_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("watch.conf");
+        let text = "base_path = /x\ntracker_server = 127.0.0.1:9\ncheck_conf = other.conf\nintervall = 5\n";
+        fs::write(&file, text).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let looked = runtime.block_on(async { look(&cluster_probe::client(), &file).await });
+        assert!(matches!(&looked.found[..], [What::ConfOdd { key, .. }] if key == "intervall"), "{looked:?}");
+        assert_eq!(looked.trackers.len(), 1);
+        assert_eq!(looked.confs, [folder.path().join("other.conf")]);
     }
 
     #[test]

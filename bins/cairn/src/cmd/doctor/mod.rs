@@ -24,7 +24,7 @@ use crate::messages::Language;
 #[command(after_help = "Exit status: 0 = nothing worse than notes, 1 = warnings, 2 = errors.")]
 pub(crate) struct Args {
     /// Configurations to check, with what they name on this machine: tracker.conf, storage.conf, client.conf,
-    /// mod_fastdfs.conf or drive.conf under any name; none = the client.conf of the cluster
+    /// mod_fastdfs.conf, drive.conf or watch.conf under any name; none = the client.conf of the cluster
     #[arg(value_name = "CONF")]
     confs: Vec<PathBuf>,
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// As JSON
     #[arg(long)]
     json: bool,
-    /// Look again for up to so many seconds until nothing is worse than a note
+    /// Look again for up to so many seconds until nothing worse than a note is left that may pass by itself
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3600))]
     wait: u64,
 }
@@ -70,14 +70,15 @@ fn examine(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
     Ok(status(&findings))
 }
 
-/// Looks until nothing is worse than a note, or the time is over: what was seen last, the worst first.
+/// Looks until nothing worse than a note may pass by itself, or the time is over: what was seen last, the worst first.
 async fn look_until(files: &[PathBuf], patience: Duration) -> (Checked, Vec<Finding>) {
     let until = Instant::now() + patience;
     loop {
         let Seen { checked, found, .. } = look(files, Vec::new()).await;
         let mut findings: Vec<Finding> = found.into_iter().map(Finding::from).collect();
         findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        if worst(&findings) == Severity::Note || Instant::now() + WAIT_PAUSE >= until {
+        let settled = findings.iter().all(|found| found.severity == Severity::Note || found.what.lasts());
+        if settled || Instant::now() + WAIT_PAUSE >= until {
             return (checked, findings);
         }
         tokio::time::sleep(WAIT_PAUSE).await;
@@ -98,9 +99,14 @@ pub(crate) struct Seen {
 pub(crate) async fn look(files: &[PathBuf], mut trackers: Vec<Target>) -> Seen {
     let client = cluster_probe::client();
     let mut found = Vec::new();
-    for file in files {
-        let looked = local::look(&client, file).await;
+    let mut files = files.to_vec();
+    let mut done = 0;
+    while let Some(file) = files.get(done).cloned() {
+        done += 1;
+        let looked = local::look(&client, &file).await;
         found.extend(looked.found);
+        let more: Vec<_> = looked.confs.into_iter().filter(|conf| !files.contains(conf)).collect();
+        files.extend(more);
         for target in looked.trackers {
             match trackers.iter_mut().find(|known| known.address == target.address) {
                 Some(known) => known.named |= target.named,

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use doctor_core::words;
 use fdfs_client::{Client, StorageStatus};
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::style::{Color, Modifier, Style};
@@ -14,7 +15,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use tokio::sync::mpsc;
 
-use super::{Behind, Member, Seen, address, behind, look, notes};
+use super::{Behind, Member, Seen, address, behind, look};
 use crate::fdfs::human;
 use crate::messages::Language;
 
@@ -234,8 +235,10 @@ impl Screen {
             lines.push(Line::from(vec![Span::styled(group.group.to_string(), bold), Span::raw(space)]));
             lines.extend(self.table(members, dim));
             for member in members {
-                for note in notes(member) {
-                    lines.push(Line::styled(format!("  {}: {note}", member.stat.who.id), Color::Yellow));
+                for found in member.found() {
+                    let (what, todo) = words::of(&found, self.language);
+                    lines.push(Line::styled(format!("  {what}"), Color::Yellow));
+                    lines.push(Line::styled(format!("    → {todo}"), Color::Yellow));
                 }
             }
         }
@@ -323,6 +326,9 @@ fn status_style(status: StorageStatus) -> Style {
 
 #[cfg(test)]
 mod tests {
+    use fdfs_client::GroupStat;
+    use fdfs_proto::tracker::list_storages;
+
     use super::*;
 
     #[test]
@@ -359,6 +365,24 @@ mod tests {
             shown(Language::English).contains("every 2 s") && shown(Language::English).contains("no groups")
         );
         assert!(shown(Language::Chinese).contains("每 2 秒") && shown(Language::Chinese).contains("没有组"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_copies_is_said_in_the_language_of_the_screen() {
+        let mut wire = vec![0; 487];
+        wire[..8].copy_from_slice(b"\x07\x06100001");
+        let stat = list_storages::Got::decode(&wire).unwrap().storages[0];
+        let mut group = [0; 113];
+        group[0] = b'g';
+        let group = GroupStat::decode(&group).unwrap();
+        let shown = |language| {
+            let mut screen = Screen { language, ..Screen::default() };
+            let figures = ["scrub_bad_total", "scrub_mended_total"].map(|name| (name.to_owned(), 1)).into();
+            screen.groups = vec![(group, vec![Member { stat, figures }])];
+            screen.lines().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        };
+        assert!(shown(Language::English).contains("1 bad and 0 missing copies were found, and all mended"));
+        assert!(shown(Language::Chinese).contains("发现损坏副本 1 个"), "{}", shown(Language::Chinese));
     }
 
     #[test]

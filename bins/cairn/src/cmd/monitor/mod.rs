@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use doctor_core::{What, decide, words};
 use fdfs_client::{Client, GroupStat, ServerAddr, StorageStat, StorageStatus};
 use serde_json::{Value, json};
 
@@ -62,18 +63,20 @@ struct Member {
     /// As the tracker knows it.
     stat: StorageStat,
     /// What it tells about itself: nothing unless it is one of ours.
-    figures: Vec<(String, u64)>,
+    figures: BTreeMap<String, u64>,
 }
 
 impl Member {
-    fn figure(&self, name: &str) -> u64 {
-        self.figures.iter().find(|(found, _)| found == name).map_or(0, |(_, value)| *value)
+    /// What somebody should know of its copies, or do something about: what `cairn doctor` says of them, too.
+    fn found(&self) -> Vec<What> {
+        decide::copies(&address(&self.stat), &self.figures)
     }
 }
 
 async fn look(client: &Client, only: Option<&str>) -> anyhow::Result<Vec<Seen>> {
     let groups = client.list_groups().await.context("list the groups")?;
     let mut seen = Vec::new();
+    let names: Vec<String> = groups.iter().map(|group| group.group.to_string()).collect();
     for group in groups.into_iter().filter(|group| only.is_none_or(|name| group.group.as_str() == name)) {
         let storages = client.list_storages(group.group, None).await.context("list the storages")?;
         let asked: Vec<_> =
@@ -85,7 +88,12 @@ async fn look(client: &Client, only: Option<&str>) -> anyhow::Result<Vec<Seen>> 
         seen.push((group, members));
     }
     if let Some(name) = only {
-        anyhow::ensure!(!seen.is_empty(), "no group {name}");
+        let there = match names.len() {
+            0 => "no storage has joined yet".to_owned(),
+            1 => format!("there is {}", names.join("")),
+            _ => format!("there are {}", names.join(", ")),
+        };
+        anyhow::ensure!(!seen.is_empty(), "no group {name}: {there}");
     }
     Ok(seen)
 }
@@ -93,10 +101,10 @@ async fn look(client: &Client, only: Option<&str>) -> anyhow::Result<Vec<Seen>> 
 /// Asks a storage that serves for its figures; one that does not answer in time has none.
 async fn ask(client: Client, stat: StorageStat) -> Member {
     let address = stat.ip.ip().map(|ip| ServerAddr::new(ip, stat.figures.storage_port));
-    let mut figures = Vec::new();
+    let mut figures = BTreeMap::new();
     if let (StorageStatus::Active, Some(address)) = (stat.who.status, address) {
         let asked = tokio::time::timeout(FIGURES_WAIT, client.storage(address).figures()).await;
-        figures = asked.ok().and_then(Result::ok).unwrap_or_default();
+        figures = asked.ok().and_then(Result::ok).unwrap_or_default().into_iter().collect();
     }
     Member { stat, figures }
 }
@@ -135,52 +143,14 @@ fn as_text(cluster: &[Seen]) -> String {
         }
         text.push_str(&table.text("  "));
         for storage in storages {
-            notes(storage)
-                .iter()
-                .for_each(|note| text.push_str(&format!("  {}: {note}\n", storage.stat.who.id)));
+            for found in storage.found() {
+                let (what, todo) = words::of(&found, Language::English);
+                text.push_str(&format!("  {what}\n    → {todo}\n"));
+            }
         }
         text.push('\n');
     }
     text
-}
-
-/// What somebody should know, or do something about.
-fn notes(storage: &Member) -> Vec<String> {
-    let get = |name| storage.figure(name);
-    let mut notes = Vec::new();
-    if get("copies_degraded") > 0 {
-        notes.push(format!(
-            "degraded: changes shall be on {} members, {} can have them; start the others ({} so far had \
-             fewer copies, {} were refused)",
-            get("copies_wanted"),
-            get("copies_possible"),
-            get("changes_with_fewer_copies_total"),
-            get("changes_refused_for_copies_total"),
-        ));
-    } else if get("changes_with_fewer_copies_total") > 0 {
-        let fewer = get("changes_with_fewer_copies_total");
-        notes
-            .push(format!("{fewer} changes since its start were acknowledged with fewer copies than wanted"));
-    }
-    let (hopeless, lost) = (get("scrub_hopeless"), get("quarantine_lost"));
-    if hopeless + lost > 0 {
-        notes.push(format!(
-            "files without a good copy: {hopeless} in the last round of the scrub, {lost} in the quarantine; \
-             see its log"
-        ));
-    }
-    let (bad, missing) = (get("scrub_bad_total"), get("scrub_missing_total"));
-    if bad + missing > 0 {
-        let mended = get("scrub_mended_total");
-        notes.push(format!(
-            "scrub: {bad} bad and {missing} missing copies found since its start, {mended} mended"
-        ));
-    }
-    if get("quarantine_copies") > 0 {
-        let bytes = human::bytes(get("quarantine_bytes"));
-        notes.push(format!("quarantine: {} bad copies, {bytes}", get("quarantine_copies")));
-    }
-    notes
 }
 
 fn row(storage: &StorageStat, behind: Behind) -> [String; 11] {
@@ -284,7 +254,7 @@ fn storage_json(member: &Member, behind: Behind) -> Value {
         "last_synced": stat.last_synced_timestamp,
         "never_synced": behind == Behind::Never,
         // Empty of a storage that is not ours, or does not answer.
-        "figures": member.figures.iter().cloned().collect::<BTreeMap<_, _>>(),
+        "figures": member.figures,
         "behind_s": match behind {
             Behind::Seconds(seconds) => Some(seconds),
             Behind::Nothing | Behind::Never => None,

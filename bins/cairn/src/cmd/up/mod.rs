@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use daemon::limits;
 use daemon::log::{LogSetup, Rotation};
+use daemon::memory;
 use daemon::pid_file::{PidFile, PidFileError};
 use daemon::service_manager::ServiceManager;
 use daemon::signals::Signals;
@@ -77,6 +78,7 @@ pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
     let _pid_files = take_pid_files(&folder, language)?;
     let _log = open_log(&folder)?;
     limits::raise_open_files();
+    memory::spare();
     let tracker_at = SocketAddr::new(args.listen, args.tracker_port);
     let storage_at = SocketAddr::new(args.listen, args.storage_port);
     check_port(tracker_at, "--tracker-port", language)?;
@@ -229,7 +231,7 @@ fn greet(
         status,
     }];
     let password = if first { first_password(folder)? } else { None };
-    texts.extend(password.as_deref().map(|password| Say::UpSignIn { password }));
+    texts.extend(password.as_ref().map(|(password, file)| Say::UpSignIn { drive, password, file }));
     texts.extend([Say::UpTry { program, client_conf: &client_conf }, Say::UpStop]);
     let texts: Vec<String> = texts.iter().map(|text| text.in_language(language)).collect();
     let mut out = io::stdout().lock();
@@ -237,11 +239,12 @@ fn greet(
     Ok(out.flush()?)
 }
 
-/// The first administrator's password, unless it was given: then it is in no file.
-fn first_password(folder: &Folder) -> anyhow::Result<Option<String>> {
+/// The first administrator's password and its file, unless it was given: then it is in no file.
+fn first_password(folder: &Folder) -> anyhow::Result<Option<(String, PathBuf)>> {
     let (conf, _) = conf::drive(&folder.conf(Role::Drive))?;
-    match fs::read_to_string(first_password_file(&conf)) {
-        Ok(text) => Ok(Some(text.trim_end().to_owned())),
+    let file = first_password_file(&conf);
+    match fs::read_to_string(&file) {
+        Ok(text) => Ok(Some((text.trim_end().to_owned(), file))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).context("read the first administrator's password"),
     }

@@ -37,8 +37,9 @@ fn webhook(conf: &WebhookConf) -> anyhow::Result<Webhook> {
     let variable = |what: &str| format!("CAIRN_WATCH_WEBHOOK{}_{what}", conf.number);
     let url = match &conf.url {
         Some(url) => url.clone(),
-        None => secret(conf.url_file.as_deref(), &variable("URL"))?
-            .ok_or_else(|| anyhow!("no url, no url_file and no {}", variable("URL")))?,
+        None => secret(conf.url_file.as_deref(), &variable("URL"))?.ok_or_else(|| {
+            anyhow!("it needs an address: set url, url_file, or {} in the environment", variable("URL"))
+        })?,
     };
     let shape = match conf.kind {
         WebhookKind::Json => Shape::Json,
@@ -55,7 +56,7 @@ fn email(conf: &EmailConf) -> anyhow::Result<Email> {
         None => None,
         Some(user) => {
             let password = secret(conf.password_file.as_deref(), SMTP_PASSWORD)?
-                .ok_or_else(|| anyhow!("no smtp_password_file and no {SMTP_PASSWORD}"))?;
+                .ok_or_else(|| anyhow!("smtp_user needs its password: set smtp_password_file, or {SMTP_PASSWORD} in the environment"))?;
             Some(Login { user: user.clone(), password: Secret::new(password) })
         }
     };

@@ -252,6 +252,8 @@ pub(super) struct Prepared {
 pub(super) struct Linked {
     dir: TempDir,
     stop: StopSource,
+    /// Has the trackers asked how the cluster is.
+    pub(super) look: watch::Sender<()>,
     view: watch::Receiver<Arc<ClusterView>>,
     running: JoinHandle<()>,
 }
@@ -270,8 +272,9 @@ impl Prepared {
         let (stop, stopping) = StopSource::new();
         let (tell, view) = watch::channel(Arc::default());
         let (_, trunk) = watch::channel(None);
-        let running = tokio::spawn(self.links.run(Arc::new(Inputs), tell, trunk, stopping));
-        Linked { dir: self.dir, stop, view, running }
+        let look = watch::Sender::default();
+        let running = tokio::spawn(self.links.run(Arc::new(Inputs), tell, trunk, look.subscribe(), stopping));
+        Linked { dir: self.dir, stop, look, view, running }
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const STEP: usize = 1 << 20;
 
 /// A binlog and what was counted of it. A measurement ends long before the next file of a log begins.
-pub(super) struct Lines {
+pub(crate) struct Lines {
     path: PathBuf,
     file: Option<File>,
     buffer: Vec<u8>,
@@ -19,12 +19,12 @@ pub(super) struct Lines {
 
 impl Lines {
     /// The log may come into being later.
-    pub(super) fn of(path: &Path) -> Lines {
+    pub(crate) fn of(path: &Path) -> Lines {
         Lines { path: path.to_owned(), file: None, buffer: vec![0; STEP], column: 0, counts: [0; 256] }
     }
 
     /// How many lines with this letter there are now.
-    pub(super) fn count(&mut self, letter: u8) -> io::Result<u64> {
+    pub(crate) fn count(&mut self, letter: u8) -> io::Result<u64> {
         self.read()?;
         Ok(self.counts[usize::from(letter)])
     }
