@@ -9,10 +9,13 @@ const times = { name: "times", testMatch: "times.ts", dependencies: [flows.name]
 const images = { name: "images", testMatch: "images.ts" };
 /** Against a `cairn up` that somebody else has started. */
 const newcomer = { name: "newcomer", testMatch: "newcomer.ts" };
+/** Against a whole cluster that `cargo xtask soak` has started. */
+const soak = { name: "soak", testMatch: "soak.ts" };
 
 function wanted() {
   if (process.env.IMAGES) return [images];
   if (process.env.NEWCOMER_URL) return [newcomer];
+  if (process.env.SOAK_URL) return [soak];
   return [flows, times];
 }
 
@@ -25,7 +28,7 @@ export default defineConfig({
   timeout: 120_000,
   expect: { timeout: 20_000 },
   reporter: [["list"]],
-  outputDir: "../target/e2e",
+  outputDir: process.env.SOAK_OUTPUT ?? "../target/e2e",
   use: {
     browserName: "chromium",
     launchOptions: {

@@ -1,4 +1,4 @@
-import { expect, expectAccessible, expectNoSideways, makeFolder, onFaces, test } from "./kit";
+import { expect, expectAccessible, expectNoSideways, makeFolder, onFaces, shot, test } from "./kit";
 
 /** Places that the frame leads to; the last three are in the menu of a phone's bar. */
 const PLACES = ["files", "recent", "shares", "popular", "pictures", "trash"];
@@ -62,4 +62,16 @@ onFaces("en", ({ locale, phone, press, t }) => {
     await expect(drive.locator("html")).toHaveAttribute("lang", lang);
     await expect(drive.locator("html")).toHaveAttribute("data-theme", "dark");
   });
+});
+
+test("a page whose scripts do not come says that it is to be loaded again", async ({ page }) => {
+  await page.route(/\.js(\?|$)/, (route) => route.abort());
+  await page.goto("/");
+  for (const words of [/请刷新/, /Please reload it/])
+    await expect(page.getByText(words)).toBeVisible();
+  await shot(page, "unloaded");
+  await page.unroute(/\.js(\?|$)/);
+  await page.reload();
+  await expect(page.getByRole("textbox").first()).toBeVisible();
+  await expect(page.getByText(/请刷新/)).toHaveCount(0);
 });

@@ -75,8 +75,8 @@ async function claimAddress(): Promise<{ ip: string; close: () => Promise<void> 
   throw new Error("no loopback address is free");
 }
 
-/** Starts everything, and waits until it says how to sign in and answers. */
-async function start(data: string, ip: string): Promise<{ child: ChildProcess; said: string }> {
+/** Starts everything. */
+function spawnUp(data: string, ip: string): { child: ChildProcess; said: () => string } {
   const child = spawn(BINARY, ["up", "--data", data, "--listen", ip, "--open-registration"], {
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -86,19 +86,30 @@ async function start(data: string, ip: string): Promise<{ child: ChildProcess; s
       said += bytes.toString();
     });
   }
+  return { child, said: () => said };
+}
+
+/** Waits until it answers and has said this, and gives back what the words in it are. */
+async function ready(
+  { child, said }: ReturnType<typeof spawnUp>,
+  ip: string,
+  wanted: RegExp,
+): Promise<RegExpExecArray> {
   const end = Date.now() + READY_MS;
   while (Date.now() < end) {
-    if (child.exitCode !== null) throw new Error(`cairn up ended with ${child.exitCode}:\n${said}`);
+    // Before anybody is asked: whoever answers then might be another one.
+    if (child.exitCode !== null)
+      throw new Error(`cairn up ended with ${child.exitCode}:\n${said()}`);
+    const words = wanted.exec(said());
     try {
       const health = await fetch(`http://${ip}:${DRIVE_PORT}/healthz`);
-      if (health.ok) return { child, said };
+      if (words && health.ok) return words;
     } catch {
       // Not yet.
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  child.kill("SIGKILL");
-  throw new Error(`cairn up was not ready in ${READY_MS} ms:\n${said}`);
+  throw new Error(`cairn up was not ready in ${READY_MS} ms:\n${said()}`);
 }
 
 async function end(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): Promise<void> {
@@ -145,30 +156,32 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   site: [
     // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the parameters.
     async ({}, use) => {
-      const data = mkdtempSync(join(tmpdir(), "cairn-page-"));
       const address = await claimAddress();
-      let running = await start(data, address.ip).catch((error: unknown) => {
-        // What a start that failed leaves fills the disk: storages reserve space.
+      const data = mkdtempSync(join(tmpdir(), "cairn-page-"));
+      let running = spawnUp(data, address.ip);
+      let vite: Awaited<ReturnType<typeof viteServer>> | null = null;
+      try {
+        const words = await ready(running, address.ip, /with the password (\S+)/);
+        const drive = `http://${address.ip}:${DRIVE_PORT}`;
+        vite = process.env.PAGE ? await viteServer(address.ip, process.env.PAGE) : null;
+        await use({
+          url: vite?.url ?? drive,
+          drive,
+          admin: { name: "admin", password: words[1] ?? "" },
+          kill: () => end(running.child, "SIGKILL"),
+          restart: async () => {
+            running = spawnUp(data, address.ip);
+            await ready(running, address.ip, /./);
+          },
+        });
+        await end(running.child, "SIGTERM");
+      } finally {
+        // One that is left would answer in the place of the next, and what it leaves fills the disk.
+        await end(running.child, "SIGKILL");
+        await vite?.close();
+        await address.close();
         rmSync(data, { recursive: true, force: true });
-        throw error;
-      });
-      const password = /with the password (\S+)/.exec(running.said)?.[1];
-      if (!password) throw new Error(`cairn up says no password:\n${running.said}`);
-      const drive = `http://${address.ip}:${DRIVE_PORT}`;
-      const vite = process.env.PAGE ? await viteServer(address.ip, process.env.PAGE) : null;
-      await use({
-        url: vite?.url ?? drive,
-        drive,
-        admin: { name: "admin", password },
-        kill: () => end(running.child, "SIGKILL"),
-        restart: async () => {
-          running = await start(data, address.ip);
-        },
-      });
-      await vite?.close();
-      await end(running.child, "SIGTERM");
-      await address.close();
-      rmSync(data, { recursive: true, force: true });
+      }
     },
     { scope: "worker", timeout: READY_MS * 2 },
   ],

@@ -184,8 +184,8 @@ onFaces("zh-CN", ({ locale, press, t }) => {
     await page.goto("/sign-in");
     const own = locale === "en" ? "English" : "简体中文";
     const other = locale === "en" ? "简体中文" : "English";
-    await press(page.getByRole("button", { name: t("people.appearance.system") }));
-    await press(page.getByRole("menuitem", { name: t("people.appearance.dark") }));
+    await press(page.getByRole("button", { name: t("frame.theme.system") }));
+    await press(page.getByRole("menuitem", { name: t("frame.theme.dark") }));
     await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
     await press(page.getByRole("button", { name: own }));
     await press(page.getByRole("menuitem", { name: other }));

@@ -43,7 +43,7 @@ export const trash: Action = {
 };
 
 /** The folders that rows are in. */
-export function foldersOf(nodes: readonly Row[]): Change[] {
+function foldersOf(nodes: readonly Row[]): Change[] {
   const folders = new Set(nodes.map((node) => node.parent));
   return [...folders].map((folder) => ({ what: "folder" as const, folder }));
 }

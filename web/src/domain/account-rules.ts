@@ -2,7 +2,7 @@
 
 const NAME_MIN = 2;
 const NAME_MAX = 32;
-export const PASSWORD_MIN = 8;
+const PASSWORD_MIN = 8;
 const PASSWORD_BYTES_MAX = 1024;
 
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N}\p{M}._-]*$/u;

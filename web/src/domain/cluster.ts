@@ -102,7 +102,7 @@ export interface Summary {
 }
 
 /** What is this close behind is a copy under way, and nothing to look at. */
-export const LAG_USUAL_S = 60;
+const LAG_USUAL_S = 60;
 /** A member that was not heard for so long may be gone; the trackers give it some beats. */
 const HEARTBEAT_LATE_S = 100;
 /** A group with a smaller part than this for new files is soon full. */

@@ -5,7 +5,7 @@ export const LIFETIMES = ["1", "7", "30", "never"] as const;
 export type Lifetime = (typeof LIFETIMES)[number];
 
 /** Downloads that a link may be limited to at most. */
-export const DOWNLOADS_MAX = 1_000_000;
+const DOWNLOADS_MAX = 1_000_000;
 
 const DAY_MS = 86_400_000;
 /** A link that was made a moment ago still has the length of life that was chosen. */

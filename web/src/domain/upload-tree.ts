@@ -13,7 +13,7 @@ export interface Tree<F> {
 }
 
 /** Folders in folders at most; what is deeper is not walked into. The drive has a limit of its own. */
-export const DEPTH_MAX = 256;
+const DEPTH_MAX = 256;
 
 /** A name as the drive keeps it: macOS gives accents apart from their letters. */
 export function nameOf(name: string): string {

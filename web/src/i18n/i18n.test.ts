@@ -37,6 +37,25 @@ describe("texts", () => {
     }
   });
 
+  test("every text is said somewhere", () => {
+    const sources = Object.values(
+      import.meta.glob<string>(
+        ["../**/*.{ts,vue}", "!./**", "!../api/gen.ts", "!../**/*.test.ts"],
+        {
+          eager: true,
+          import: "default",
+          query: "?raw",
+        },
+      ),
+    ).join("\n");
+    const said = new Set(sources.match(/[\w-]+(?:\.[\w-]+)+/g));
+    const begun = new Set(
+      Array.from(sources.matchAll(/([\w-]+(?:\.[\w-]+)*\.)\$\{/g), (found) => found[1]),
+    );
+    const isBegun = (key: string) => [...begun].some((start) => start && key.startsWith(start));
+    expect(keys(en).filter((key) => !said.has(key) && !isBegun(key))).toEqual([]);
+  });
+
   test("every problem of the API has words", () => {
     const known = keys(en);
     expect(codes().length).toBeGreaterThan(40);

@@ -33,7 +33,7 @@ export async function ensureSession(): Promise<void> {
   }
 }
 
-export async function refreshMe(): Promise<void> {
+async function refreshMe(): Promise<void> {
   me.value = await done(api.GET("/me"));
   session.value = "member";
 }

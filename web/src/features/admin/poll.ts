@@ -2,7 +2,7 @@
 import { onBeforeUnmount, onMounted, ref, type ShallowRef, shallowRef } from "vue";
 import { words } from "@/state/toasts";
 
-export const EVERY_MS = 10_000;
+const EVERY_MS = 10_000;
 
 export interface Polled<T> {
   data: ShallowRef<T | null>;

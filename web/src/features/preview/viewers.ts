@@ -4,7 +4,7 @@ import type { FileKind } from "@/domain/kinds";
 export type Viewer = "picture" | "video" | "audio" | "pdf" | "text" | "markdown" | "none";
 
 /** What has no known extension may still be text, if it is no larger than what is read of texts. */
-export const GUESS_BYTES_MAX = 1024 * 1024;
+const GUESS_BYTES_MAX = 1024 * 1024;
 
 const VIEWERS: Partial<Record<FileKind, Viewer>> = {
   picture: "picture",

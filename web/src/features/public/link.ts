@@ -9,7 +9,7 @@ import { type Shown, show } from "@/state/preview";
  */
 export const codes = new Map<string, string>();
 
-export function zipUrl(token: string, node: string): string {
+function zipUrl(token: string, node: string): string {
   return `${BASE}/public/shares/${encodeURIComponent(token)}/nodes/${encodeURIComponent(node)}/zip`;
 }
 
