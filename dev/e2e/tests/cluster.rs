@@ -578,7 +578,14 @@ fn whoever_is_killed_stopped_or_silenced_under_load_nothing_acknowledged_is_lost
             }
             for id in &told.gone {
                 let Some(name) = of_group(id) else { continue };
-                assert!(!one.contains_key(&name), "{id} was deleted, {} has it", members[0]);
+                assert!(
+                    !one.contains_key(&name),
+                    "{id} was deleted, {} has it, {} has: {}\n{}",
+                    members[0],
+                    members[1],
+                    other.contains_key(&name),
+                    lines_about(&site, members, &name)
+                );
             }
         }
         let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<BTreeSet<_>>();

@@ -22,6 +22,7 @@ pub mod fsck;
 mod journal;
 mod look;
 pub mod marks;
+mod memory;
 mod mutation;
 mod pack;
 mod path;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
 use crate::StoreError;
+use crate::memory::Memory;
 use crate::pack::Packs;
 use crate::plain::Plain;
 use crate::pool::Pool;
@@ -76,14 +77,20 @@ pub(crate) struct StorePath {
     pub(crate) packs: Arc<Packs>,
     pub(crate) pool: Pool,
     pub(crate) space: Arc<Space>,
+    pub(crate) memory: Arc<Memory>,
     next_temp: AtomicU64,
 }
 
 impl StorePath {
-    pub(crate) fn new(files: Arc<Files>, packs: Arc<Packs>, index: usize) -> io::Result<Self> {
+    pub(crate) fn new(
+        files: Arc<Files>,
+        packs: Arc<Packs>,
+        memory: Arc<Memory>,
+        index: usize,
+    ) -> io::Result<Self> {
         let space = Arc::new(Space::new(files.data_fd.try_clone()?)?);
         let pool = Pool::start(&format!("store-path-{index}"))?;
-        Ok(Self { files, packs, pool, space, next_temp: AtomicU64::new(1) })
+        Ok(Self { files, packs, pool, space, memory, next_temp: AtomicU64::new(1) })
     }
 
     pub(crate) fn new_temp(&self) -> u64 {

@@ -2,9 +2,11 @@
 //! binlog with a lower-case letter, so that they are not passed on (storage internals: receiver behaviour).
 //!
 //! Conditions on the file as it is now are checked by the writer, which makes one change of a file at a time. It also leaves
-//! out what comes again, in an older form, of a file that was changed here since ([`Overtaken`]): as if it had that.
+//! out what comes again, in an older form, of a file that was changed here since ([`Overtaken`]): as if it had that; and
+//! what comes of a file that was deleted ([`Gone`]).
 //!
 //! [`Overtaken`]: storage_core::replication::receive::Overtaken
+//! [`Gone`]: storage_core::replication::receive::Gone
 
 use std::io;
 
@@ -260,9 +262,9 @@ impl Store {
     /// Gives a file another name on the same store path. Metadata moves along.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when the new name is taken, [`StoreError::NotFound`] when there is no such file. Also for
-    /// one that is not what its new name says, as not every change of it came in time: it goes, so that the whole comes
-    /// under the new name.
+    /// [`StoreError::Exists`] when the new name is taken, or was deleted by a member whose word was faster;
+    /// [`StoreError::NotFound`] when there is no such file, or it is not what its new name says, as not every change of it
+    /// came in time: it goes, so that the whole comes under the new name.
     pub async fn receive_rename(&self, from: FileName, to: FileName, time: u32) -> Result<(), StoreError> {
         let path = from.path_index();
         if to.path_index() != path {

@@ -1,19 +1,17 @@
 //! The store: one door for everything that reads or changes files.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fdfs_fileid::{FileName, Kind, StorePathIndex, TrunkPart};
-use fdfs_format::binlog::Record;
 use parking_lot::Mutex;
-use storage_core::replication::receive::Overtaken;
 
 use crate::binlog::Binlog;
 use crate::journal::{Journal, JournalSettings};
 use crate::look::{Found, look};
+use crate::memory::AsLogged;
 use crate::mutation::{At, Content, MetadataUpdate, Mutation, NewName, Origin, Outcome};
 use crate::pack::{self, CompactSettings, Compactor, PackSettings, PackUsage, Packs};
 use crate::path::{Files, StorePath};
@@ -97,21 +95,7 @@ pub struct Store {
     threads: Mutex<Vec<WriterThread>>,
     /// Tells the writers to close their journals when they end.
     orderly: Arc<AtomicBool>,
-}
-
-/// How much of the log is read at a start for what was overtaken, bytes.
-const OVERTAKEN_LOG_LEN: u64 = 32 << 20;
-
-/// What peers may send again, by indexes of store paths.
-fn overtaken_as_logged(binlog: &Binlog) -> Result<HashMap<usize, Overtaken>, StoreError> {
-    let mut found: HashMap<usize, Overtaken> = HashMap::new();
-    // The first line may be cut; then it is none.
-    binlog.lines_from(binlog.place_before_end(OVERTAKEN_LOG_LEN), |line| {
-        let Ok(record) = Record::parse(line.strip_suffix(b"\n").unwrap_or(line)) else { return };
-        let path = usize::from(record.change.name().path_index().0);
-        found.entry(path).or_default().note(&record);
-    })?;
-    Ok(found)
+    newest_change: u32,
 }
 
 /// What a store is opened for.
@@ -193,9 +177,11 @@ impl Store {
         let segment_len = SEGMENT_LEN_MAX.min(settings.journal_len / 2);
         let segments = (settings.journal_len / segment_len.max(1)).max(2);
         let orderly = Arc::new(AtomicBool::new(false));
-        let mut overtaken = overtaken_as_logged(&binlog)?;
+        let mut logged = AsLogged::read(&binlog)?;
+        let newest_change = logged.newest;
         let (mut homes, mut threads) = (Vec::new(), Vec::new());
-        for (index, (files, loaded)) in files.into_iter().zip(packs).enumerate() {
+        for (index, (files, loaded)) in (0..=u8::MAX).zip(files.into_iter().zip(packs)) {
+            let memory = Arc::new(logged.take(StorePathIndex(index)));
             let packs = Arc::clone(&loaded.packs);
             let compacting = CompactSettings {
                 dead_percent: settings.packing.dead_percent,
@@ -223,16 +209,17 @@ impl Store {
                 durability: settings.durability,
                 commit_wait: settings.commit_wait,
                 orderly: Arc::clone(&orderly),
-                overtaken: overtaken.remove(&index).unwrap_or_default(),
+                memory: Arc::clone(&memory),
             })?;
-            let path = Arc::new(StorePath::new(files, packs, index)?);
+            let path = Arc::new(StorePath::new(files, packs, memory, index.into())?);
             let writer = Mutex::new(Some(Arc::new(writer)));
             homes.push(Home { path, writer, compactor: Mutex::new(Some(compactor)) });
             threads.push(thread);
         }
         let inline_max = settings.inline_max.max(settings.packing.file_len_max.unwrap_or(0));
         let durability = settings.durability;
-        let store = Self { homes, binlog, durability, inline_max, threads: Mutex::new(threads), orderly };
+        let threads = Mutex::new(threads);
+        let store = Self { homes, binlog, durability, inline_max, threads, orderly, newest_change };
         Ok((store, report))
     }
 
@@ -500,6 +487,22 @@ impl Store {
                 Found::Link(_) => Err(StoreError::NotFound),
             },
         }
+    }
+
+    /// Whether a file was deleted and is not here again, as far as that is remembered: it is not asked for elsewhere.
+    pub fn is_gone(&self, name: &FileName) -> bool {
+        self.path_of(name).is_ok_and(|path| path.memory.is_gone(name))
+    }
+
+    /// Whether a file was deleted whose name no other one ever has: what comes of it is left out.
+    pub fn comes_too_late(&self, name: &FileName) -> bool {
+        self.path_of(name).is_ok_and(|path| path.memory.came_too_late(name))
+    }
+
+    /// When the newest change was made by a client of this storage before the store was opened, as far as the end of the
+    /// log says, Unix seconds; 0 if there was none.
+    pub fn newest_change(&self) -> u32 {
+        self.newest_change
     }
 
     async fn open_name(&self, name: &FileName) -> Result<Found, StoreError> {

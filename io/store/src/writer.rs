@@ -16,14 +16,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use fdfs_fileid::{FileName, Kind};
-use fdfs_format::binlog::Record;
 use storage_core::naming::ATTEMPTS_MAX;
-use storage_core::replication::receive::{self, Brought, Overtaken};
+use storage_core::replication::receive::{self, Brought, Was};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::binlog::Binlog;
 use crate::fsck::name_key;
 use crate::journal::Journal;
+use crate::memory::Memory;
 use crate::mutation::{
     At, Checked, Content, Job, Mutation, NewName, Origin, Outcome, OwnedChange, OwnedEntry, PackedChange,
     Prepared,
@@ -59,8 +59,7 @@ pub(crate) struct WriterParts {
     /// How long a batch waits for company.
     pub(crate) commit_wait: Duration,
     pub(crate) orderly: Arc<AtomicBool>,
-    /// As the log tells it.
-    pub(crate) overtaken: Overtaken,
+    pub(crate) memory: Arc<Memory>,
 }
 
 /// The way to the writer of one store path.
@@ -91,7 +90,7 @@ impl Writer {
             durability,
             commit_wait,
             orderly,
-            overtaken,
+            memory,
         } = of;
         let (journal, regrets, claims) = (Some(journal), Vec::new(), Claims::default());
         let state = State {
@@ -107,7 +106,7 @@ impl Writer {
             regrets,
             claims,
             gone: None,
-            overtaken,
+            memory,
         };
         let thread =
             std::thread::Builder::new().name("store-writer".into()).spawn(move || state.run(waiting))?;
@@ -151,8 +150,7 @@ struct State {
     claims: Claims,
     /// Keys of names that went since somebody began to watch.
     gone: Option<HashSet<u64>>,
-    /// What peers may send again of files that were changed here since.
-    overtaken: Overtaken,
+    memory: Arc<Memory>,
 }
 
 impl State {
@@ -282,7 +280,7 @@ impl State {
                     for change in checked.packed.iter().filter(|change| change.op != mend::NO_LINE) {
                         let line = line(change.time, change.op, &change.name, format_args!(""));
                         self.binlog.append(line.as_bytes());
-                        note(&mut self.overtaken, &change.name, &line);
+                        self.memory.note(&change.name, &line, Was::Here);
                     }
                     Ok(checked.outcome)
                 }
@@ -348,7 +346,9 @@ impl State {
                 return Err(error);
             }
             self.binlog.append(entry.line);
-            note(&mut self.overtaken, owned.name(), &owned.lines);
+            let is_only_noted = matches!(owned.change, OwnedChange::Note { .. });
+            let was = if is_only_noted { Was::Missing } else { Was::Here };
+            self.memory.note(owned.name(), &owned.lines, was);
             if let OwnedChange::Empty { name } = &owned.change {
                 self.files.trunk.verified.forget(name.true_name());
                 if owned.is_deletion_by_a_client() {
@@ -412,20 +412,27 @@ impl State {
     }
 }
 
-/// Has it remembered what a change of `name` says in the log.
-fn note(overtaken: &mut Overtaken, name: &FileName, lines: &str) {
-    if !Overtaken::is_about(name) {
-        return;
-    }
-    for line in lines.lines() {
-        if let Ok(record) = Record::parse(line.as_bytes()) {
-            overtaken.note(&record);
-        }
-    }
-}
-
 /// Checking a mutation against the files as they are, and turning it into entries.
 impl State {
+    /// What there is to be said of a whole file that a peer brings, under its name or under a new one, when it was deleted
+    /// before: who deleted it has told the others, too. Its creation may be under way still when its deletion is done: over
+    /// another connection, or from another member.
+    fn too_late(&self, mutation: &Mutation) -> Result<Option<Outcome>, StoreError> {
+        match mutation {
+            Mutation::Copy { name, origin: Origin::Peer(_), .. } if self.memory.came_too_late(name) => {
+                tracing::info!(%name, "a file came that was deleted already, it is not kept");
+                Ok(Some(Outcome::Had))
+            }
+            Mutation::Move { new: NewName::Fixed(name), origin: Origin::Peer(_), .. }
+                if self.memory.came_too_late(name) =>
+            {
+                tracing::info!(%name, "a file was to get the name of one that was deleted already");
+                Err(StoreError::Exists)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// What there is to be said of a change that a peer brings once more, which was here before one that was made here.
     fn overtaken(&self, mutation: &Mutation) -> Result<Option<Outcome>, StoreError> {
         let (name, origin, what, outcome) = match mutation {
@@ -442,14 +449,17 @@ impl State {
             Mutation::Delete { name, origin } => (name, origin, Brought::Delete, Outcome::Had),
             _ => return Ok(None),
         };
-        let is_again = matches!(origin, Origin::Peer(time) if self.overtaken.holds(name, *time, what));
+        let is_again = matches!(origin, Origin::Peer(time) if self.memory.is_overtaken(name, *time, what));
         // One that is missing for another reason is better than none.
-        let stays = is_again
-            && (what != Brought::Whole || self.overtaken.went(name) || self.standing(name)?.is_some());
+        let stays =
+            is_again && (what != Brought::Whole || self.memory.went(name) || self.standing(name)?.is_some());
         Ok(stays.then_some(outcome))
     }
 
     fn prepare(&self, mutation: Mutation, touched: &BTreeSet<String>) -> Result<Checked, StoreError> {
+        if let Some(outcome) = self.too_late(&mutation)? {
+            return Ok(Checked::nothing(outcome));
+        }
         if let Some(outcome) = self.overtaken(&mutation)? {
             return Ok(Checked::nothing(outcome));
         }

@@ -385,7 +385,6 @@ async fn a_claim_that_comes_after_the_deletion_does_not_bring_the_file_back() {
         let log = format!("{} c {name}\n{} d {name}\n", MADE + 1, MADE + 2);
         let store = site.check(store, &[(&name, None)], &log).await;
         store.receive_claim(name.clone(), WhichCopy::Created, MADE + 3).await.unwrap();
-        let log = format!("{log}{} c {name}\n", MADE + 3);
         site.check(store, &[(&name, None)], &log).await;
     })
     .await;
@@ -559,6 +558,41 @@ async fn a_deletion_that_comes_before_its_file_is_noted_and_that_of_missing_meta
         let own = store.delete(name.clone(), MADE + 2).await;
         assert!(matches!(own, Err(StoreError::NotFound)), "what clients ask for is not noted");
         site.check(store, &[(&name, None)], &log).await;
+    })
+    .await;
+}
+
+/// Its creation travels over one connection, is given up there, and is still being taken when its deletion comes over
+/// another one.
+#[tokio::test]
+async fn d16_a_file_whose_deletion_is_done_while_it_is_on_its_way_is_not_kept() {
+    at_every_site(async |site| {
+        let store = site.open();
+        let large = vec![7; INLINE_MAX + 1];
+        let (never, small, from) = (normal(&large, 1), normal(b"hello", 2), appender(3));
+        let missing = store.receive_delete(never.clone(), MADE + 1).await;
+        assert!(matches!(missing, Err(StoreError::NotFound)), "{missing:?}");
+        created(&store, &small, b"hello", MADE + 1).await;
+        store.delete(small.clone(), MADE + 2).await.unwrap();
+        created(&store, &from, b"hello", MADE + 3).await;
+        let log = format!("{0} d {never}\n{0} c {small}\n{1} D {small}\n", MADE + 1, MADE + 2);
+        let log = format!("{log}{} c {from}\n", MADE + 3);
+        let late = async |store: &Store| {
+            for which in [WhichCopy::Created, WhichCopy::Updated] {
+                for (name, content) in [(&never, staged(store, &large).await), (&small, bytes(b"hello"))] {
+                    let received = store.receive_copy(name.clone(), content, which, MADE).await;
+                    assert_eq!(received.unwrap(), Received::Had, "{name}");
+                }
+            }
+            let renamed = store.receive_rename(from.clone(), small.clone(), MADE + 4).await;
+            assert!(matches!(renamed, Err(StoreError::Exists)), "{renamed:?}");
+        };
+        late(&store).await;
+        let files: [(_, Option<(&[u8], _)>); 3] =
+            [(&never, None), (&small, None), (&from, Some((b"hello", MADE + 3)))];
+        let store = site.check(store, &files, &log).await;
+        late(&store).await;
+        site.check(store, &files, &log).await;
     })
     .await;
 }
@@ -799,6 +833,7 @@ async fn a_file_in_a_slot_comes_once_is_repaired_beside_it_and_goes_without_a_wo
         let log = format!("{log}{} d {name}\n", MADE + 2);
         let store = site.check(store, &[(&name, None)], &log).await;
         store.keep_slots(Some(TRUNK_LEN));
+        let name = in_slot(b"hello", 2);
         created(&store, &name, b"hello", MADE + 3).await;
         let log = format!("{log}{} c {name}\n", MADE + 3);
         let store = site.check(store, &[(&name, Some((b"hello", MADE)))], &log).await;

@@ -7,7 +7,9 @@
 //! A change of an appender is passed on, too ([`change`]), whether the file is here or not.
 //!
 //! A file that is missing may have been deleted, and its origin may not know that yet: what was deleted here is remembered
-//! ([`Gone`]) and never asked for.
+//! ([`Store::is_gone`]) and never asked for.
+//!
+//! [`Store::is_gone`]: store::Store::is_gone
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,14 +17,10 @@ use std::time::Duration;
 
 use fdfs_conf::StorageConf;
 use fdfs_fileid::{FileName, Kind, Source};
-use fdfs_format::binlog::{Origin, Record};
 use fdfs_proto::storage::{FileAsk, download, report_server_id};
 use fdfs_proto::{HEADER_LEN, Header, RESPONSE, Status, StorageCommand, StorageId, StorageStatus};
 use net::{Conn, ConnError};
-use parking_lot::Mutex;
 use storage_core::membership::{ClusterView, has_left};
-use storage_core::replication::receive::{self, Was};
-use store::binlog::Binlog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -43,75 +41,18 @@ const CONNECT_MAX: Duration = Duration::from_secs(2);
 /// What is passed on at a time, bytes.
 const STEP: usize = 64 * 1024;
 
-/// How much of the binlog is read for them at a start, bytes.
-const GONE_LOG_LEN: u64 = 32 << 20;
-
 /// What is needed to ask other members.
 #[derive(Debug)]
 pub(crate) struct Relay {
     pub(crate) wire: wire::Settings,
     slots: Semaphore,
-    /// Files that were deleted here.
-    pub(crate) gone: Gone,
 }
 
 impl Relay {
-    /// Reads from the log what was deleted last. Blocks. Says also when the newest change was made here, Unix seconds; 0
-    /// if there was none.
-    ///
-    /// # Errors
-    /// What reading the log says.
-    pub(crate) fn new(conf: &StorageConf, binlog: &Binlog) -> io::Result<(Self, u32)> {
+    pub(crate) fn new(conf: &StorageConf) -> Self {
         let mut wire = replication::Config::new(conf).wire;
         wire.connect_timeout = wire.connect_timeout.min(CONNECT_MAX);
-        let (gone, newest) = Gone::read(binlog)?;
-        Ok((Self { wire, slots: Semaphore::new(RELAYS_MAX), gone }, newest))
-    }
-}
-
-/// The names of files that were deleted last.
-///
-/// Those that had not come yet have a place of their own, so that any number of ordinary deletions does not make one of
-/// them forgotten while its file is on its way.
-#[derive(Debug, Default)]
-pub(crate) struct Gone(Mutex<receive::Gone>);
-
-impl Gone {
-    /// From the end of the log, with the time of the newest change that was made here.
-    fn read(binlog: &Binlog) -> io::Result<(Self, u32)> {
-        let (mut log, mut newest) = (receive::GoneLog::default(), 0);
-        // The first line may be cut; then it is none.
-        binlog.lines_from(binlog.place_before_end(GONE_LOG_LEN), |line| {
-            let Ok(record) = Record::parse(line.strip_suffix(b"\n").unwrap_or(line)) else { return };
-            if record.origin == Origin::Client {
-                newest = newest.max(u32::try_from(record.timestamp).unwrap_or_default());
-            }
-            log.note(record);
-        })?;
-        Ok((Self(Mutex::new(log.gone)), newest))
-    }
-
-    /// A file was deleted here.
-    pub(crate) fn add(&self, name: FileName, was: Was) {
-        self.0.lock().add(name, was);
-    }
-
-    /// It is here again.
-    pub(crate) fn remove(&self, name: &FileName) {
-        self.0.lock().remove(name);
-    }
-
-    pub(crate) fn holds(&self, name: &FileName) -> bool {
-        self.0.lock().holds(name)
-    }
-
-    /// Whether a file that comes was deleted before.
-    pub(crate) fn came_too_late(&self, name: &FileName) -> bool {
-        let late = self.0.lock().came_too_late(name);
-        if late {
-            tracing::info!(%name, "a file came that was deleted already, it is not kept");
-        }
-        late
+        Self { wire, slots: Semaphore::new(RELAYS_MAX) }
     }
 }
 
@@ -131,7 +72,7 @@ pub(crate) async fn ask(
     // Of a file whose copy here was bad, any member may have another one.
     let is_set_aside = server.store.is_set_aside(&name);
     let addresses = if is_set_aside { others(server) } else { origin(server, &name) };
-    if addresses.is_empty() || server.relay.gone.holds(&name) {
+    if addresses.is_empty() || server.store.is_gone(&name) {
         return Ok(None);
     }
     // What is here has been answered for.
@@ -212,7 +153,7 @@ pub(crate) async fn change(
     // Before the origin is looked for: from when it is there on it waits for what was begun before.
     let here = server.settle.change();
     let addresses = origin(server, name);
-    if addresses.is_empty() || name.kind() != Kind::Appender || server.relay.gone.holds(name) {
+    if addresses.is_empty() || name.kind() != Kind::Appender || server.store.is_gone(name) {
         return Ok(Change::Here(here));
     }
     let Ok(_slot) = server.relay.slots.try_acquire() else {
@@ -338,30 +279,5 @@ impl Link {
 
     async fn read(&mut self, buffer: &mut [u8]) -> io::Result<()> {
         timeout(self.timeout, self.stream.read_exact(buffer)).await?.map(|_| ())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(number: usize) -> FileName {
-        FileName::parse(format!("M00/00/00/{number:027}.a").as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn d16_after_a_start_a_deletion_whose_file_had_not_come_is_known_from_the_log() {
-        let dir = tempfile::tempdir().unwrap();
-        let binlog = Binlog::open(dir.path()).unwrap();
-        binlog.append(format!("1700000009 d {}\n", name(0)).as_bytes());
-        for number in 1..=receive::GONE_MAX + 1 {
-            let name = name(number);
-            binlog.append(format!("1700000005 C {name}\n1700000006 D {name}\n").as_bytes());
-        }
-        let (gone, newest) = Gone::read(&binlog).unwrap();
-        assert!(gone.holds(&name(0)));
-        assert!(!gone.holds(&name(1)));
-        assert!(gone.holds(&name(2)) && gone.holds(&name(receive::GONE_MAX + 1)));
-        assert_eq!(newest, 1_700_000_006);
     }
 }

@@ -202,7 +202,7 @@ pub(crate) fn launch(
     std::fs::create_dir_all(&data).map_err(|error| StartError::BasePath { path: data.clone(), error })?;
     check_marks(conf, &data)?;
     let store = open_store(conf, &data)?;
-    let (relay, newest) = Relay::new(conf, store.binlog()).map_err(StoreError::Io)?;
+    let newest = store.newest_change();
     let trunk = Trunk::new(conf).map_err(StoreError::Io)?;
     let runtime = runtime()?;
     let inside = runtime.enter();
@@ -226,7 +226,7 @@ pub(crate) fn launch(
         clock: ChangeClock::from(newest),
         access_log,
         replication: replication::Board::default(),
-        relay,
+        relay: Relay::new(conf),
         settle: Settle::default(),
         copies: Copies::new(conf),
         synced: Synced::default(),

@@ -82,7 +82,7 @@ impl Store {
         }
         let mut log = GoneLog::default();
         for line in lines(&base.binlog.bytes) {
-            line.into_iter().for_each(|record| log.note(record));
+            line.into_iter().for_each(|record| log.note(&record));
         }
         store.gone = log.gone;
         store
@@ -153,12 +153,8 @@ impl Store {
     pub(crate) fn commit(&mut self, disk: &Disk, base: &mut Base, end: usize) {
         while let Some(frame) = self.pending.pop_front_if(|frame| frame.content.end <= end) {
             base.binlog.bytes.extend(frame.record.encode().unwrap_or_default().bytes());
-            if let Change::Delete { name } = &frame.record.change {
-                let was = if self.files.contains_key(name) { Was::Here } else { Was::Missing };
-                self.gone.add(name.clone(), was);
-            } else {
-                self.gone.remove(frame.record.change.name());
-            }
+            let was = self.files.contains_key(frame.record.change.name());
+            self.gone.note(&frame.record.change, if was { Was::Here } else { Was::Missing });
             self.apply(frame, &disk.log.bytes);
         }
     }

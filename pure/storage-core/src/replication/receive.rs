@@ -76,6 +76,22 @@ impl Gone {
         }
     }
 
+    /// A change was made here; `was`: of a file that went.
+    pub fn note(&mut self, change: &Change, was: Was) {
+        match change {
+            Change::Delete { name } => self.add(name.clone(), was),
+            // Slaves and metadata may have the name of one that was deleted.
+            Change::Create { name } | Change::Update { name } | Change::Link { name, .. } => {
+                self.remove(name)
+            }
+            Change::Rename { name, old } => {
+                self.add(old.clone(), Was::Here);
+                self.remove(name);
+            }
+            Change::Append { .. } | Change::Modify { .. } | Change::Truncate { .. } => {}
+        }
+    }
+
     /// Whether a file went and is not here again.
     pub fn holds(&self, name: &FileName) -> bool {
         self.known.contains(name)
@@ -107,19 +123,20 @@ pub struct GoneLog {
 
 impl GoneLog {
     /// Takes note of the next record.
-    pub fn note(&mut self, record: Record) {
-        match record.change {
-            Change::Delete { name } => {
-                let was = if self.made.remove(&hash(&name)) { Was::Here } else { Was::Missing };
-                self.gone.add(name, was);
+    pub fn note(&mut self, record: &Record) {
+        let mut was = Was::Missing;
+        match &record.change {
+            Change::Delete { name } if self.made.remove(&hash(name)) => was = Was::Here,
+            Change::Create { name } | Change::Update { name } | Change::Link { name, .. } => {
+                self.made.insert(hash(name));
             }
-            // Slaves and metadata may have the name of one that was deleted.
-            Change::Create { name } => {
-                self.made.insert(hash(&name));
-                self.gone.remove(&name);
+            Change::Rename { name, old } => {
+                self.made.remove(&hash(old));
+                self.made.insert(hash(name));
             }
             _ => {}
         }
+        self.gone.note(&record.change, was);
     }
 }
 
@@ -417,12 +434,12 @@ mod tests {
         let appender = "M00/00/00/CgEBAmtJ0tCEJIrgAAAAAJfidFo3017347";
         for file in [NORMAL, slave, appender] {
             assert!(!log.gone.came_too_late(&name(file)));
-            log.note(Record::parse(format!("10 D {file}").as_bytes()).unwrap());
+            log.note(&Record::parse(format!("10 D {file}").as_bytes()).unwrap());
         }
         assert!(log.gone.came_too_late(&name(NORMAL)) && log.gone.came_too_late(&name(appender)));
         assert!(!log.gone.came_too_late(&name(slave)));
         assert!(log.gone.holds(&name(slave)));
-        log.note(Record::parse(format!("11 C {slave}").as_bytes()).unwrap());
+        log.note(&Record::parse(format!("11 C {slave}").as_bytes()).unwrap());
         assert!(!log.gone.holds(&name(slave)));
     }
 }

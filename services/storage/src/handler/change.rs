@@ -6,7 +6,6 @@ use fdfs_proto::storage::{append, delete, modify, regenerate, truncate};
 use fdfs_proto::{Header, RawName, Status, limits};
 use net::{Conn, ConnError};
 use storage_core::naming::{Naming, NewFile};
-use storage_core::replication::receive::Was;
 use storage_core::stats::Counter;
 use store::StoreError;
 
@@ -242,10 +241,7 @@ pub(crate) async fn delete(server: &Server, body: &[u8], access: &mut Access) ->
     };
     access.name(&name);
     let now = server.now();
-    let result = server.store.delete(name.clone(), now).await;
-    if result.is_ok() {
-        server.relay.gone.add(name, Was::Here);
-    }
+    let result = server.store.delete(name, now).await;
     let done = changed(server, now, result);
     count(server, Counter::DeleteCount, &done);
     done

@@ -20,7 +20,6 @@ use crate::answer;
 use crate::connection::{Done, Session, malformed};
 use crate::content::{self, Taken};
 use crate::server::{Coming, Server, unix_now};
-use storage_core::replication::receive::Was;
 
 /// Names of damaged copies that are remembered.
 const DAMAGED_MAX: usize = 1024;
@@ -74,23 +73,19 @@ pub(crate) async fn copy(
         false => None,
     };
     let result = match taken {
-        // Who deleted it has told the others, too.
-        _ if server.relay.gone.came_too_late(&name) => Ok(Received::Had),
         // Who is told that it is not here after all sends it.
-        None if matches!(
-            server.store.open_file(&name).await,
-            Err(StoreError::NotFound | StoreError::SetAside)
-        ) =>
+        None if !server.store.comes_too_late(&name)
+            && matches!(
+                server.store.open_file(&name).await,
+                Err(StoreError::NotFound | StoreError::SetAside)
+            ) =>
         {
             Err(StoreError::NotFound)
         }
         None => server.store.receive_claim(name.clone(), which, ask.timestamp).await.map(|()| Received::Had),
         Some(taken) => {
             let received = server.store.receive_copy(name.clone(), taken.into(), which, ask.timestamp).await;
-            received.inspect(|_| {
-                server.relay.gone.remove(&name);
-                server.damaged.forget(&name);
-            })
+            received.inspect(|_| server.damaged.forget(&name))
         }
     };
     let status = match &result {
@@ -161,20 +156,16 @@ async fn delete<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answe
     let ask = sync_delete::Ask::decode(body).map_err(|error| malformed(error, 0))?;
     let name = name_in(server, &ask.group, ask.name).map_err(Done::status)?;
     let mut coming = server.synced.coming(session.source, &name, ask.timestamp);
-    let result = server.store.receive_delete(name.clone(), ask.timestamp).await;
-    match result {
-        Ok(()) => server.relay.gone.add(name, Was::Here),
-        // It may still come, from a member that has not heard of its deletion.
-        Err(StoreError::NotFound) => {
-            server.relay.gone.add(name, Was::Missing);
-            coming.taken();
-        }
-        Err(_) => {}
-    }
-    let status = match result {
+    let status = match server.store.receive_delete(name, ask.timestamp).await {
         // It had come before, and the file was made again here since.
         Ok(()) | Err(StoreError::Exists) => Status::OK,
-        Err(error) => answer::status(&error),
+        Err(error) => {
+            // It may still come, from a member that has not heard of its deletion, and is not kept then.
+            if matches!(error, StoreError::NotFound) {
+                coming.taken();
+            }
+            answer::status(&error)
+        }
     };
     Ok((coming, status))
 }
@@ -192,23 +183,14 @@ async fn rename<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answe
     let to = name_in(server, &ask.group, ask.dest).map_err(Done::status)?;
     let from = name_in(server, &ask.group, ask.source).map_err(Done::status)?;
     let coming = server.synced.coming(session.source, &to, ask.timestamp);
-    // Deleted under the new name, by a member whose word was faster.
-    let late = server.relay.gone.came_too_late(&to);
-    let result = match late {
-        true => Err(StoreError::Exists),
-        false => server.store.receive_rename(from.clone(), to, ask.timestamp).await,
-    };
-    match result {
-        // A member of the original sends its creation at the same time: it may come only now.
-        Err(StoreError::NotFound) => server.relay.gone.add(from, Was::Missing),
-        // What came here before it was renamed there, by a copy of all files, has no use under the old name.
-        Err(StoreError::Exists) => match server.store.receive_delete(from.clone(), ask.timestamp).await {
-            Ok(()) => server.relay.gone.add(from, Was::Here),
-            Err(StoreError::NotFound) => server.relay.gone.add(from, Was::Missing),
-            Err(StoreError::Exists) => {}
+    let result = server.store.receive_rename(from.clone(), to, ask.timestamp).await;
+    if matches!(result, Err(StoreError::NotFound | StoreError::Exists)) {
+        // What came here before it was renamed there, by a copy of all files, has no use under the old name; and a member
+        // of the original sends its creation at the same time: it may come only now.
+        match server.store.receive_delete(from, ask.timestamp).await {
+            Ok(()) | Err(StoreError::NotFound | StoreError::Exists) => {}
             Err(error) => return Ok((coming, answer::status(&error))),
-        },
-        _ => {}
+        }
     }
     Ok((coming, result.map_or_else(|error| answer::status(&error), |()| Status::OK)))
 }

@@ -304,7 +304,7 @@ impl Stream {
         let server = Arc::clone(&self.server);
         let (store, name) = (&server.store, wanted.here);
         // What was deleted since the own log was read is not in it as it was then.
-        if server.relay.gone.came_too_late(name) {
+        if server.store.comes_too_late(name) {
             return Ok(());
         }
         let here = open_here(&server, name).await?;

@@ -47,7 +47,7 @@ async fn try_look(server: &Arc<Server>, name: &FileName, time: Option<i64>) -> R
         Verdict::Whole => return Ok(Looked::Fine),
         Verdict::Bad(bad) => Some(bad),
         // Deleted, and the records that were looked at did not have it yet.
-        Verdict::Missing if server.relay.gone.holds(name) => return Ok(Looked::Fine),
+        Verdict::Missing if server.store.is_gone(name) => return Ok(Looked::Fine),
         // Nobody has said that it should be here.
         Verdict::Missing if time.is_none() && !server.store.is_set_aside(name) => return Ok(Looked::Fine),
         Verdict::Missing => None,

@@ -15,7 +15,6 @@ use super::peer::{FakePeer, FakeTracker};
 use super::replication::{Pair, id};
 use super::trunk::{FIRST, Member, SECOND, about, alloc, first_in_slot, seen};
 use crate::run::launch;
-use storage_core::replication::receive::Was;
 
 const TIME: u32 = 1_700_000_000;
 
@@ -180,21 +179,6 @@ fn d15_a_slot_that_was_handed_out_and_not_filled_is_handed_out_again() {
     assert_eq!(slot(&mut client), first);
     assert_ne!(slot(&mut client), about(&filled));
     assert_eq!(client.download(&filled, 0, 0).body, b"first");
-}
-
-#[test]
-fn d16_a_deletion_of_what_has_not_come_outlives_any_number_of_others() {
-    let members = Group::start("durability=disk");
-    let mut client = members.client(0);
-    let name = normal(b"content", 1);
-    let text = name.as_str().as_bytes();
-    let delete: [&[u8]; 3] = [&TIME.to_be_bytes(), &group("group1"), text];
-    assert_eq!(client.ask(C::SyncDelete, &delete).status, Status::ENOENT);
-    let server = members.members[0].running.as_ref().unwrap().server();
-    (2..70_000).for_each(|number| server.relay.gone.add(normal(b"other", number), Was::Here));
-    assert!(!server.relay.gone.holds(&normal(b"other", 2)));
-    assert_eq!(sync_copy(&mut client, C::SyncCreate, text, b"content", TIME).status, Status::EEXIST);
-    assert_eq!(members.has(0, &name), None);
 }
 
 #[test]

@@ -199,24 +199,13 @@ fn a_member_that_asks_what_is_here_is_not_told_what_the_origin_has() {
 fn what_was_deleted_here_is_not_fetched_from_where_that_is_not_known_yet() {
     let mut pair = Pair::start();
     let name = pair.upload(b"content");
-    // As if it had been here.
-    pair.other
-        .running
-        .as_ref()
-        .unwrap()
-        .server()
-        .relay
-        .gone
-        .add(name.clone(), storage_core::replication::receive::Was::Here);
+    // As a third member says.
+    let time = 1_700_000_000_u32.to_be_bytes();
+    let delete = [&time[..], &group("group1"), name.as_str().as_bytes()];
+    assert_eq!(pair.other.connect().ask(C::SyncDelete, &delete).status, Status::ENOENT);
     assert_eq!(pair.other.connect().download(&name, 0, 0).status, Status::ENOENT);
-    // Nor after a restart, when the log says so.
-    let own = pair.other.connect().upload(b"own", "txt").name();
-    assert_eq!(pair.other.connect().of_file(C::DeleteFile, &own).status, Status::OK);
+    // Nor after a restart.
     pair.other.running.take().unwrap().stop().unwrap();
-    let log = pair.other.dir.path().join("base/data/sync/binlog.000");
-    let mut lines = std::fs::read_to_string(&log).unwrap();
-    lines.push_str(&format!("1700000000 D {name}\n"));
-    std::fs::write(&log, lines).unwrap();
     pair.start_other(StorageStatus::Active);
     assert_eq!(pair.other.connect().download(&name, 0, 0).status, Status::ENOENT);
 }
