@@ -111,6 +111,14 @@ pub(crate) const EXPECTED: &[Expected] = &[
         ..ANY
     },
     Expected {
+        commands: &[22],
+        cases: &["a renamed slave"],
+        field: "crc",
+        why: "the name of a slave says nothing of its content",
+        documented: "its CRC-32 is that of its content, not that of the name",
+        ..ANY
+    },
+    Expected {
         commands: &[21],
         cases: &["a short name", "as that of metadata"],
         field: "status",

@@ -10,6 +10,8 @@ pub(crate) enum Made {
     Ordinary,
     Appender,
     Slave,
+    /// An appender's slave that got a new name: with the end of a slave, and as short as an ordinary one.
+    Renamed,
 }
 
 impl Made {
@@ -18,6 +20,7 @@ impl Made {
             Made::Ordinary => "an ordinary file",
             Made::Appender => "an appender",
             Made::Slave => "a slave",
+            Made::Renamed => "a renamed slave",
         }
     }
 }

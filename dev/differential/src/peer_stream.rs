@@ -99,7 +99,7 @@ impl PeerStream {
         let random = chance.next() as u32;
         let size = match made {
             Made::Appender => SizeWord::appender(random),
-            Made::Ordinary | Made::Slave => SizeWord::normal(content.len() as u64, random),
+            Made::Ordinary | Made::Slave | Made::Renamed => SizeWord::normal(content.len() as u64, random),
         };
         let stamp = Stamp {
             source: Source::Ip(SOURCE),

@@ -1,5 +1,6 @@
 //! Random commands to a storage: mostly right, each wrong one wrong in one way.
 
+use fdfs_fileid::{FileName, Kind};
 use fdfs_proto::{Peer, StorageCommand};
 
 use crate::chance::Chance;
@@ -170,7 +171,9 @@ impl StorageStream {
                 if let Some(names) = new_names(replies) {
                     // What metadata it had moves along with ours only.
                     let odd = "of before it was renamed";
-                    self.files.add(File { odd, ..File::new(names, Made::Ordinary, len) });
+                    let is_slave = names.ours.parse().is_ok_and(|name: FileName| name.kind() == Kind::Slave);
+                    let made = if is_slave { Made::Renamed } else { Made::Ordinary };
+                    self.files.add(File { odd, ..File::new(names, made, len) });
                 }
             }
             Change::Gone(_)
