@@ -2,6 +2,7 @@
 //! and then as the writer of the store path makes them. It alone decides by it, as the change before is then made and noted.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use fdfs_fileid::{FileName, StorePathIndex};
 use fdfs_format::binlog::{Origin, Record};
@@ -17,8 +18,8 @@ const LOG_LEN: u64 = 32 << 20;
 /// What is remembered of one store path.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    /// Files that were deleted.
-    gone: Mutex<Gone>,
+    /// Files that were deleted, on any store path of the storage: so many are remembered in all.
+    gone: Arc<Mutex<Gone>>,
     /// What peers may send again of files that were changed here since.
     overtaken: Mutex<Overtaken>,
 }
@@ -26,30 +27,32 @@ pub(crate) struct Memory {
 /// What the end of the log says.
 #[derive(Debug, Default)]
 pub(crate) struct AsLogged {
-    paths: BTreeMap<StorePathIndex, (GoneLog, Overtaken)>,
+    gone: Arc<Mutex<Gone>>,
+    overtaken: BTreeMap<StorePathIndex, Overtaken>,
     /// When the newest change was made by a client of this storage, Unix seconds; 0 if there was none.
     pub(crate) newest: u32,
 }
 
 impl AsLogged {
     pub(crate) fn read(binlog: &Binlog) -> Result<Self, StoreError> {
-        let mut found = Self::default();
+        let (mut found, mut gone) = (Self::default(), GoneLog::default());
         // The first line may be cut; then it is none.
         binlog.lines_from(binlog.place_before_end(LOG_LEN), |line| {
             let Ok(record) = Record::parse(line.strip_suffix(b"\n").unwrap_or(line)) else { return };
             if record.origin == Origin::Client {
                 found.newest = found.newest.max(u32::try_from(record.timestamp).unwrap_or_default());
             }
-            let (gone, overtaken) = found.paths.entry(record.change.name().path_index()).or_default();
             gone.note(&record);
-            overtaken.note(&record);
+            found.overtaken.entry(record.change.name().path_index()).or_default().note(&record);
         })?;
+        found.gone = Arc::new(Mutex::new(gone.gone));
         Ok(found)
     }
 
+    /// What a store path begins with.
     pub(crate) fn take(&mut self, path: StorePathIndex) -> Memory {
-        let (gone, overtaken) = self.paths.remove(&path).unwrap_or_default();
-        Memory { gone: Mutex::new(gone.gone), overtaken: Mutex::new(overtaken) }
+        let overtaken = self.overtaken.remove(&path).unwrap_or_default();
+        Memory { gone: Arc::clone(&self.gone), overtaken: Mutex::new(overtaken) }
     }
 }
 
