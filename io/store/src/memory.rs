@@ -92,9 +92,11 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use fdfs_fileid::{ExtName, SizeWord, Source, Stamp, build_name};
     use storage_core::replication::receive::GONE_MAX;
 
     use super::*;
+    use crate::{Content, Durability, NewName, Packing, Received, Store, StoreSettings, WhichCopy};
 
     fn name(number: usize) -> FileName {
         FileName::parse(format!("M00/00/00/{number:027}.a").as_bytes()).unwrap()
@@ -115,5 +117,45 @@ mod tests {
         assert!(memory.is_gone(&name(0)));
         assert!(!memory.is_gone(&name(1)));
         assert!(memory.is_gone(&name(2)) && memory.is_gone(&name(GONE_MAX + 1)));
+    }
+
+    /// The name that a file of this content would have.
+    fn named(content: &[u8], random: u32) -> FileName {
+        let size = SizeWord::normal(content.len() as u64, random);
+        let crc32 = crc32fast::hash(content);
+        let stamp = Stamp { source: Source::Id(100_001), timestamp: 1_751_328_000, size, crc32 };
+        build_name(StorePathIndex(0), (0, 1), &stamp, &ExtName::NONE, random)
+    }
+
+    #[tokio::test]
+    async fn d16_a_deletion_of_what_has_not_come_outlives_any_number_of_others() {
+        for file_len_max in [None, Some(1024)] {
+            let dir = tempfile::tempdir().unwrap();
+            let settings = StoreSettings {
+                binlog_dir: dir.path().join("data/sync"),
+                paths: vec![dir.path().to_owned()],
+                durability: Durability::Fastdfs,
+                inline_max: 1024,
+                journal_len: 4 << 20,
+                packing: Packing { file_len_max, pack_len: 1 << 20, ..Packing::OFF },
+                commit_wait: std::time::Duration::ZERO,
+            };
+            let (store, _) = Store::open(&settings).unwrap();
+            let (late, ordinary) = (named(b"late", 1), named(b"ordinary", 2));
+            let content = |content: &'static [u8]| Content::Bytes(content.into());
+            assert!(store.receive_delete(late.clone(), 10).await.is_err());
+            let fixed = NewName::Fixed(ordinary.clone());
+            store.create(StorePathIndex(0), fixed, content(b"ordinary"), 10).await.unwrap();
+            store.delete(ordinary.clone(), 10).await.unwrap();
+            assert!(store.is_gone(&late) && store.is_gone(&ordinary));
+            let memory = &store.path_of(&late).unwrap().memory;
+            for number in 0..GONE_MAX {
+                memory.note(&name(number), &format!("10 D {}\n", name(number)), Was::Here);
+            }
+            assert!(!store.is_gone(&ordinary), "so many are remembered");
+            let received = store.receive_copy(late.clone(), content(b"late"), WhichCopy::Created, 11).await;
+            assert_eq!(received.unwrap(), Received::Had);
+            assert!(store.open_file(&late).await.is_err());
+        }
     }
 }

@@ -417,6 +417,25 @@ mod tests {
     }
 
     #[test]
+    fn d16_a_file_that_got_another_name_is_gone_under_the_old_one_and_whatever_comes_whole_is_here_again() {
+        let slave = "M00/00/00/wKgBZ2hj0oCAFpMhAAAADg4QulA123_big.txt";
+        let gone_after = |line: String| {
+            let mut log = GoneLog::default();
+            log.note(&Record::parse(format!("10 D {slave}").as_bytes()).unwrap());
+            log.note(&Record::parse(line.as_bytes()).unwrap());
+            [slave, APPENDER].map(|file| log.gone.holds(&name(file)))
+        };
+        assert_eq!(gone_after(format!("11 R {slave} {APPENDER}")), [false, true]);
+        assert_eq!(gone_after(format!("11 r {NORMAL} {APPENDER}")), [true, true]);
+        for whole in [format!("11 c {slave}"), format!("11 U {slave}"), format!("11 l {slave} {NORMAL}")] {
+            assert_eq!(gone_after(whole), [false, false]);
+        }
+        for part in [format!("11 a {slave} 5 5"), format!("11 M {slave} 0 3"), format!("11 t {slave} 9 5")] {
+            assert_eq!(gone_after(part), [true, false]);
+        }
+    }
+
+    #[test]
     fn d16_no_number_of_deletions_makes_one_forgotten_whose_file_has_not_come() {
         let mut gone = Gone::default();
         gone.add(numbered(0), Was::Missing);
