@@ -134,6 +134,12 @@ const RULES: &[Rule] = &[
               WHERE public <> CASE WHEN kind = 0 AND listed = 1 AND revoked = 0 AND code = 0 THEN 1 ELSE 0 END",
     },
     Rule {
+        what: "the digest that a link is found by",
+        sql: "SELECT s.id, n.id, c.id FROM shares s JOIN nodes n ON n.id = s.node_id \
+              LEFT JOIN contents c ON c.id = n.content_id \
+              WHERE s.md5 <> c.md5 OR (s.md5 IS NULL) <> (c.md5 IS NULL)",
+    },
+    Rule {
         what: "a link to a node of somebody else",
         sql: "SELECT s.id, s.owner_id, n.owner_id FROM shares s JOIN nodes n ON n.id = s.node_id \
               WHERE s.owner_id <> n.owner_id",

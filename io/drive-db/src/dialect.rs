@@ -1,7 +1,7 @@
 //! What only the old dialect asks for. Its world is the files in the account's root folder, by name and MD5.
 
 use drive_core::content::Md5Digest;
-use drive_core::dialect::{OwnFile, instant, listed_link, may_list, named_file};
+use drive_core::dialect::{OwnFile, instant, may_list, named_file};
 use drive_core::node::{FileContent, Node, NodeName};
 use drive_core::page::{Direction, RowsPage};
 use drive_core::share::{Share, ShareKind, ShareToken};
@@ -11,7 +11,7 @@ use drive_core::{AccountId, DriveSecret, Missing, NodeId, Problem, UnixMillis};
 use crate::cause::Cause;
 use crate::contents::LinkedFile;
 use crate::database::{Database, Tx};
-use crate::engine::values;
+use crate::engine::{Value, values};
 use crate::error::Fault;
 use crate::shares::{LISTED, LISTED_ROW, ListedShare, NewShare, SHARE, ShareRow, read_listed, read_share};
 use crate::tree::{NODE, read_node};
@@ -68,22 +68,15 @@ impl Tx<'_> {
         })
         .await
     }
+}
 
-    /// Links, by MD5 and name of what they lead to, that everybody sees; those of one node, or of all.
-    async fn listed_links(
-        &mut self,
-        md5: &Md5Digest,
-        name: &NodeName,
-        now: UnixMillis,
-    ) -> Result<Vec<Share>, Fault> {
-        let sql = format!(
-            "SELECT {SHARE} FROM contents c JOIN nodes n ON n.content_id = c.id \
-             JOIN shares s ON s.node_id = n.id JOIN accounts a ON a.id = s.owner_id \
-             WHERE c.md5 = ? AND n.name = ? AND {LISTED} ORDER BY s.id LIMIT ?"
-        );
-        let limit = drive_core::page::PAGE_ROWS_MAX;
-        self.list(sql, values![md5, name.as_str(), now, limit], read_share).await
-    }
+/// The statement that finds the oldest link, of one owner or of any, that leads everybody to a file of this MD5 and name.
+pub(crate) fn listed_link_text(only_of: bool) -> String {
+    let owner = if only_of { "AND s.owner_id = ?" } else { "" };
+    format!(
+        "SELECT {SHARE} FROM shares s JOIN nodes n ON n.id = s.node_id JOIN accounts a ON a.id = s.owner_id \
+         WHERE s.md5 = ? AND n.name = ? AND {LISTED} {owner} ORDER BY s.id LIMIT 1"
+    )
 }
 
 /// The statement that lists the root folder's files.
@@ -214,7 +207,8 @@ impl Database {
         .await
     }
 
-    /// The link that MD5 and name mean, of those that everybody sees ([`listed_link`]).
+    /// `dealsharefile`: which link MD5 and name mean, of those that everybody sees. To `cancel`, the caller's own; to
+    /// `save` and to count a download, that of any owner, the oldest: the content is the same.
     pub async fn listed_link(
         &self,
         md5: &Md5Digest,
@@ -222,10 +216,15 @@ impl Database {
         only_of: Option<AccountId>,
         now: UnixMillis,
     ) -> Result<Share, Problem> {
-        let links = self.read("listed link", |tx| Box::pin(tx.listed_links(md5, name, now))).await?;
-        let link = listed_link(&links, only_of, now)?;
-        let missing = Problem::NotFound(Missing::Share);
-        links.into_iter().find(|share| share.id == link).ok_or(missing)
+        self.read("listed link", |tx| {
+            Box::pin(async move {
+                let mut values = values![md5, name.as_str(), now].to_vec();
+                values.extend(only_of.map(Value::from));
+                let found = tx.get(listed_link_text(only_of.is_some()), &values, read_share).await?;
+                found.ok_or_else(|| Problem::NotFound(Missing::Share).into())
+            })
+        })
+        .await
     }
 
     /// The file that MD5 and name mean, of somebody's own ([`named_file`]).
@@ -238,25 +237,15 @@ impl Database {
         named_file(self.root_file(owner, name).await?, *md5)
     }
 
-    /// Files that everybody sees, the newest first, by the rows; and how many there are.
-    pub async fn shared_files(
-        &self,
-        page: RowsPage,
-        now: UnixMillis,
-    ) -> Result<(Vec<ListedShare>, u64), Problem> {
+    /// Files that everybody sees, the newest first, by the rows.
+    pub async fn shared_files(&self, page: RowsPage, now: UnixMillis) -> Result<Vec<ListedShare>, Problem> {
         self.read("shared files", |tx| {
             Box::pin(async move {
                 let sql = format!(
                     "SELECT {LISTED_ROW} WHERE {LISTED} AND n.kind = 1 \
                      ORDER BY s.created_at DESC, s.id DESC LIMIT ? OFFSET ?"
                 );
-                let rows = tx.list(sql, values![now, page.count, page.start], read_listed).await?;
-                let sql = format!(
-                    "SELECT COUNT(*) FROM shares s JOIN nodes n ON n.id = s.node_id \
-                     JOIN accounts a ON a.id = s.owner_id WHERE {LISTED} AND n.kind = 1"
-                );
-                let total = tx.number(sql, values![now]).await?;
-                Ok((rows, u64::try_from(total).unwrap_or(0)))
+                tx.list(sql, values![now, page.count, page.start], read_listed).await
             })
         })
         .await

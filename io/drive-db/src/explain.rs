@@ -17,7 +17,7 @@ use crate::accounts;
 use crate::cause::Cause;
 use crate::contents::{by_identity_text, unused_text};
 use crate::database::Database;
-use crate::dialect::{RootOrder, root_files_text};
+use crate::dialect::{RootOrder, listed_link_text, root_files_text};
 use crate::engine::{Engine, Value};
 use crate::sessions::by_token_text;
 use crate::settings::Settings;
@@ -26,6 +26,13 @@ use crate::tree::{FAMILY, first_page, in_trash_text, kind_of_list, recent_text, 
 use crate::uploads::{count_under_way_text, under_way_text};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
+
+/// Every upload has another.
+fn md5(number: usize) -> Md5Digest {
+    Md5Digest((number as u128).to_be_bytes())
+}
+
+const MD5_OF_500: [u8; 16] = 500_u128.to_be_bytes();
 
 /// A query, the index it must use for its first table, and what is bound.
 struct Hot {
@@ -79,6 +86,8 @@ fn hot(folder: NodeId, owner: AccountId) -> Vec<Hot> {
     add("contents to be collected", unused_text(), "unused", &[Value::Int(NOW.0), Value::Int(100)]);
     add("what is in an entry of the trash", in_trash_text(), "trash", &[one, Value::Int(100)]);
     add("a link", share_text(), "token", &[Value::Text("00000000000000000000000000000007")]);
+    let link = [Value::Bytes(&MD5_OF_500), Value::Text("file 00500"), Value::Int(NOW.0)];
+    add("a link by digest and name", listed_link_text(false), "md5", &link);
     add("the ranking", ranking_text(), "ranking", &[Value::Int(NOW.0), Value::Int(100)]);
     let rows = [Value::Int(NOW.0), folder, Value::Int(10), Value::Int(0)];
     add("the old dialect's files", root_files_text(RootOrder::Name), "by_name", &rows);
@@ -116,7 +125,7 @@ async fn filled(database: &Database) -> (NodeId, AccountId) {
                 sha256: Sha256Digest([7; 32]),
                 size: ByteCount::new(number as u64).unwrap(),
             },
-            md5: Md5Digest([1; 16]),
+            md5: md5(number),
             blob: BlobKey::new(&format!("blob{number}")).unwrap(),
         }),
     };

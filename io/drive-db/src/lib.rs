@@ -73,7 +73,9 @@ pub use sessions::{Holder, PasswordChange};
 pub use settings::{
     CONNECTIONS_MAX, Deadlines, MYSQL_CONNECTIONS, Place, Policy, SQLITE_READERS, Settings, URLS_MAX,
 };
-pub use shares::{Gate, ListedShare, NewShare, SaveShared, ShareChange, ShareFilter, ShareRow, ShareView};
+pub use shares::{
+    Gate, ListedCount, ListedShare, NewShare, SaveShared, ShareChange, ShareFilter, ShareRow, ShareView,
+};
 pub use tree::{FileRow, FoundNode, PurgeProgress, TrashRow};
 pub use uploads::{
     FinishBy, HASH_STATE_BYTES_MAX, NewUpload, Piece, SealedUpload, UNDER_WAY_COUNTED_MAX, UnderWay,

@@ -3,7 +3,7 @@
 use drive_core::account::{AccountState, UserName};
 use drive_core::audit::AuditEvent;
 use drive_core::content::Md5Digest;
-use drive_core::node::{Node, NodeName};
+use drive_core::node::{Node, NodeKind, NodeName};
 use drive_core::page::{Cursor, Direction, ShareOrder};
 use drive_core::ports::BOARD_ENTRIES_MAX;
 use drive_core::queue::EntryKey;
@@ -154,6 +154,22 @@ pub struct ListedShare {
     pub md5: Option<Md5Digest>,
 }
 
+/// How many links everybody sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ListedCount {
+    /// To files.
+    pub files: u64,
+    /// To folders.
+    pub folders: u64,
+}
+
+impl ListedCount {
+    /// To either.
+    pub const fn all(self) -> u64 {
+        self.files + self.folders
+    }
+}
+
 /// What is to be saved of what a link leads to, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SaveShared {
@@ -216,8 +232,8 @@ impl Tx<'_> {
         };
         let (code, digest) = code_to_db(&share.code);
         let sql = "INSERT INTO shares (id, kind, owner_id, node_id, token, code, code_digest, version, expires_at, \
-             downloads_left, listed, revoked, views, downloads, created_at, public) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?)";
+             downloads_left, listed, revoked, views, downloads, created_at, public, md5) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, (SELECT md5 FROM contents WHERE id = ?))";
         let values = values![
             share.id,
             share.kind.to_db(),
@@ -232,6 +248,7 @@ impl Tx<'_> {
             share.listed,
             share.created_at,
             is_public(&share),
+            node.content.map(|content| content.id),
         ];
         self.change(sql, &values).await?;
         self.audit(cause, AuditEvent::ShareMade { share: share.id }).await?;
@@ -624,15 +641,25 @@ impl Database {
         Ok(Page::cut(rows.await?, limit, cursor))
     }
 
-    /// How many links everybody sees.
-    pub async fn count_listed(&self, now: UnixMillis) -> Result<u64, Problem> {
+    /// How many links everybody sees. Reads all of them.
+    pub async fn count_listed(&self, now: UnixMillis) -> Result<ListedCount, Problem> {
         self.read("count listed", |tx| {
             Box::pin(async move {
                 let sql = format!(
-                    "SELECT COUNT(*) FROM shares s JOIN nodes n ON n.id = s.node_id \
-                     JOIN accounts a ON a.id = s.owner_id WHERE {LISTED}"
+                    "SELECT n.kind, COUNT(*) FROM shares s JOIN nodes n ON n.id = s.node_id \
+                     JOIN accounts a ON a.id = s.owner_id WHERE {LISTED} GROUP BY n.kind"
                 );
-                Ok(u64::try_from(tx.number(sql, values![now]).await?).unwrap_or(0))
+                let kinds = tx.list(sql, values![now], |columns| {
+                    Ok((columns.made(NodeKind::from_db)?, columns.count()?))
+                });
+                let mut count = ListedCount::default();
+                for (kind, links) in kinds.await? {
+                    match kind {
+                        NodeKind::Folder => count.folders = links,
+                        NodeKind::File => count.files = links,
+                    }
+                }
+                Ok(count)
             })
         })
         .await

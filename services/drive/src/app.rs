@@ -19,6 +19,7 @@ use crate::counted_blobs::{BlobCounts, CountedBlobs};
 use crate::counts::Counts;
 use crate::examined::Remembered;
 use crate::health::Seen;
+use crate::listed::Listed;
 use crate::page::Page;
 use crate::passwords::{HASHES_AT_ONCE, Passwords};
 use crate::records::Waiting;
@@ -114,6 +115,7 @@ pub struct Drive {
     /// What was wrong with it a moment ago.
     pub(crate) examined: Remembered,
     pub(crate) totals: Known,
+    pub(crate) listed: Listed,
     pub(crate) cache: Arc<dyn Cache>,
     pub(crate) queue: Option<Arc<dyn Queue>>,
     /// Requests that wait for what comes of their records.
@@ -154,6 +156,7 @@ impl Drive {
             past: Mutex::default(),
             examined: Remembered::default(),
             totals: Known::default(),
+            listed: Listed::default(),
             cache,
             queue,
             waiting: Waiting::default(),

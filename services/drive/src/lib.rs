@@ -33,6 +33,7 @@ mod gate;
 mod give;
 mod hashes;
 mod health;
+mod listed;
 mod metrics;
 mod once;
 mod page;

@@ -32,6 +32,12 @@ pub(super) const STEPS: &[Step] = &[
     Step::Index(&UPLOADS_UNDER_WAY),
     Step::Sparse(&NODES_TRASH, "trash_id"),
     Step::Sparse(&CONTENTS_UNUSED, "unused_since"),
+    Step::Add(&SHARES_MD5),
+    Step::Run(
+        "UPDATE shares SET md5 = (SELECT c.md5 FROM nodes n JOIN contents c ON c.id = n.content_id \
+         WHERE n.id = shares.node_id) WHERE md5 IS NULL",
+    ),
+    Step::Index(&SHARES_BY_MD5),
 ];
 
 const ID: Column = column("id", Kind::Int);
@@ -303,6 +309,14 @@ const SHARES: Table = Table {
     references: &[("owner_id", "accounts"), ("node_id", "nodes")],
     checks: &["downloads_left IS NULL OR downloads_left >= 0"],
 };
+
+/// The alias of the file that a link leads to, which stays: a node never gets another content. The old dialect knows links
+/// by alias and name, and of a content that everybody saves there are more files than links. Links that an earlier version
+/// makes beside this one are not found so.
+const SHARES_MD5: Added = Added { table: "shares", column: nullable("md5", Kind::Digest(16)) };
+
+/// What everybody sees of one alias, the oldest first.
+const SHARES_BY_MD5: Index = Index { table: "shares", name: "md5", columns: "md5, public, id" };
 
 /// What was applied of the queue, and downloads of links by visitor and hour.
 const ENTRY_KEYS: Table = Table {

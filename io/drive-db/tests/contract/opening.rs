@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use drive_core::content::Md5Digest;
 use drive_core::page::SearchQuery;
 use drive_core::{Part, Problem};
-use drive_db::{Database, Deadlines, Engine, OpenError, Place, Settings};
+use drive_db::{Database, Deadlines, Engine, NewShare, OpenError, Place, Settings};
 use testkit::mariadb::MariaDb;
 
-use crate::kit::{Bed, Ground, by, name, registration, system};
+use crate::kit::{Bed, Ground, NOW, by, name, registration, secret, system};
 
 on_both! {
     what_was_written_is_there_when_it_is_opened_again
@@ -18,6 +19,7 @@ on_both! {
     a_schema_that_was_left_half_made_is_finished
     an_index_that_came_later_is_made_in_a_database_of_before
     accounts_of_before_are_found_as_new_ones_are
+    links_of_before_are_found_by_digest_and_name
     a_dropped_step_leaves_nothing_and_holds_up_nobody
     two_databases_on_one_place_do_not_give_the_same_ids
 }
@@ -178,6 +180,27 @@ async fn accounts_of_before_are_found_as_new_ones_are(bed: Bed) {
     // An earlier version beside this one knows nothing of it.
     bed.by_hand("UPDATE accounts SET found_by = NULL").await;
     assert_eq!(found("PERSON699").await, 1);
+    bed.is_well().await;
+}
+
+async fn links_of_before_are_found_by_digest_and_name(bed: Bed) {
+    let person = bed.account("lilei").await;
+    let file = bed.file(person, person.root, "a", 5).await.id;
+    let folder = bed.folder(person, person.root, "folder").await;
+    for node in [folder, file] {
+        let new = NewShare { listed: true, ..bed.link(person, node) };
+        bed.make_share(&new, &secret(), &by(person)).await.unwrap();
+    }
+    bed.by_hand(match bed.engine() {
+        Engine::Sqlite => "DROP INDEX shares_md5",
+        Engine::MySql => "DROP INDEX md5 ON shares",
+    })
+    .await;
+    bed.by_hand("ALTER TABLE shares DROP COLUMN md5").await;
+    bed.by_hand("DELETE FROM schema_steps WHERE step >= 23").await;
+    let again = Database::open(bed.settings.clone()).await.unwrap();
+    let found = again.listed_link(&Md5Digest([5; 16]), &name("a"), None, NOW).await;
+    assert_eq!(found.map(|share| share.node), Ok(file));
     bed.is_well().await;
 }
 

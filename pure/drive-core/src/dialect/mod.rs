@@ -17,8 +17,6 @@ pub use reply::{
     kind_of,
 };
 pub use request::{Claimed, Fields, REQUEST_BYTES_MAX, RegistrationFields, check_user};
-pub use rules::{
-    OwnFile, PictureCodes, instant, listed_link, may_list, may_save, named_file, picture_has_code,
-};
+pub use rules::{OwnFile, PictureCodes, instant, may_list, may_save, named_file, picture_has_code};
 pub(crate) use time_text::date;
 pub use time_text::{OFFSET_MINUTES_MAX, time_text};

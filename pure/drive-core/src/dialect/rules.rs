@@ -4,7 +4,7 @@
 //! one folder a name is there once, so a second file of the same name gets a number and is found under that.
 
 use crate::content::Md5Digest;
-use crate::ids::{AccountId, NodeId, ShareId};
+use crate::ids::NodeId;
 use crate::node::{FileContent, NodeName};
 use crate::problem::{Missing, Problem};
 use crate::share::Share;
@@ -53,13 +53,6 @@ pub fn may_list(own_links: &[Share], now: UnixMillis) -> Result<(), Problem> {
     if own_links.iter().any(|link| link.is_listed(now)) { Err(Problem::AlreadyShared) } else { Ok(()) }
 }
 
-/// `dealsharefile`: which link MD5 and name mean, of those that are listed. To `cancel`, the caller's own; to `save`
-/// and to count a download, that of any owner, the oldest: the content is the same.
-pub fn listed_link(links: &[Share], only_of: Option<AccountId>, now: UnixMillis) -> Result<ShareId, Problem> {
-    let fits = |link: &&Share| link.is_listed(now) && only_of.is_none_or(|owner| link.owner == owner);
-    links.iter().filter(fits).map(|link| link.id).min().ok_or(Problem::NotFound(Missing::Share))
-}
-
 /// Which picture links get an extraction code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PictureCodes {
@@ -79,7 +72,7 @@ pub const fn picture_has_code(codes: PictureCodes, request_has_key: bool) -> boo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::ContentId;
+    use crate::ids::{AccountId, ContentId, ShareId};
     use crate::size::ByteCount;
 
     fn name(text: &str) -> NodeName {
@@ -170,16 +163,6 @@ mod tests {
         assert_eq!(may_list(&[], now), Ok(()));
         assert_eq!(may_list(&[link(1, 1, false)], now), Ok(()));
         assert_eq!(may_list(&[link(1, 1, false), link(2, 1, true)], now), Err(Problem::AlreadyShared));
-    }
-
-    #[test]
-    fn a_listed_link_is_the_oldest_or_ones_own() {
-        let links = [link(9, 1, true), link(4, 2, true), link(2, 3, false)];
-        let found = |owner: i64| listed_link(&links, AccountId::new(owner), UnixMillis(5)).map(ShareId::get);
-        assert_eq!(found(0), Ok(4));
-        assert_eq!(found(1), Ok(9));
-        assert_eq!(found(3), Err(Problem::NotFound(Missing::Share)));
-        assert_eq!(found(7), Err(Problem::NotFound(Missing::Share)));
     }
 
     #[test]

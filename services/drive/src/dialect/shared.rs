@@ -4,7 +4,6 @@ use axum::response::Response;
 use drive_core::Problem;
 use drive_core::access::Action;
 use drive_core::dialect::{Code, FileRow, Operation, Page, RankRow, Total, kind_of, may_save};
-use drive_core::page::RowsPage;
 use drive_core::ports::Order;
 use drive_core::share::{Shown, VisitorMark, Wish, admit};
 use drive_core::tree::OnConflict;
@@ -19,8 +18,7 @@ use crate::refusal::Answer;
 /// How many files there are.
 pub(super) async fn count(call: &Call) -> Answer<Response> {
     call.visitor().await?;
-    let none = RowsPage { start: 0, count: 0 };
-    let (_, total) = call.drive.database.shared_files(none, call.drive.now()).await?;
+    let total = call.drive.listed_count().await?.files;
     Ok(reply(&Total { code: Code::Done.number(), total })?)
 }
 
@@ -28,7 +26,8 @@ pub(super) async fn count(call: &Call) -> Answer<Response> {
 pub(super) async fn list(call: &Call) -> Answer<Response> {
     call.visitor().await?;
     let drive = &call.drive;
-    let (files, total) = drive.database.shared_files(call.fields.page()?, drive.now()).await?;
+    let files = drive.database.shared_files(call.fields.page()?, drive.now()).await?;
+    let total = drive.listed_count().await?.files;
     let rows = files.into_iter().map(|listed| row(drive, listed)).collect();
     Ok(reply(&Page::new(rows, total))?)
 }
@@ -55,7 +54,7 @@ pub(super) async fn ranking(call: &Call, operation: Operation) -> Answer<Respons
     let order = if operation == Operation::RankingLeast { Order::Lowest } else { Order::Highest };
     let ranking = drive.ranked(order, page.start as usize, page.count as usize).await?;
     let links: Vec<_> = ranking.iter().map(|entry| entry.share).collect();
-    let total = drive.database.count_listed(now).await?;
+    let total = drive.listed_count().await?.all();
     let rows = drive.database.listed_shares(&links, now).await?;
     let rows = rows.into_iter().map(|listed| RankRow {
         filename: listed.node.name.into(),
