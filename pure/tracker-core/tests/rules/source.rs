@@ -1,7 +1,7 @@
 //! Where a new storage gets its old data.
 
 use crate::testing::{Script, group, id};
-use fdfs_proto::StorageStatus::{Active, Init, Offline, Online, Syncing, WaitSync};
+use fdfs_proto::StorageStatus::{Active, Init, Offline, Online, Recovery, Syncing, WaitSync};
 use fdfs_proto::tracker::sync_source::{Got, SyncSource};
 use tracker_core::{Refusal, Reply, Request, Section};
 
@@ -88,6 +88,19 @@ fn a_source_found_elsewhere_is_kept() {
     let other = Request::NotifySource { source: Some(id("10.0.0.1")), until: 88 };
     t.joined_ask("10.0.0.2", other).unwrap();
     assert_eq!(source_of(&mut t, "10.0.0.2"), Ok(source("10.0.0.1", 77)), "the first word counts");
+}
+
+#[test]
+fn who_is_told_that_it_needs_no_source_has_none_from_then_on() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.1"]);
+    t.joins("group1", "10.0.0.2");
+    let notice = Request::NotifySource { source: Some(id("10.0.0.1")), until: 77 };
+    t.joined_ask("10.0.0.2", notice).unwrap();
+    // It fills a disk again and has nothing to give, so the newcomer serves: nobody shall fill it later.
+    t.joined_ask("10.0.0.1", Request::ChangeStatus { status: Recovery }).unwrap();
+    assert_eq!(t.joined_ask("10.0.0.2", Request::RequestSource), Ok(NO_SOURCE));
+    assert_eq!(source_of(&mut t, "10.0.0.2"), Ok(NO_SOURCE));
 }
 
 #[test]
