@@ -3,10 +3,11 @@
 //! Everything that depends on the state of the whole cluster is asked here, by one stream, so that the order is the same
 //! for both trackers. The real group has one storage that nothing here touches.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use fdfs_fileid::{ExtName, SizeWord, Source, Stamp, StorePathIndex, build_name};
-use fdfs_proto::{Peer, TrackerCommand};
+use fdfs_proto::{Peer, StorageStatus, TrackerCommand};
 
 use crate::chance::Chance;
 use crate::compare::{Difference, Place};
@@ -368,7 +369,8 @@ fn brief(body: Body, status: u8, ip: &str) -> Body {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct View {
     leader: Option<String>,
-    storages: std::collections::BTreeMap<String, String>,
+    /// By id: the status, and where it is.
+    storages: BTreeMap<String, (u8, String)>,
 }
 
 impl View {
@@ -380,12 +382,10 @@ impl View {
         }
         let mut briefs = briefs.chunks_exact(BRIEF_LEN).map(|brief| {
             let text = |part: &[u8]| place.neutral(&part.escape_ascii().to_string().replace("\\x00", ""));
-            // The original tells with the next change only that one who was offline is online.
-            let status = if matches!(brief[0], 5 | 6) { "5 or 6".to_owned() } else { brief[0].to_string() };
-            (text(&brief[5..21]), format!("{status} {:?} {}", &brief[1..5], text(&brief[21..])))
+            (text(&brief[5..21]), (brief[0], format!("{:?} {}", &brief[1..5], text(&brief[21..]))))
         });
         if flags & 1 != 0 {
-            self.leader = briefs.next().map(|(_, host)| host);
+            self.leader = briefs.next().map(|(_, (_, host))| host);
         }
         if flags & 4 != 0 {
             self.storages = briefs.collect();
@@ -404,7 +404,16 @@ impl View {
                 format!("{:?}", original.leader),
             ));
         }
-        if ours.storages != original.storages {
+        let same = |ours: &(u8, String), original: &(u8, String)| {
+            // The original tells with the next change only that one who was offline, or filled a disk again, is online.
+            let known_late =
+                matches!((ours.0, original.0), (OFFLINE | ONLINE, OFFLINE | ONLINE) | (ONLINE, RECOVERY));
+            ours.1 == original.1 && (ours.0 == original.0 || known_late)
+        };
+        let both = ours.storages.iter().zip(&original.storages);
+        if ours.storages.len() != original.storages.len()
+            || both.into_iter().any(|(ours, original)| ours.0 != original.0 || !same(ours.1, original.1))
+        {
             found.push(Difference::new(
                 "list of storages",
                 format!("{:?}", ours.storages),
@@ -418,6 +427,10 @@ impl View {
 /// Bytes of a storage in such a list.
 const BRIEF_LEN: usize = 67;
 
+const OFFLINE: u8 = StorageStatus::Offline as u8;
+const ONLINE: u8 = StorageStatus::Online as u8;
+const RECOVERY: u8 = StorageStatus::Recovery as u8;
+
 /// Whether a member is there now, from the reply of its join.
 pub(crate) fn has_joined(replies: &Pair<crate::wire::Reply>) -> bool {
     replies.ours.is_ok() && replies.original.is_ok()
@@ -428,4 +441,31 @@ pub(crate) fn status_of(member: &Member) -> Request {
     let host = format!("{}:{PORT}", member.ip);
     let body = Body::new().group(member.group).raw(host.as_bytes()).done();
     Request::tracker(TrackerCommand::GetStorageStatus, "after it left", body).shape(layout::BRIEFS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a member knows that was told one storage, in this status.
+    fn told(status: u8) -> View {
+        let place = Place { tracker: "127.0.0.1".to_owned(), storage: "127.0.0.2".to_owned() };
+        let mut view = View::default();
+        assert!(view.learn(&place, &brief(Body::new().byte(4), status, "127.0.0.109").done()));
+        view
+    }
+
+    #[test]
+    fn only_that_a_storage_is_online_may_be_told_late() {
+        let differ = |ours, original| !View::differences(&Pair::new(told(ours), told(original))).is_empty();
+        for (ours, original) in [(OFFLINE, ONLINE), (ONLINE, OFFLINE), (ONLINE, RECOVERY), (7, 7)] {
+            assert!(!differ(ours, original), "{ours} {original}");
+        }
+        for (ours, original) in
+            [(RECOVERY, ONLINE), (OFFLINE, RECOVERY), (RECOVERY, OFFLINE), (7, ONLINE), (1, 7)]
+        {
+            assert!(differ(ours, original), "{ours} {original}");
+        }
+        assert!(!View::differences(&Pair::new(told(ONLINE), View::default())).is_empty());
+    }
 }

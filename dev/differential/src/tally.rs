@@ -22,7 +22,7 @@ pub(crate) struct Sort {
     pub(crate) name: &'static str,
     pub(crate) case: String,
     pub(crate) field: String,
-    /// The two values, where there are few of them.
+    /// The two values, of [`WITH_VALUES`].
     pub(crate) values: Option<(String, String)>,
 }
 
@@ -49,8 +49,8 @@ struct Counts {
 #[derive(Debug, Default)]
 pub(crate) struct Tally(Mutex<Counts>);
 
-/// Fields with few values: differences of such are told apart by them.
-const WITH_VALUES: [&str; 3] = ["status", "connection after", "body"];
+/// Fields whose differences are told apart by their values.
+const WITH_VALUES: [&str; 5] = ["status", "connection after", "body", "length", "source"];
 
 impl Tally {
     fn counts(&self) -> MutexGuard<'_, Counts> {
