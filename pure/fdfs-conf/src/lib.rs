@@ -51,6 +51,6 @@ pub use error::{ConfError, LoadError, Oddity, Reason, Warning};
 pub use gateway::GatewayConf;
 pub use ini::{Ini, Loader, ThisHost, text_of};
 pub use storage::StorageConf;
-pub use storage_ids::{RwMode, StorageEntry, StorageIds};
+pub use storage_ids::{StorageEntry, StorageIds};
 pub use tracker::TrackerConf;
 pub use watch::WatchConf;

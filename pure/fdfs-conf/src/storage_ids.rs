@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 
 use fdfs_fileid::GroupName;
+use fdfs_proto::RwMode;
 
 use crate::addr::{STORAGE_PORT, ServerAddr};
 use crate::error::{ConfError, Reason};
@@ -16,58 +17,24 @@ pub const STORAGE_ID_MAX: u32 = (1 << 24) - 1;
 /// Most lines a file may have: 512 groups of 32 servers.
 pub const STORAGES_MAX: usize = 16_384;
 
-/// What a storage may be used for (`rw=`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RwMode {
-    /// Neither uploads nor downloads, for example an off-site copy.
-    None,
-    /// Downloads only.
-    Read,
-    /// Uploads only.
-    Write,
-    /// Both.
-    #[default]
-    Both,
+/// The word after `rw=`.
+fn word(mode: RwMode) -> &'static str {
+    match mode {
+        RwMode::None => "none",
+        RwMode::Read => "read",
+        RwMode::Write => "write",
+        RwMode::Both => "both",
+    }
 }
 
-impl RwMode {
-    /// The byte in the list of storages (wire protocol: LIST_STORAGE).
-    pub const fn code(self) -> u8 {
-        match self {
-            RwMode::None => 0,
-            RwMode::Write => 2,
-            RwMode::Read => 4,
-            RwMode::Both => 6,
-        }
-    }
-
-    /// May be given to clients for downloads.
-    pub const fn can_read(self) -> bool {
-        matches!(self, RwMode::Read | RwMode::Both)
-    }
-
-    /// May be given to clients for uploads.
-    pub const fn can_write(self) -> bool {
-        matches!(self, RwMode::Write | RwMode::Both)
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            RwMode::None => "none",
-            RwMode::Read => "read",
-            RwMode::Write => "write",
-            RwMode::Both => "both",
-        }
-    }
-
-    fn parse(word: &str) -> Option<RwMode> {
-        match word.to_ascii_lowercase().as_str() {
-            "none" => Some(RwMode::None),
-            "read" | "readonly" => Some(RwMode::Read),
-            "write" | "writeonly" => Some(RwMode::Write),
-            "both" | "all" => Some(RwMode::Both),
-            _ => None,
-        }
+/// The mode that a word means, in letters of either case.
+fn mode(word: &str) -> Option<RwMode> {
+    match word.to_ascii_lowercase().as_str() {
+        "none" => Some(RwMode::None),
+        "read" | "readonly" => Some(RwMode::Read),
+        "write" | "writeonly" => Some(RwMode::Write),
+        "both" | "all" => Some(RwMode::Both),
+        _ => None,
     }
 }
 
@@ -91,7 +58,7 @@ impl fmt::Display for StorageEntry {
         write!(f, "{} {} {}", self.id, self.group, self.addr)?;
         match self.rw {
             RwMode::Both => Ok(()),
-            rw => write!(f, " rw={}", rw.word()),
+            rw => write!(f, " rw={}", word(rw)),
         }
     }
 }
@@ -261,8 +228,8 @@ fn parse_line(line: &str, number: u32) -> Result<StorageEntry, Reason> {
     let addr = ServerAddr::parse(host, STORAGE_PORT)?.inner_first();
     let rw = match option.split_once('=') {
         None if option.is_empty() => RwMode::Both,
-        Some((name, mode)) if name.eq_ignore_ascii_case("rw") => {
-            RwMode::parse(mode).ok_or_else(|| Reason::UnknownOption { got: option.to_owned() })?
+        Some((name, word)) if name.eq_ignore_ascii_case("rw") => {
+            mode(word).ok_or_else(|| Reason::UnknownOption { got: option.to_owned() })?
         }
         _ => return Err(Reason::UnknownOption { got: option.to_owned() }),
     };

@@ -3,8 +3,9 @@
 
 use std::net::IpAddr;
 
-use fdfs_conf::{RwMode, StorageIds};
+use fdfs_conf::StorageIds;
 use fdfs_fileid::GroupName;
+use fdfs_proto::RwMode;
 
 const CLUSTER: &str = "# id group address\r
 \r

@@ -25,7 +25,7 @@ impl Identity {
         Some(Self {
             id: StorageId::new(entry.id.to_string().as_bytes())?,
             addrs: ServerAddrs::collect(entry.addr.ips())?,
-            rw: RwMode::from_u8(entry.rw.code()).unwrap_or_default(),
+            rw: entry.rw,
         })
     }
 
