@@ -225,20 +225,6 @@ impl Database {
         .await
     }
 
-    /// How many folders and files are in a folder.
-    pub async fn count_folder(&self, owner: AccountId, folder: NodeId) -> Result<(u64, u64), Problem> {
-        self.read("count folder", |tx| {
-            Box::pin(async move {
-                let sql =
-                    "SELECT folders, files FROM nodes WHERE id = ? AND owner_id = ? AND trash_id IS NULL";
-                let found =
-                    tx.get(sql, values![folder, owner], |columns| Ok((columns.count()?, columns.count()?)));
-                found.await?.ok_or_else(|| Problem::NotFound(Missing::Node).into())
-            })
-        })
-        .await
-    }
-
     /// What somebody has that a query finds, by name, behind a cursor.
     pub async fn search(
         &self,

@@ -95,6 +95,11 @@ impl Bed {
         }
     }
 
+    /// How many folders and files are counted in a folder: `folders|files`.
+    pub(crate) async fn inside(&self, folder: NodeId) -> String {
+        self.look(&format!("SELECT folders, files FROM nodes WHERE id = {}", folder.get())).await.concat()
+    }
+
     /// The rows of a query, as text: columns between bars.
     pub(crate) async fn look(&self, sql: &str) -> Vec<String> {
         use sqlx::{AssertSqlSafe, Connection, Executor, Row};
