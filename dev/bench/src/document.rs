@@ -1,6 +1,7 @@
 //! The page that shows what was measured: each measurement has a place between two marks of its own.
 
 use std::fs;
+use std::io::{self, Stdout, Write};
 
 use anyhow::{Context, Result};
 use testkit::binary::workspace;
@@ -14,6 +15,41 @@ pub(crate) fn put(measurement: &str, text: &str) -> Result<()> {
     let after = between(&before, measurement, text);
     let after = after.with_context(|| format!("{} has not both marks of {measurement}", path.display()))?;
     fs::write(&path, after).with_context(|| format!("write {}", path.display()))
+}
+
+/// What a measurement prints, line by line, and keeps for the page.
+pub(crate) struct Told {
+    shown: Stdout,
+    kept: Vec<u8>,
+}
+
+impl Told {
+    pub(crate) fn new() -> Told {
+        Told { shown: io::stdout(), kept: Vec::new() }
+    }
+
+    /// Printed, and not kept: how it goes on the way.
+    pub(crate) fn aside(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.shown, "{line}")
+    }
+
+    /// Puts all of it on the page.
+    pub(crate) fn put(self, measurement: &str) -> Result<()> {
+        let text = String::from_utf8(self.kept).context("not all of it is text")?;
+        put(measurement, &format!("```text\n{}\n```\n", text.trim_end()))
+    }
+}
+
+impl Write for Told {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let len = self.shown.write(bytes)?;
+        self.kept.extend_from_slice(&bytes[..len]);
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.shown.flush()
+    }
 }
 
 fn between(document: &str, measurement: &str, text: &str) -> Option<String> {

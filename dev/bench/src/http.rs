@@ -13,6 +13,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use testkit::cluster::{Cluster, Plan};
 use testkit::nginx::Nginx;
 
+use crate::document::Told;
 use crate::machine::Machine;
 use crate::store::{content_seed, random_bytes, size};
 use crate::tally::Spread;
@@ -41,6 +42,9 @@ pub(crate) struct Arguments {
     /// The server program
     #[arg(long)]
     binary: PathBuf,
+    /// Puts what is printed into docs/performance.md
+    #[arg(long)]
+    write: bool,
     /// Where the servers keep their data; removed at the end
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -56,8 +60,17 @@ struct Rate {
 
 /// Carries out the measurement and prints it.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Told::new();
     writeln!(out, "machine: {}", Machine::here())?;
+    writeln!(
+        out,
+        "peer: {}, whose files are static ones; asked by {} on {} connections, {} rounds of {} s",
+        version("nginx", "-v")?,
+        version("wrk", "-v")?,
+        arguments.connections,
+        arguments.rounds,
+        arguments.seconds
+    )?;
     raise_open_files()?;
     let mut plan = Plan::new().binary(&arguments.binary).storage_key("log_level", "warn");
     plan = plan.http(&[("max_connections", "20000"), ("keepalive_timeout", "3600"), ("log_level", "warn")]);
@@ -84,9 +97,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
         compare(&mut out, *size, ("nginx", &pairs))?;
     }
-    if arguments.idle == 0 {
-        return Ok(());
+    if arguments.idle > 0 {
+        beside_idle(&mut out, arguments, &cluster, &ids)?;
     }
+    if arguments.write {
+        out.put("http")?;
+    }
+    Ok(())
+}
+
+/// The same beside connections that rest.
+fn beside_idle(
+    out: &mut impl Write,
+    arguments: &Arguments,
+    cluster: &Cluster,
+    ids: &[(u64, String)],
+) -> Result<()> {
+    let ours = cluster.storages[0].http();
     let memory = || -> Result<u64> {
         let server = cluster.storages[0].server.as_ref().context("the storage does not run")?;
         server.own_bytes().context("its memory can't be read")
@@ -99,7 +126,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let beside = (0..arguments.rounds).map(|_| wrk(ours, id, arguments)).collect::<Result<Vec<_>>>()?;
     writeln!(out, "{} idle connections: {each:.0} bytes of memory each", idle.len())?;
     let pairs: Vec<_> = beside.into_iter().zip(alone).collect();
-    compare(&mut out, *size, ("without them", &pairs))
+    compare(out, *size, ("without them", &pairs))
+}
+
+/// What a program says of itself: the first line, up to a bracket.
+fn version(program: &str, flag: &str) -> Result<String> {
+    let output = Command::new(program).arg(flag).output().with_context(|| format!("run {program}"))?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    let line = said.lines().next().unwrap_or_default();
+    let line = line.split(['[', '(']).next().unwrap_or_default().trim();
+    Ok(line.strip_prefix("nginx version: ").unwrap_or(line).to_owned())
 }
 
 fn compare(out: &mut impl Write, size: u64, (other, pairs): (&str, &[(Rate, Rate)])) -> Result<()> {

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use testkit::cluster::{Cluster, Node, Plan};
 use testkit::{probe, wait};
 
+use crate::document::Told;
 use crate::lines::Lines;
 use crate::load::{self, Job, Until};
 use crate::machine::{self, Machine, Used};
@@ -57,6 +58,9 @@ pub(crate) struct Arguments {
     /// The server program of the second member, if it is another
     #[arg(long)]
     peer_binary: Option<PathBuf>,
+    /// Puts what is printed into docs/performance.md
+    #[arg(long)]
+    write: bool,
     /// Where the servers keep their data; removed at the end
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -68,7 +72,7 @@ pub(crate) struct Arguments {
 /// Carries out the measurement and prints it.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     ensure!(arguments.seconds > 0.0 && arguments.seconds <= 3600.0, "--seconds is between 0 and 3600");
-    let mut out = std::io::stdout().lock();
+    let mut out = Told::new();
     writeln!(out, "machine: {}", Machine::here())?;
     let content = random_bytes(arguments.size, content_seed());
     let request = wire::upload_request(0, &content);
@@ -77,6 +81,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     if arguments.files > 0 {
         catch_up(&mut out, arguments, &request)?;
+    }
+    if arguments.write {
+        out.put("replication")?;
     }
     Ok(())
 }
@@ -193,7 +200,7 @@ impl History {
 }
 
 /// Loads the first member and watches how far the second is behind.
-fn load(out: &mut impl Write, arguments: &Arguments, durability: &str, request: &[u8]) -> Result<()> {
+fn load(out: &mut Told, arguments: &Arguments, durability: &str, request: &[u8]) -> Result<()> {
     let mut pair = Pair::start(arguments, durability)?;
     pair.start_second(arguments)?;
     pair.wait_active(&pair.cluster.storages[1])?;
@@ -205,11 +212,10 @@ fn load(out: &mut impl Write, arguments: &Arguments, durability: &str, request: 
         "\ndurability={durability}: {} connections bring files of {} bytes to one of two members for {} s",
         arguments.connections, arguments.size, arguments.seconds
     )?;
-    writeln!(
-        out,
+    out.aside(&format!(
         "{:>6}{:>12}{:>12}{:>10}{:>12}  monitor",
         "s", "brought/s", "arrived/s", "behind", "oldest ms"
-    )?;
+    ))?;
     let storage = pair.cluster.storages[0].address();
     let done = AtomicBool::new(false);
     let used_before = pair.used();
@@ -260,7 +266,7 @@ fn load(out: &mut impl Write, arguments: &Arguments, durability: &str, request: 
 
 /// Looks at both binlogs until `done`, and says once a second what it saw.
 fn watch(
-    out: &mut impl Write,
+    out: &mut Told,
     pair: &mut Pair,
     history: &mut History,
     start: Instant,
@@ -279,8 +285,7 @@ fn watch(
         let since = (now - told.0).as_secs_f64();
         if now - told.0 >= TELL {
             let monitor = pair.monitor(&pair.cluster.storages[1])?;
-            writeln!(
-                out,
+            let line = format!(
                 "{:>6.1}{:>12.0}{:>12.0}{:>10}{:>12}  {}",
                 (now - start).as_secs_f64(),
                 (brought - told.1) as f64 / since,
@@ -288,7 +293,8 @@ fn watch(
                 lag.files,
                 lag.oldest.as_millis(),
                 monitored(&monitor)
-            )?;
+            );
+            out.aside(&line)?;
             told = (now, brought, arrived);
         }
     }
@@ -303,7 +309,7 @@ fn monitored(storage: &Value) -> String {
     }
 }
 
-fn tell_used(out: &mut impl Write, seconds: f64, before: [Used; 2], after: [Used; 2]) -> Result<()> {
+fn tell_used(out: &mut Told, seconds: f64, before: [Used; 2], after: [Used; 2]) -> Result<()> {
     let [first, second] = [0, 1].map(|index| after[index].since(&before[index]));
     writeln!(
         out,
@@ -315,7 +321,7 @@ fn tell_used(out: &mut impl Write, seconds: f64, before: [Used; 2], after: [Used
 }
 
 /// Fills a new member.
-fn catch_up(out: &mut impl Write, arguments: &Arguments, request: &[u8]) -> Result<()> {
+fn catch_up(out: &mut Told, arguments: &Arguments, request: &[u8]) -> Result<()> {
     let mut pair = Pair::start(arguments, "disk")?;
     let files = u64::try_from(arguments.files)?;
     let mut made = Vec::with_capacity(arguments.files);

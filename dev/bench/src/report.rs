@@ -50,7 +50,7 @@ impl Report {
         Report { machine, subjects, rounds, seconds, cells: Vec::new() }
     }
 
-    pub(crate) fn write_head(&self, out: &mut impl Write) -> io::Result<()> {
+    pub(crate) fn write_head(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "machine: {}", self.machine)?;
         writeln!(
             out,
@@ -79,7 +79,7 @@ impl Report {
         out.flush()
     }
 
-    pub(crate) fn write_cell(&self, out: &mut impl Write, cell: &Cell) -> io::Result<()> {
+    pub(crate) fn write_cell(&self, out: &mut dyn Write, cell: &Cell) -> io::Result<()> {
         for (index, (name, rounds)) in self.subjects.iter().zip(&cell.rounds).enumerate() {
             let median =
                 |value: fn(&Figures) -> f64| Spread::of(rounds.iter().map(value)).map_or(0.0, |s| s.median);

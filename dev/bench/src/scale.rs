@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use testkit::cluster::{Cluster, Plan};
 
+use crate::document::Told;
 use crate::load::{self, Job, Until};
 use crate::machine::{self, Machine};
 use crate::store::{content_seed, key_value, random_bytes, shuffle, size};
@@ -42,6 +43,9 @@ pub(crate) struct Arguments {
     /// The server program
     #[arg(long)]
     binary: PathBuf,
+    /// Puts what is printed into docs/performance.md
+    #[arg(long)]
+    write: bool,
     /// Where the servers keep their data; removed at the end
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -61,7 +65,7 @@ struct Side {
 
 /// Carries out the measurement and prints it.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = Told::new();
     writeln!(out, "machine: {}", Machine::here())?;
     let content = random_bytes(arguments.size, content_seed());
     let mut empty = Side::start("empty", arguments)?;
@@ -106,6 +110,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     for side in [full, empty] {
         writeln!(out, "{}: {} KiB of memory at the end", side.name, side.memory()?)?;
+    }
+    if arguments.write {
+        out.put("scale")?;
     }
     Ok(())
 }

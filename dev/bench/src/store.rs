@@ -11,6 +11,7 @@ use serde::Serialize;
 use tempfile::TempDir;
 use testkit::cluster::{Cluster, Plan};
 
+use crate::document::Told;
 use crate::load::{self, Job, Until};
 use crate::machine::{self, Machine};
 use crate::region;
@@ -35,6 +36,9 @@ pub(crate) struct Arguments {
     /// Tracker of another cluster: rounds alternate between the two and ratios are printed
     #[arg(long, value_parser = address)]
     against: Option<SocketAddr>,
+    /// What that other cluster is called
+    #[arg(long, default_value = "theirs")]
+    against_name: String,
     /// File sizes
     #[arg(long, value_parser = size, value_delimiter = ',', default_value = "1K,4K,64K,1M")]
     sizes: Vec<u64>,
@@ -53,6 +57,9 @@ pub(crate) struct Arguments {
     /// Writes all figures of all rounds to this file as JSON ("-" for standard output, instead of the table)
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Puts what is printed into docs/performance.md
+    #[arg(long, conflicts_with = "json")]
+    write: bool,
     /// The server program to start when no tracker is given
     #[arg(long)]
     binary: Option<PathBuf>,
@@ -96,17 +103,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let subjects = subjects(arguments)?;
     let names = subjects.iter().map(|subject| subject.name.clone()).collect();
     let mut report = Report::new(Machine::here(), arguments.rounds, arguments.seconds, names);
-    let mut table: Box<dyn Write> = match &arguments.json {
-        Some(path) if path.as_os_str() == "-" => Box::new(std::io::sink()),
-        _ => Box::new(std::io::stdout().lock()),
-    };
-    report.write_head(&mut table)?;
+    let mut told = Told::new();
+    let json_only = arguments.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
+    let table: &mut dyn Write = if json_only { &mut std::io::sink() } else { &mut told };
+    report.write_head(table)?;
     let mut measurement = Measurement { subjects: &subjects, arguments, table, made: Vec::new() };
     let loaded = measurement.load(&mut report);
     // What was uploaded is deleted even when something in between failed.
     let deleted = measurement.delete(&mut report);
     loaded?;
     deleted?;
+    if arguments.write {
+        told.put("store")?;
+    }
     match &arguments.json {
         Some(path) if path.as_os_str() == "-" => {
             serde_json::to_writer_pretty(std::io::stdout().lock(), &report)?
@@ -126,7 +135,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 struct Measurement<'a> {
     subjects: &'a [Subject],
     arguments: &'a Arguments,
-    table: Box<dyn Write>,
+    table: &'a mut dyn Write,
     made: Vec<Made>,
 }
 
@@ -233,7 +242,7 @@ impl Measurement<'_> {
 
     fn tell(&mut self, report: &mut Report, cell: Cell) -> Result<()> {
         if self.wants(cell.op) {
-            report.write_cell(&mut self.table, &cell)?;
+            report.write_cell(self.table, &cell)?;
             report.cells.push(cell);
         }
         Ok(())
@@ -265,7 +274,7 @@ fn subjects(arguments: &Arguments) -> Result<Vec<Subject>> {
         }
     };
     if let Some(tracker) = arguments.against {
-        subjects.push(Subject::ask("theirs", tracker)?);
+        subjects.push(Subject::ask(&arguments.against_name, tracker)?);
     }
     Ok(subjects)
 }
