@@ -36,7 +36,7 @@ impl Told {
     /// Puts all of it on the page.
     pub(crate) fn put(self, measurement: &str) -> Result<()> {
         let text = String::from_utf8(self.kept).context("not all of it is text")?;
-        put(measurement, &format!("```text\n{}\n```\n", text.trim_end()))
+        put(measurement, &format!("```\n{}\n```\n", text.trim_end()))
     }
 }
 
