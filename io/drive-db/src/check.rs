@@ -130,14 +130,17 @@ const RULES: &[Rule] = &[
     },
     Rule {
         what: "a link in public lists, or not",
+        // One that has ended may be out of them already.
         sql: "SELECT id, public, NULL FROM shares \
-              WHERE public <> CASE WHEN kind = 0 AND listed = 1 AND revoked = 0 AND code = 0 THEN 1 ELSE 0 END",
+              WHERE public <> CASE WHEN kind = 0 AND listed = 1 AND revoked = 0 AND code = 0 THEN 1 ELSE 0 END \
+              AND (public = 1 OR expires_at IS NULL)",
     },
     Rule {
+        // An earlier version beside this one makes links without.
         what: "the digest that a link is found by",
         sql: "SELECT s.id, n.id, c.id FROM shares s JOIN nodes n ON n.id = s.node_id \
               LEFT JOIN contents c ON c.id = n.content_id \
-              WHERE s.md5 <> c.md5 OR (s.md5 IS NULL) <> (c.md5 IS NULL)",
+              WHERE s.md5 IS NOT NULL AND (c.md5 IS NULL OR s.md5 <> c.md5)",
     },
     Rule {
         what: "a link to a node of somebody else",

@@ -308,6 +308,24 @@ impl Database {
         .await
     }
 
+    /// Dropped blobs that the store could not delete are due again at `until`: meanwhile others have their turn.
+    pub async fn put_off_blobs(&self, dropped: &[DroppedBlob], until: UnixMillis) -> Result<(), Problem> {
+        self.write("put off blobs", |tx| {
+            Box::pin(async move {
+                let ids: Vec<i64> = dropped.iter().map(|dropped| dropped.id).collect();
+                for part in padded(&ids) {
+                    let sql =
+                        format!("UPDATE dropped_blobs SET delete_at = ? WHERE id IN ({})", marks(part.len()));
+                    let mut values = vec![Value::from(until)];
+                    values.extend(part.into_iter().map(Value::from));
+                    tx.run(sql, &values).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// Forgets dropped blobs that the store has deleted.
     pub async fn forget_blobs(&self, dropped: &[DroppedBlob]) -> Result<(), Problem> {
         self.write("forget blobs", |tx| {

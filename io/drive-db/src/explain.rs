@@ -220,9 +220,19 @@ async fn check(database: &Database) {
         index: "node",
         values: vec![owner.into(), folder.into(), Value::Int(0), key, key, Value::Int(1), Value::Int(11)],
     };
-    let lines = plan(database, &of_node).await.join("\n");
-    assert!(lines.contains(&used(database, "node")), "{lines}");
-    assert!(!lines.contains("SCAN") && !lines.contains("\"access_type\": \"ALL\""), "{lines}");
+    // Here the owner is read first, by its id.
+    let link = [Value::Bytes(&MD5_OF_500), Value::Text("file 00500"), Value::Int(NOW.0), owner.into()];
+    let own = Hot {
+        what: "one's own link by digest and name".to_owned(),
+        sql: listed_link_text(true),
+        index: "md5",
+        values: link.to_vec(),
+    };
+    for query in [of_node, own] {
+        let lines = plan(database, &query).await.join("\n");
+        assert!(lines.contains(&used(database, query.index)), "{}: {lines}", query.what);
+        assert!(!lines.contains("SCAN") && !lines.contains("\"access_type\": \"ALL\""), "{lines}");
+    }
     let under_way = Hot {
         what: "how many uploads are under way".to_owned(),
         sql: count_under_way_text().to_owned(),

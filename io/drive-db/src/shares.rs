@@ -161,6 +161,8 @@ pub struct ListedCount {
     pub files: u64,
     /// To folders.
     pub folders: u64,
+    /// How many were read for it: those that nobody sees because of where they lead to, or of whose they are, too.
+    pub read: u64,
 }
 
 impl ListedCount {
@@ -231,9 +233,16 @@ impl Tx<'_> {
             created_at: cause.at,
         };
         let (code, digest) = code_to_db(&share.code);
+        let md5 = match node.content {
+            Some(content) => {
+                let sql = "SELECT md5 FROM contents WHERE id = ?";
+                self.get(sql, values![content.id], |columns| Ok(Md5Digest(columns.array()?))).await?
+            }
+            None => None,
+        };
         let sql = "INSERT INTO shares (id, kind, owner_id, node_id, token, code, code_digest, version, expires_at, \
              downloads_left, listed, revoked, views, downloads, created_at, public, md5) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, (SELECT md5 FROM contents WHERE id = ?))";
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?)";
         let values = values![
             share.id,
             share.kind.to_db(),
@@ -248,7 +257,7 @@ impl Tx<'_> {
             share.listed,
             share.created_at,
             is_public(&share),
-            node.content.map(|content| content.id),
+            md5.as_ref(),
         ];
         self.change(sql, &values).await?;
         self.audit(cause, AuditEvent::ShareMade { share: share.id }).await?;
@@ -641,25 +650,50 @@ impl Database {
         Ok(Page::cut(rows.await?, limit, cursor))
     }
 
-    /// How many links everybody sees. Reads all of them.
+    /// How many links everybody sees. Reads all that could be seen.
     pub async fn count_listed(&self, now: UnixMillis) -> Result<ListedCount, Problem> {
-        self.read("count listed", |tx| {
+        self.read_long("count listed", |tx| {
             Box::pin(async move {
                 let sql = format!(
-                    "SELECT n.kind, COUNT(*) FROM shares s JOIN nodes n ON n.id = s.node_id \
-                     JOIN accounts a ON a.id = s.owner_id WHERE {LISTED} GROUP BY n.kind"
+                    "SELECT n.kind, COUNT(*), COUNT(CASE WHEN {LISTED} THEN 1 END) FROM shares s \
+                     JOIN nodes n ON n.id = s.node_id JOIN accounts a ON a.id = s.owner_id \
+                     WHERE s.public = 1 GROUP BY n.kind"
                 );
                 let kinds = tx.list(sql, values![now], |columns| {
-                    Ok((columns.made(NodeKind::from_db)?, columns.count()?))
+                    Ok((columns.made(NodeKind::from_db)?, columns.count()?, columns.count()?))
                 });
                 let mut count = ListedCount::default();
-                for (kind, links) in kinds.await? {
+                for (kind, read, listed) in kinds.await? {
+                    count.read += read;
                     match kind {
-                        NodeKind::Folder => count.folders = links,
-                        NodeKind::File => count.files = links,
+                        NodeKind::Folder => count.folders = listed,
+                        NodeKind::File => count.files = listed,
                     }
                 }
                 Ok(count)
+            })
+        })
+        .await
+    }
+
+    /// Takes links that have ended out of the lists, so that nobody who lists has to step over them. How many.
+    pub async fn sweep_listed(&self, now: UnixMillis, limit: u32) -> Result<u64, Problem> {
+        self.write("sweep listed", |tx| {
+            Box::pin(async move {
+                let sql = "SELECT id FROM shares WHERE public = 1 AND expires_at <= ? ORDER BY expires_at, id LIMIT ?";
+                let mut ended = tx.list(sql, values![now, limit], |columns| columns.int()).await?;
+                ended.sort_unstable();
+                let mut gone = 0;
+                for part in padded(&ended) {
+                    let sql = format!(
+                        "UPDATE shares SET public = 0 WHERE public = 1 AND expires_at <= ? AND id IN ({})",
+                        marks(part.len())
+                    );
+                    let mut values = vec![Value::from(now)];
+                    values.extend(part.into_iter().map(Value::Int));
+                    gone += tx.run(sql, &values).await?;
+                }
+                Ok(gone)
             })
         })
         .await

@@ -8,44 +8,65 @@ use drive_db::ListedCount;
 
 use crate::app::Drive;
 
-/// So many are counted for every page. To count them reads them all, so of more than that what was counted is
-/// good for [`KNOWN_FOR`].
-const COUNTED_EACH_TIME: u64 = 1_000;
+/// So many links are read for every page. Where there are more, what was counted is good for [`KNOWN_FOR`].
+const READ_EACH_TIME: u64 = 1_000;
+/// At least, and [`KNOWN_FOR_TIMES`] as long as counting took.
 const KNOWN_FOR: Duration = Duration::from_secs(1);
+const KNOWN_FOR_TIMES: u32 = 20;
 
-/// What this process counted last, and when; none of few.
+/// What this process counted last; none of few.
 #[derive(Default)]
-pub(crate) struct Listed {
-    last: Mutex<Option<(Instant, ListedCount)>>,
+pub(crate) struct Listed(Mutex<Option<Known>>);
+
+struct Known {
+    count: ListedCount,
+    good_until: Instant,
+    /// Somebody counts again.
+    counting: bool,
 }
 
 impl Listed {
     /// What is known. The first who comes when that is not good any more is told nothing, and counts; others have
     /// the old number until it is done.
     fn known(&self, now: Instant) -> Option<ListedCount> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let (counted, count) = last.as_mut()?;
-        if now.saturating_duration_since(*counted) < KNOWN_FOR {
-            return Some(*count);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = last.as_mut()?;
+        if now >= known.good_until && !known.counting {
+            known.counting = true;
+            return None;
         }
-        *counted = now;
-        None
+        Some(known.count)
     }
 
-    fn keep(&self, count: ListedCount, now: Instant) {
-        let many = count.all() > COUNTED_EACH_TIME;
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = many.then_some((now, count));
+    fn keep(&self, count: ListedCount, begun: Instant, now: Instant) {
+        let took = now.saturating_duration_since(begun);
+        let good_until = now + KNOWN_FOR.max(took * KNOWN_FOR_TIMES);
+        let known = (count.read > READ_EACH_TIME).then_some(Known { count, good_until, counting: false });
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = known;
+    }
+}
+
+/// Whoever counts; given up, another may.
+struct Turn<'l>(&'l Listed);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(known) = self.0.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            known.counting = false;
+        }
     }
 }
 
 impl Drive {
-    /// How many links everybody sees: of more than [`COUNTED_EACH_TIME`], a moment ago.
+    /// How many links everybody sees: of many, a moment ago.
     pub(crate) async fn listed_count(&self) -> Result<ListedCount, Problem> {
-        if let Some(count) = self.listed.known(Instant::now()) {
+        let begun = Instant::now();
+        if let Some(count) = self.listed.known(begun) {
             return Ok(count);
         }
+        let _turn = Turn(&self.listed);
         let count = self.database.count_listed(self.now()).await?;
-        self.listed.keep(count, Instant::now());
+        self.listed.keep(count, begun, Instant::now());
         Ok(count)
     }
 }
@@ -54,29 +75,54 @@ impl Drive {
 mod tests {
     use super::*;
 
+    fn count(files: u64, read: u64) -> ListedCount {
+        ListedCount { files, folders: 0, read }
+    }
+
     #[test]
     fn few_are_counted_each_time() {
         let listed = Listed::default();
         let begun = Instant::now();
         assert_eq!(listed.known(begun), None);
-        listed.keep(ListedCount { files: COUNTED_EACH_TIME, folders: 0 }, begun);
+        listed.keep(count(5, READ_EACH_TIME), begun, begun);
         assert_eq!(listed.known(begun), None);
     }
 
     #[test]
-    fn many_are_counted_by_one_who_asks_once_a_second() {
+    fn many_are_counted_by_one_at_a_time_and_others_have_the_old_number() {
         let listed = Listed::default();
         let begun = Instant::now();
-        let many = ListedCount { files: COUNTED_EACH_TIME, folders: 1 };
-        listed.keep(many, begun);
+        let many = count(5, READ_EACH_TIME + 1);
+        listed.keep(many, begun, begun);
         assert_eq!(listed.known(begun + KNOWN_FOR / 2), Some(many));
         let later = begun + KNOWN_FOR;
         assert_eq!(listed.known(later), None);
-        assert_eq!(listed.known(later), Some(many), "another who asks meanwhile");
-        let more = ListedCount { files: COUNTED_EACH_TIME, folders: 2 };
-        listed.keep(more, later);
+        assert_eq!(listed.known(later + 9 * KNOWN_FOR), Some(many), "another who asks meanwhile");
+        let more = count(6, READ_EACH_TIME + 2);
+        listed.keep(more, later, later);
         assert_eq!(listed.known(later), Some(more));
-        listed.keep(ListedCount::default(), later);
+        listed.keep(ListedCount::default(), later, later);
         assert_eq!(listed.known(later), None, "few again");
+    }
+
+    #[test]
+    fn what_takes_long_to_count_is_good_for_longer() {
+        let listed = Listed::default();
+        let begun = Instant::now();
+        let many = count(5, READ_EACH_TIME + 1);
+        listed.keep(many, begun, begun + KNOWN_FOR);
+        assert_eq!(listed.known(begun + KNOWN_FOR * KNOWN_FOR_TIMES), Some(many));
+        assert_eq!(listed.known(begun + KNOWN_FOR * (KNOWN_FOR_TIMES + 1)), None);
+    }
+
+    #[test]
+    fn a_count_that_is_given_up_leaves_the_turn_to_another() {
+        let listed = Listed::default();
+        let begun = Instant::now();
+        listed.keep(count(5, READ_EACH_TIME + 1), begun, begun);
+        let later = begun + KNOWN_FOR;
+        assert_eq!(listed.known(later), None);
+        drop(Turn(&listed));
+        assert_eq!(listed.known(later), None);
     }
 }

@@ -11,11 +11,14 @@ use super::render::statements;
 use super::tables::STEPS;
 use super::{Added, Index, Step};
 use crate::accounts::fill_found_by;
-use crate::engine::{Connection, Connections, Engine, Sql, Value};
+use crate::engine::{Connection, Connections, Engine, Sql, Value, values};
 use crate::error::{Fault, OpenError};
 
 /// The name of the lock on servers: of all databases of the server, so the database's name is added.
 const LOCK: &str = "CONCAT('cairn-drive-schema:', DATABASE())";
+
+/// Rows that one statement of [`Step::Parts`] is about.
+const ROWS_AT_ONCE: i64 = 500;
 
 /// Brings the database to this version; `wait` is for others that do the same.
 pub(crate) async fn migrate(connections: &Connections, wait: Duration) -> Result<(), OpenError> {
@@ -95,13 +98,32 @@ async fn run_steps(connection: &mut Connection) -> Result<(), OpenError> {
         for statement in statements(step, engine).into_iter().filter(|_| !there) {
             connection.plain(Sql::Owned(statement)).await.map_err(schema_error)?;
         }
-        if let Step::FoundBy = step {
-            fill_found_by(connection).await.map_err(schema_error)?;
+        match step {
+            Step::FoundBy => fill_found_by(connection).await.map_err(schema_error)?,
+            Step::Parts(table, sql) => in_parts(connection, table, sql).await.map_err(schema_error)?,
+            _ => {}
         }
         let write = Sql::Borrowed("INSERT INTO schema_steps (step) VALUES (?)");
         connection.run(write, &[Value::Int(number)]).await.map_err(schema_error)?;
     }
     Ok(())
+}
+
+/// Does [`Step::Parts`].
+async fn in_parts(connection: &mut Connection, table: &'static str, sql: &'static str) -> Result<(), Fault> {
+    let mut after = 0;
+    loop {
+        let end = format!(
+            "SELECT COALESCE(MAX(id), 0) FROM (SELECT id FROM {table} WHERE id > ? ORDER BY id LIMIT ?) AS part"
+        );
+        let rows = connection.rows(Sql::Owned(end), &values![after, ROWS_AT_ONCE]).await?;
+        let last = rows.first().map(|row| row.number()).transpose()?.unwrap_or(0);
+        if last == 0 {
+            return Ok(());
+        }
+        connection.run(Sql::Borrowed(sql), &values![after, last]).await?;
+        after = last;
+    }
 }
 
 /// Whether a server has an index: one that was made, and whose step was not written down.

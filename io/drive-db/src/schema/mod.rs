@@ -84,6 +84,9 @@ enum Step {
     Add(&'static Added),
     /// What accounts are found by, of those that were there before.
     FoundBy,
+    /// A statement about rows of a table whose ids are behind the first value and up to the second, part by part: servers lock
+    /// what a statement changes until it is done. Can be done again.
+    Parts(&'static str, &'static str),
 }
 
 /// A table as it is after all steps.

@@ -25,7 +25,7 @@ pub(super) fn statements(step: &Step, engine: Engine) -> Vec<String> {
             vec![format!("ALTER TABLE {table} ADD COLUMN {}", define(column, engine))]
         }
         // Made by `migrate`.
-        Step::FoundBy => Vec::new(),
+        Step::FoundBy | Step::Parts(..) => Vec::new(),
     }
 }
 

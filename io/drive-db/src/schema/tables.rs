@@ -33,11 +33,13 @@ pub(super) const STEPS: &[Step] = &[
     Step::Sparse(&NODES_TRASH, "trash_id"),
     Step::Sparse(&CONTENTS_UNUSED, "unused_since"),
     Step::Add(&SHARES_MD5),
-    Step::Run(
+    Step::Parts(
+        "shares",
         "UPDATE shares SET md5 = (SELECT c.md5 FROM nodes n JOIN contents c ON c.id = n.content_id \
-         WHERE n.id = shares.node_id) WHERE md5 IS NULL",
+         WHERE n.id = shares.node_id) WHERE md5 IS NULL AND id > ? AND id <= ?",
     ),
     Step::Index(&SHARES_BY_MD5),
+    Step::Index(&SHARES_ENDING),
 ];
 
 const ID: Column = column("id", Kind::Int);
@@ -277,7 +279,7 @@ const RESERVATIONS: Table = Table {
     checks: &["bytes >= 0"],
 };
 
-/// `public`: as [`drive_core::share::Share::is_listed`] says, the end aside.
+/// `public`: as [`drive_core::share::Share::is_listed`] says, the end aside; of a link that has ended, until the sweep comes.
 const SHARES: Table = Table {
     name: "shares",
     columns: &[
@@ -317,6 +319,9 @@ const SHARES_MD5: Added = Added { table: "shares", column: nullable("md5", Kind:
 
 /// What everybody sees of one alias, the oldest first.
 const SHARES_BY_MD5: Index = Index { table: "shares", name: "md5", columns: "md5, public, id" };
+
+/// Links that everybody sees, by when they end.
+const SHARES_ENDING: Index = Index { table: "shares", name: "ending", columns: "public, expires_at, id" };
 
 /// What was applied of the queue, and downloads of links by visitor and hour.
 const ENTRY_KEYS: Table = Table {

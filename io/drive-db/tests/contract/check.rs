@@ -39,7 +39,7 @@ const DAMAGE: &[(&str, &str)] = &[
         "a file without content, or a folder with one",
     ),
     ("UPDATE shares SET public = 1", "a link in public lists, or not"),
-    ("UPDATE shares SET md5 = NULL", "the digest that a link is found by"),
+    ("UPDATE shares SET md5 = X'00000000000000000000000000000000'", "the digest that a link is found by"),
     ("UPDATE shares SET owner_id = 99999", "a link to a node of somebody else"),
     (
         "UPDATE nodes SET parent_id = (SELECT id FROM (SELECT id FROM nodes WHERE name = 'b') AS b) WHERE name = 'a'",

@@ -113,5 +113,13 @@ async fn dropped_blobs_are_due_and_forgotten(bed: Bed) {
     let left = bed.due_blobs(later(HOUR + 9), 2).await.unwrap();
     let keys: Vec<_> = left.iter().map(|dropped| dropped.blob.as_str()).collect();
     assert_eq!(keys, ["b2", "b3"]);
+    // What the store did not delete lets others have their turn.
+    bed.put_off_blobs(&left[..1], later(HOUR + 10)).await.unwrap();
+    let due = async |at| {
+        let due = bed.due_blobs(at, 10).await.unwrap();
+        due.iter().map(|dropped| dropped.blob.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(due(later(HOUR + 9)).await, ["b3", "b4"]);
+    assert_eq!(due(later(HOUR + 10)).await, ["b3", "b4", "b2"]);
     assert_eq!(bed.due_blobs(NOW, 10).await.unwrap(), []);
 }

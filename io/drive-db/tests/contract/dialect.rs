@@ -136,5 +136,5 @@ async fn shared_files_are_listed_by_rows_and_counted(bed: Bed) {
     let files = bed.shared_files(rows(1, 2), NOW).await.unwrap();
     let names: Vec<_> = files.iter().map(|file| file.node.name.as_str()).collect();
     assert_eq!(names, ["f3", "f2"]);
-    assert_eq!(bed.count_listed(NOW).await, Ok(ListedCount { files: 5, folders: 1 }));
+    assert_eq!(bed.count_listed(NOW).await, Ok(ListedCount { files: 5, folders: 1, read: 6 }));
 }

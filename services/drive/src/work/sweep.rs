@@ -18,6 +18,9 @@ const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 /// Rows that one step removes at most.
 const PART_ROWS: u32 = 500;
 
+/// When a blob is tried again that could not be deleted: its group may be away, and those of others are not.
+const DELETE_AGAIN: Duration = Duration::from_secs(600);
+
 pub(super) async fn run(drive: Arc<Drive>, mut stop: Stop) {
     loop {
         if let Err(problem) = drive.sweep(&stop).await {
@@ -50,6 +53,7 @@ impl Drive {
         all!(stop, database.sweep_requests(now, PART_ROWS));
         all!(stop, database.sweep_entry_keys(now, PART_ROWS));
         all!(stop, database.sweep_reservations(now, PART_ROWS));
+        all!(stop, database.sweep_listed(now, PART_ROWS));
         if let Some(kept) = self.settings.audit_kept {
             all!(stop, database.sweep_audit(now.minus(kept), PART_ROWS));
         }
@@ -83,22 +87,25 @@ impl Drive {
 
     /// Deletes blobs that nobody refers to any more.
     async fn delete_dropped(&self, stop: &Stop) -> Result<(), Problem> {
+        let mut failed = None;
         loop {
             let due = self.database.due_blobs(self.now(), PART_ROWS).await?;
             if due.is_empty() || stop.stopping() {
-                return Ok(());
+                break;
             }
-            let (mut deleted, mut failed) = (Vec::new(), None);
+            let (mut deleted, mut kept) = (Vec::new(), Vec::new());
             for dropped in due {
                 match self.blobs.delete(&dropped.blob).await {
                     Ok(()) => deleted.push(dropped),
-                    Err(error) => failed = Some(blob_problem(&error)),
+                    Err(error) => {
+                        failed = Some(blob_problem(&error));
+                        kept.push(dropped);
+                    }
                 }
             }
             self.database.forget_blobs(&deleted).await?;
-            if let Some(problem) = failed {
-                return Err(problem);
-            }
+            self.database.put_off_blobs(&kept, self.now().plus(DELETE_AGAIN)).await?;
         }
+        failed.map_or(Ok(()), Err)
     }
 }
