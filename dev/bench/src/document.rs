@@ -65,6 +65,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_told_aside_is_not_kept() {
+        let mut told = Told::new();
+        told.write_all(b"a figure\n").unwrap();
+        told.aside("on the way").unwrap();
+        told.write_all(b"another\n").unwrap();
+        assert_eq!(told.kept, b"a figure\nanother\n");
+    }
+
+    #[test]
     fn what_is_between_the_marks_of_a_measurement_is_replaced() {
         let marked = |text: &str| {
             format!("<!-- cargo xtask bench a: begin -->\n{text}<!-- cargo xtask bench a: end -->\n")

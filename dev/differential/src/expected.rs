@@ -24,6 +24,7 @@ pub(crate) struct Expected {
     pub(crate) documented: &'static str,
 }
 
+/// A value that is an empty text.
 const NOTHING: &str = "nothing";
 
 /// Any command, any case, any field, any value.
@@ -470,5 +471,13 @@ mod tests {
         assert_eq!(why(&sort("an ordinary file, empty", "0", "22")), empty);
         assert_eq!(why(&sort("an ordinary file, empty", "5", "22")), None);
         assert_eq!(why(&sort("an ordinary file", "0", "22")), None);
+        let source = |ours| Sort {
+            storage: false,
+            command: 92,
+            field: "source".to_owned(),
+            ..sort("", ours, "127.0.0.9")
+        };
+        assert_eq!(why(&source("")), Some("who is told that it needs no source has none from then on"));
+        assert_eq!(why(&source("127.0.0.8")), None);
     }
 }

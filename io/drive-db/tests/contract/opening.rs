@@ -187,7 +187,8 @@ async fn links_of_before_are_found_by_digest_and_name(bed: Bed) {
     let person = bed.account("lilei").await;
     let file = bed.file(person, person.root, "a", 5).await.id;
     let folder = bed.folder(person, person.root, "folder").await;
-    for node in [folder, file] {
+    // More than are filled in at once, the file's last.
+    for node in std::iter::repeat_n(folder, 500).chain([file]) {
         let new = NewShare { listed: true, ..bed.link(person, node) };
         bed.make_share(&new, &secret(), &by(person)).await.unwrap();
     }
@@ -201,6 +202,9 @@ async fn links_of_before_are_found_by_digest_and_name(bed: Bed) {
     let again = Database::open(bed.settings.clone()).await.unwrap();
     let found = again.listed_link(&Md5Digest([5; 16]), &name("a"), None, NOW).await;
     assert_eq!(found.map(|share| share.node), Ok(file));
+    bed.is_well().await;
+    // An earlier version beside this one knows nothing of it.
+    bed.by_hand("UPDATE shares SET md5 = NULL").await;
     bed.is_well().await;
 }
 
