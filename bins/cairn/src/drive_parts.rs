@@ -324,10 +324,14 @@ pub(crate) fn secret(file: Option<&Path>, variable: &str) -> anyhow::Result<Opti
     }
 }
 
-/// The secret of the installation; made when it is neither in its file nor in the environment.
+/// The secret of the installation as it is written down, in its file or in the environment.
+pub(crate) fn written_secret(file: &Path) -> anyhow::Result<Option<String>> {
+    secret(file.exists().then_some(file), "CAIRN_SECRET")
+}
+
+/// The secret of the installation; made when it is not written down.
 fn drive_secret(file: &Path) -> anyhow::Result<DriveSecret> {
-    let known = secret(file.exists().then_some(file), "CAIRN_SECRET")?;
-    let text = match known {
+    let text = match written_secret(file)? {
         Some(text) => text,
         None => {
             let bytes: [u8; SECRET_LEN] = rand::random();

@@ -14,9 +14,14 @@ use testkit::cluster::Cluster;
 use testkit::drive::{ADMIN_PASSWORD, Drive};
 use testkit::mariadb::MariaDb;
 
-fn cairn(words: &[&Path], language: &str) -> Output {
+fn command(words: &[&Path], language: &str) -> Command {
     let mut command = Command::new(binary::cairn().unwrap());
-    command.args(words).env_remove("LC_ALL").env_remove("LC_MESSAGES").env("LANG", language).output().unwrap()
+    command.args(words).env_remove("LC_ALL").env_remove("LC_MESSAGES").env("LANG", language);
+    command
+}
+
+fn cairn(words: &[&Path], language: &str) -> Output {
+    command(words, language).output().unwrap()
 }
 
 fn succeeded(output: &Output) -> String {
@@ -106,7 +111,7 @@ fn a_drive_is_backed_up_while_it_runs_and_is_there_again_on_either_database() {
     let lines = format!("{tracker}[database]\nurl = {}\n", server.url(&server.database().unwrap()));
     let conf = configure(&after, "on-mariadb", &lines);
     let said = succeeded(&cairn(&[Path::new("restore"), &conf, &backup], "zh_CN.UTF-8"));
-    assert!(said.contains("1 个帐号、2 个文件和文件夹、1 份内容，核对无误"), "{said}");
+    assert!(said.contains("1 个账号、2 个文件和文件夹、1 份内容，核对无误"), "{said}");
     assert_eq!(fs::read_to_string(after.join("secret")).unwrap().trim(), "07".repeat(32));
     let restored = Drive::start(&after, "on-mariadb", &lines).unwrap();
     // Sessions are rows, too.
@@ -124,6 +129,30 @@ fn a_drive_is_backed_up_while_it_runs_and_is_there_again_on_either_database() {
     succeeded(&cairn(&[Path::new("restore"), &conf, &back], "en_US.UTF-8"));
     let restored = Drive::start(&after, "on-sqlite", &tracker).unwrap();
     assert_eq!(get(&restored, &token, &format!("/nodes/{node}/content")), content);
+}
+
+#[test]
+fn a_secret_that_is_no_file_is_in_the_backup_and_is_compared_when_it_is_restored() {
+    let cluster = Cluster::start().unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let tracker = format!("tracker_server = {}\n", cluster.tracker());
+    drop(Drive::start(place.path(), "drive", &tracker).unwrap());
+    fs::remove_file(place.path().join("secret")).unwrap();
+    let (conf, backup) = (place.path().join("drive.conf"), place.path().join("backup"));
+    let make = || command(&[Path::new("backup"), &conf, &backup], "en_US.UTF-8");
+    let run = |mut command: Command, secret: &str| command.env("CAIRN_SECRET", secret).output().unwrap();
+    // A shell without the drive's variables.
+    assert!(refused(&run(make(), "")).contains("is neither in"));
+    assert!(!backup.exists());
+    succeeded(&run(make(), &"07".repeat(32)));
+    assert_eq!(fs::read_to_string(backup.join("secret")).unwrap(), "07".repeat(32));
+
+    let new = configure(place.path(), "new", &tracker);
+    let restore = || command(&[Path::new("restore"), &new, &backup], "en_US.UTF-8");
+    let other = refused(&run(restore(), &"08".repeat(32)));
+    assert!(other.contains("is not the secret that the backup was made with"), "{other}");
+    succeeded(&run(restore(), &"07".repeat(32)));
+    assert!(!place.path().join("secret").exists());
 }
 
 #[test]

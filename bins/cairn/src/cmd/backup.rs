@@ -123,15 +123,16 @@ async fn make(conf: &DriveConf, part: &Path) -> anyhow::Result<BTreeMap<String, 
             _ => {}
         }
     }
-    let mut files = vec![database, blobs];
-    if conf.secret_file.is_file() {
-        let secret = part.join(SECRET);
-        let mut file = write_private(&secret)?;
-        file.write_all(&fs::read(&conf.secret_file).context("read the drive's secret")?)?;
-        files.push(secret);
-    }
+    let (secret, known) = (part.join(SECRET), drive_parts::written_secret(&conf.secret_file)?);
+    let text = known.with_context(|| {
+        format!(
+            "the secret of the installation is neither in {} nor in CAIRN_SECRET: make the backup with what the drive has",
+            conf.secret_file.display()
+        )
+    })?;
+    write_private(&secret)?.write_all(text.as_bytes())?;
     let mut sha256 = BTreeMap::new();
-    for file in &files {
+    for file in &[database, blobs, secret] {
         File::open(file)?.sync_all()?;
         sha256.insert(name_of(file), digest_of(file)?);
     }
@@ -213,13 +214,10 @@ fn secret_to_write(conf: &DriveConf, folder: &Path) -> anyhow::Result<Option<Vec
         return Ok(None);
     }
     let kept = fs::read(&kept).context("read the backup's secret")?;
-    if !conf.secret_file.exists() {
-        return Ok(Some(kept));
-    }
-    let present = fs::read(&conf.secret_file).context("read the drive's secret")?;
+    let Some(present) = drive_parts::written_secret(&conf.secret_file)? else { return Ok(Some(kept)) };
     ensure!(
-        present.trim_ascii() == kept.trim_ascii(),
-        "{} is not the secret that the backup was made with: move it away, and restore again",
+        present.trim().as_bytes() == kept.trim_ascii(),
+        "{}, or CAIRN_SECRET, is not the secret that the backup was made with: move it away, and restore again",
         conf.secret_file.display()
     );
     Ok(None)
