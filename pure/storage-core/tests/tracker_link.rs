@@ -602,6 +602,15 @@ fn the_list_of_the_leader_makes_the_peers() {
 }
 
 #[test]
+fn a_storage_is_told_its_status_before_it_is_told_who_else_there_is() {
+    let mut t = Script::new();
+    t.run_to(0, Cmd::Beat);
+    assert_eq!((t.view().my_status, t.view().is_listed), (Some(Online), false));
+    t.asked(0, Cmd::Beat).list(&[("10.0.1.9", Active), ("127.0.0.3", Active)]);
+    assert_eq!((t.view().my_status, t.view().is_listed), (Some(Active), true));
+}
+
+#[test]
 fn d24_a_trunk_server_is_believed_though_its_leader_is_not_known_yet() {
     let mut t = Script::new();
     t.run_to(0, Cmd::Beat);

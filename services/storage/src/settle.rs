@@ -155,7 +155,7 @@ pub(crate) fn waits(command: StorageCommand) -> bool {
 /// Lets clients change files when that can be.
 async fn settle(server: &Arc<Server>) {
     let mut cluster = server.cluster.clone();
-    let serves = |view: &Arc<ClusterView>| view.my_status == Some(StorageStatus::Active);
+    let serves = |view: &Arc<ClusterView>| view.is_listed && view.my_status == Some(StorageStatus::Active);
     if timeout(KNOW_MAX, cluster.wait_for(serves)).await.is_err() {
         tracing::info!("no tracker says that this storage serves, its clients may change files all the same");
         server.settle.settled.send_replace(true);
@@ -183,11 +183,17 @@ async fn settle(server: &Arc<Server>) {
 async fn ask_all(server: &Arc<Server>) {
     let view = Arc::clone(&server.cluster.borrow());
     let mut asked = JoinSet::new();
-    for id in view.peers.keys().copied().filter(|id| is_active(&view, id)) {
+    for id in view.peers.keys().copied().filter(|id| is_up(&view, id)) {
         let server = Arc::clone(server);
         asked.spawn(async move { ask_one(&server, id).await });
     }
     while asked.join_next().await.is_some() {}
+}
+
+/// Whether a member can be asked: one that has just come back, too, may have changes from before.
+fn is_up(view: &ClusterView, id: &StorageId) -> bool {
+    let status = view.peers.get(id).map(|peer| peer.status);
+    matches!(status, Some(StorageStatus::Active | StorageStatus::Online))
 }
 
 fn is_active(view: &ClusterView, id: &StorageId) -> bool {
@@ -198,7 +204,7 @@ async fn ask_one(server: &Server, id: StorageId) {
     let mut lost_at = None;
     loop {
         let view = Arc::clone(&server.cluster.borrow());
-        if !is_active(&view, &id) {
+        if !is_up(&view, &id) {
             return;
         }
         match ask(server, &replication::addresses(&view, &id)).await {

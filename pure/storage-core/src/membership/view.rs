@@ -50,6 +50,9 @@ pub struct ClusterView {
     /// This storage's own status, as the leading tracker has it, or as any tracker had it when this storage
     /// joined.
     pub my_status: Option<StorageStatus>,
+    /// Whether a tracker has listed the group with this storage in it, so that [`Self::peers`] says who else there is.
+    /// That it serves it may hear before, in answer to a JOIN.
+    pub is_listed: bool,
     /// The other servers of the group.
     pub peers: BTreeMap<StorageId, Peer>,
     /// Servers of the group beyond the 32 that a group can have.
@@ -134,6 +137,7 @@ impl Membership {
             identity: self.identity.clone(),
             parameters: self.parameters,
             ids: self.ids.clone(),
+            is_listed: self.my_listed_status().is_some(),
             my_status: self.my_listed_status().or_else(|| self.status_by_joins()),
             peers: self
                 .servers

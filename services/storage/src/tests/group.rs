@@ -68,8 +68,23 @@ impl Group {
 
     /// What one member, which serves, is told of the other one.
     pub(super) fn say_to(&self, member: usize, status: StorageStatus) {
-        let (me, other) = (ADDRESSES[member], 1 - member);
-        let mut view = view();
+        let mut view = Self::joined(member);
+        view.is_listed = true;
+        // Where it is really reached.
+        let ip = IpText::new(b"127.0.0.1").unwrap();
+        let other = 1 - member;
+        let port = self.members[other].running.as_ref().map_or(9, |running| running.addresses()[0].port());
+        view.peers.insert(id(other), Peer { status, ip, port });
+        self.tell[member].send_replace(Arc::new(view));
+    }
+
+    /// One member is told that it serves, and not yet who else there is.
+    pub(super) fn say_joined(&self, member: usize) {
+        self.tell[member].send_replace(Arc::new(Self::joined(member)));
+    }
+
+    fn joined(member: usize) -> ClusterView {
+        let (me, mut view) = (ADDRESSES[member], view());
         let identity = Identity {
             id: id(member),
             source: Source::Ip(me),
@@ -78,11 +93,7 @@ impl Group {
         };
         view.identity = Some(Arc::new(identity));
         view.my_status = Some(StorageStatus::Active);
-        // Where it is really reached.
-        let ip = IpText::new(b"127.0.0.1").unwrap();
-        let port = self.members[other].running.as_ref().map_or(9, |running| running.addresses()[0].port());
-        view.peers.insert(id(other), Peer { status, ip, port });
-        self.tell[member].send_replace(Arc::new(view));
+        view
     }
 
     pub(super) fn client(&self, member: usize) -> Client {

@@ -36,10 +36,15 @@ impl Back {
 
     /// It starts, and trackers have told it, but nobody else, how the cluster is.
     fn start(&mut self) {
+        self.start_untold();
+        self.group.say_to(SOURCE, StorageStatus::Active);
+    }
+
+    /// It starts and knows nothing of the cluster.
+    fn start_untold(&mut self) {
         self.group.run_with(SOURCE, |server, stop| {
             tokio::spawn(server.settle.begin(Arc::clone(server), stop));
         });
-        self.group.say_to(SOURCE, StorageStatus::Active);
     }
 
     /// Waits until the other member has been asked, whose trackers say then that the source serves.
@@ -110,6 +115,31 @@ fn what_is_asked_of_the_other_member_from_then_on_is_done_at_the_source() {
     assert_eq!(append(&mut back.group.client(OTHER), &back.name, b", four"), Status::OK);
     back.group.both_have(&back.name, b"one, two, three, four");
     assert_eq!(back.made_by_other(), 1, "{}", back.group.log(OTHER));
+}
+
+#[test]
+fn d11_a_source_that_knows_that_it_serves_but_not_yet_who_else_does_asks_all_the_same() {
+    let mut back = Back::away();
+    assert_eq!(append(&mut back.group.client(OTHER), &back.name, b", two"), Status::OK);
+    back.start_untold();
+    back.group.say_joined(SOURCE);
+    let mut client = back.ask_source(b", three");
+    back.group.say_to(SOURCE, StorageStatus::Active);
+    back.tell_other();
+    assert_eq!(client.receive().status, Status::OK);
+    back.group.both_have(&back.name, b"one, two, three");
+}
+
+#[test]
+fn d11_a_member_that_has_just_come_back_too_is_asked() {
+    let mut back = Back::away();
+    assert_eq!(append(&mut back.group.client(OTHER), &back.name, b", two"), Status::OK);
+    back.start_untold();
+    back.group.say_to(SOURCE, StorageStatus::Online);
+    let mut client = back.ask_source(b", three");
+    back.tell_other();
+    assert_eq!(client.receive().status, Status::OK);
+    back.group.both_have(&back.name, b"one, two, three");
 }
 
 #[test]
