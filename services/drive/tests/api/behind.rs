@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use drive_core::{Problem, UnixMillis};
 use net::StopSource;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use crate::kit::{PASSWORD, World, until};
+use crate::kit::{PASSWORD, World, settings, until};
 
 /// A drive whose database gives up soon, and a second connection to that.
 async fn hurried() -> (World, SqliteConnection) {
@@ -205,4 +206,31 @@ async fn what_time_ends_goes_by_itself() {
     assert!(alice.get("/trash").await.names().is_empty());
     assert_eq!(alice.get("/usage").await.body["used"], 0);
     assert_eq!(world.drive.check().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_store_does_not_delete_is_left_aside_and_deleted_later() {
+    let world =
+        World::storing_with(settings(), |settings| settings.policy.trash_retention = Duration::ZERO).await;
+    let (alice, database) = (world.user("alice").await, world.database().await);
+    let file = alice.file("a.txt", b"content").await;
+    alice.delete(&format!("/nodes/{file}")).await.expect(StatusCode::OK);
+    world.drive.sweep_now().await.unwrap();
+    let end_of_time = UnixMillis(i64::MAX);
+    assert_eq!(database.collect_contents(end_of_time, 10).await.unwrap(), 1);
+    let dropped = database.due_blobs(end_of_time, 10).await.unwrap();
+    let its_time_has_come = async || database.put_off_blobs(&dropped, UnixMillis(0)).await.unwrap();
+    let sweep = || world.drive.sweep_now();
+
+    its_time_has_come().await;
+    world.readable(0);
+    assert!(matches!(sweep().await, Err(Problem::Unavailable(_))));
+    world.readable(u64::MAX);
+    // Others have their turn meanwhile.
+    sweep().await.unwrap();
+    assert_eq!((world.stored(), database.due_blobs(end_of_time, 10).await.unwrap()), (1, dropped.clone()));
+
+    its_time_has_come().await;
+    sweep().await.unwrap();
+    assert_eq!((world.stored(), database.due_blobs(end_of_time, 10).await.unwrap()), (0, Vec::new()));
 }

@@ -145,7 +145,7 @@ impl World {
         }
     }
 
-    /// So many bytes are still read from the store, then it breaks.
+    /// So many bytes are still read from the store, then it breaks: it gives nothing and deletes nothing.
     pub(crate) fn readable(&self, bytes: u64) {
         self.readable.store(bytes, Ordering::SeqCst);
     }
@@ -427,7 +427,7 @@ pub(crate) fn pattern(length: usize) -> Vec<u8> {
     (0..length as u64).map(|at| (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8).collect()
 }
 
-/// A store that can be made to break while it is read, and whose blobs are counted.
+/// A store that can be made to break while it is read, or altogether, and whose blobs are counted.
 struct Brittle {
     inner: Arc<dyn BlobStore>,
     left: Arc<AtomicU64>,
@@ -509,6 +509,9 @@ impl BlobStore for Brittle {
 
     fn delete<'a>(&'a self, key: &'a BlobKey) -> Later<'a, Result<(), BlobError>> {
         Box::pin(async move {
+            if self.left.load(Ordering::SeqCst) == 0 {
+                return Err(broken());
+            }
             self.inner.delete(key).await.inspect(|()| {
                 self.stored.fetch_sub(1, Ordering::SeqCst);
             })
