@@ -358,7 +358,7 @@ impl Say<'_> {
                 )
             }
             Self::PutDone { report, manifest, program, conf } => format!(
-                "集群中共有 {} 个文件，{}（本次上传 {} 个，此前已上传 {} 个）\n\
+                "{} 个文件（{}）已全部在集群中（本次上传 {} 个，此前已上传 {} 个）\n\
                  清单：{}；取回：{program} get {}{}",
                 report.listed.files,
                 human::bytes(report.listed.bytes),
@@ -429,15 +429,15 @@ impl Say<'_> {
             Self::BackedUp { done } => {
                 let [accounts, nodes, contents] = done.counts;
                 format!(
-                    "已备份 {accounts} 个帐号、{nodes} 个文件和文件夹、{contents} 份内容：{}\n\
-                     其中包含密码的哈希值，请放在只有您能读取的地方。文件的字节仍在存储中，位置见 blobs.tsv。",
+                    "已备份 {accounts} 个账号、{nodes} 个文件和文件夹、{contents} 份内容：{}\n\
+                     其中包含密码的哈希值，请放在只有您能读取的地方。文件内容仍在存储中，位置见 blobs.tsv。",
                     done.folder.display()
                 )
             }
             Self::Restored { done, made_at } => {
                 let [accounts, nodes, contents] = done.counts;
                 format!(
-                    "已从 {} 恢复（备份于 {made_at}）：{accounts} 个帐号、{nodes} 个文件和文件夹、{contents} 份内容，\
+                    "已从 {} 恢复（备份于 {made_at}）：{accounts} 个账号、{nodes} 个文件和文件夹、{contents} 份内容，\
                      核对无误。现在可以启动网盘。",
                     done.folder.display()
                 )

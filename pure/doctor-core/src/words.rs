@@ -354,13 +354,13 @@ fn chinese(what: &What) -> (String, String) {
         ),
         What::AnnouncedLoopback { storage, address, tracker } => (
             format!(
-                "storage {storage} 告诉客户端的是回环地址 {address}，而 tracker {tracker} 不在回环地址上：其他机器访问不到它"
+                "客户端得到的 storage {storage} 的地址是回环地址 {address}，而 tracker {tracker} 不在回环地址上：其他机器访问不到它"
             ),
             "在其 storage.conf 中把 bind_addr 设为客户端能访问的地址，tracker_server 写 tracker 的真实地址；使用 storage id 时，改正 storage_ids.conf 中的地址",
         ),
         What::AnnouncedPrivate { storage, address, tracker } => (
             format!(
-                "storage {storage} 告诉客户端的是内网地址 {address}，而 tracker {tracker} 在公网：外网客户端访问不到它"
+                "客户端得到的 storage {storage} 的地址是内网地址 {address}，而 tracker {tracker} 在公网：外网客户端访问不到它"
             ),
             "若有外网客户端，在 tracker.conf 中开启 use_storage_id，在 storage_ids.conf 中写明内外两个地址，并在其 storage.conf 中设 server_id；否则无需处理",
         ),
