@@ -5,6 +5,8 @@
 # (`cargo xtask dist`, or `cargo build --release --package cairn`). Run again, it renews the binary and the units and
 # changes nothing else.
 set -eu
+# Folders that others may enter, whatever the shell has: the servers do not run as root.
+umask 022
 
 usage() {
     cat <<'END'
@@ -168,6 +170,12 @@ for conf in "$from_confs"/*.conf; do
     # What somebody has written stays.
     if [ ! -e "$confs/${conf##*/}" ]; then
         put 0644 "$conf" "$confs/${conf##*/}"
+    fi
+done
+# Passwords go in here: whoever opens it first must not have to think of that.
+for secrets in drive.env watch.env; do
+    if [ ! -e "$confs/$secrets" ]; then
+        (umask 077 && : >"$confs/$secrets")
     fi
 done
 mkdir -p "$data"

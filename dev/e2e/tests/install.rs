@@ -162,6 +162,45 @@ fn the_archive_installs_changes_nothing_when_run_again_and_leaves_what_people_wr
 }
 
 #[test]
+fn what_servers_have_to_read_is_open_and_what_passwords_go_into_is_not_whatever_the_umask() {
+    let (_folder, archive) = unpacked();
+    let root = tempfile::tempdir().unwrap();
+    let script = format!("umask 077 && exec ./install.sh --root {}", root.path().display());
+    printed(Command::new("sh").args(["-c", &script]).current_dir(archive));
+    let mode = |path: &str| fs::metadata(root.path().join(path)).unwrap().permissions().mode() & 0o777;
+    for folder in ["etc/cairn", "etc/systemd/system", "usr/local/bin", "var/lib/cairn"] {
+        assert_eq!(mode(folder), 0o755, "{folder}");
+    }
+    assert_eq!([mode("etc/cairn/drive.env"), mode("etc/cairn/watch.env")], [0o600, 0o600]);
+}
+
+#[test]
+fn the_package_is_not_put_over_what_the_archives_installer_left() {
+    let root = tempfile::tempdir().unwrap();
+    let asked = |action: &str| {
+        let mut script = Command::new("sh");
+        script
+            .arg(confs::project("deploy/debian/preinst"))
+            .arg(action)
+            .env("DPKG_ROOT", root.path())
+            .output()
+            .unwrap()
+    };
+    assert!(asked("install").status.success());
+    let units = root.path().join("etc/systemd/system");
+    fs::create_dir_all(&units).unwrap();
+    // One that somebody changed for the package.
+    fs::write(units.join("cairn-drive.service"), "[Service]\nExecStart=/usr/bin/cairn drive a.conf\n")
+        .unwrap();
+    assert!(asked("install").status.success());
+    fs::write(units.join("cairn-up.service"), "[Service]\nExecStart=/usr/local/bin/cairn up\n").unwrap();
+    let refused = asked("install");
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("install.sh --uninstall"), "{refused:?}");
+    assert!(asked("upgrade").status.success());
+}
+
+#[test]
 fn the_installer_refuses_what_it_does_not_understand_before_it_changes_anything() {
     let root = tempfile::tempdir().unwrap();
     let script = confs::project("deploy/install.sh");
@@ -211,6 +250,7 @@ fn the_checksums_are_those_of_what_is_there() {
 fn shellcheck_has_nothing_to_say_about_the_scripts() {
     let scripts = [
         "deploy/install.sh",
+        "deploy/debian/preinst",
         "deploy/debian/postinst",
         "deploy/debian/prerm",
         "deploy/debian/postrm",
