@@ -184,6 +184,57 @@ onFaces("zh-CN", (face) => {
     }
   });
 
+  test("a copy that took another's place can't be undone", async ({ drive, person }) => {
+    const folder = await makeFolder(person, person.root, "there");
+    await putFile(person, person.root, "a.txt", "new");
+    await putFile(person, folder.id, "a.txt", "old");
+    await drive.goto("/files");
+    const dialog = drive.getByRole("dialog");
+    await act(face, drive, "a.txt", "copy");
+    await press(dialog.getByRole("button", { name: "there" }));
+    await press(dialog.getByRole("button", { name: t("actions.copy-here") }));
+    await press(dialog.getByRole("button", { name: t("upload.conflict.replace") }));
+    const done = t("actions.done.copy", { name: "a.txt", folder: "there", count: 1 });
+    await expect(drive.getByText(done)).toBeVisible();
+    // At once: later it would be gone in any case.
+    expect(await drive.getByText(t("common.undo"), { exact: true }).count()).toBe(0);
+    expect(await children(person, folder.id)).toEqual(["a.txt"]);
+  });
+
+  test("what was moved beside another comes back under its own name", async ({ drive, person }) => {
+    const folder = await makeFolder(person, person.root, "there");
+    await putFile(person, person.root, "a.txt", "new");
+    await putFile(person, folder.id, "a.txt", "old");
+    await drive.goto("/files");
+    const dialog = drive.getByRole("dialog");
+    await act(face, drive, "a.txt", "move");
+    await press(dialog.getByRole("button", { name: "there" }));
+    await press(dialog.getByRole("button", { name: t("actions.move-here") }));
+    await press(dialog.getByRole("button", { name: t("upload.conflict.keep-both") }));
+    await press(drive.getByRole("button", { name: t("common.undo") }));
+    await expect(rowOf(drive, "a.txt")).toBeVisible();
+    await expect.poll(() => children(person, person.root)).toEqual(["there", "a.txt"]);
+    expect(await children(person, folder.id)).toEqual(["a.txt"]);
+  });
+
+  test("an archive that does not come is said, and the page stays", async ({ drive, person }) => {
+    for (const name of ["a.txt", "b.txt"]) await putFile(person, person.root, name, name);
+    await drive.goto("/files");
+    await chooseRow(face, rowOf(drive, "a.txt"));
+    if (phone) await rowOf(drive, "b.txt").tap();
+    else await rowOf(drive, "b.txt").click({ modifiers: ["Shift"] });
+    await expect(barOf(drive)).toContainText(t("files.chosen", { count: 2 }));
+    // Somebody deletes it elsewhere, of which this page knows nothing.
+    const rows = (await (await person.api.get("/api/v1/nodes/root/children")).json()) as {
+      rows: { id: string }[];
+    };
+    await drive.route("**/children*", (route) => route.abort());
+    for (const { id } of rows.rows) await person.api.delete(`/api/v1/nodes/${id}`);
+    await press(barOf(drive).getByRole("button", { name: t("actions.download"), exact: true }));
+    await expect(drive.getByText(t("problems.node-not-found"))).toBeVisible();
+    await expect(barOf(drive)).toBeVisible();
+  });
+
   test("what is cut is pasted in another folder, also one in which nothing is", async ({
     drive,
     person,

@@ -45,6 +45,27 @@ onDesktops(({ t }) => {
     await expect(row("alpha.txt")).toBeHidden();
   });
 
+  test("what is typed elsewhere while a name is saved stays there", async ({ drive, person }) => {
+    await putFile(person, person.root, "a.txt", "a");
+    await drive.goto("/files");
+    let save = (): void => {};
+    const saved = new Promise<void>((resolve) => {
+      save = resolve;
+    });
+    await drive.route("**/api/v1/nodes/*", async (route) => {
+      if (route.request().method() === "PATCH") await saved;
+      await route.continue();
+    });
+    await rowOf(drive, "a.txt").click();
+    await drive.keyboard.press("F2");
+    await drive.keyboard.type("b");
+    const box = drive.getByRole("searchbox");
+    await box.click();
+    save();
+    await expect(rowOf(drive, "b.txt")).toBeVisible();
+    await expect(box).toBeFocused();
+  });
+
   test("a copy beside its original is another one", async ({ drive, person }) => {
     await putFile(person, person.root, "a.txt", "a");
     await drive.goto("/files");

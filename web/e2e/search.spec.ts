@@ -39,6 +39,22 @@ onFaces("en", (face) => {
     await expect(row).toBeFocused();
   });
 
+  test("more words than the drive looks for find what has the first of them", async ({
+    drive,
+    person,
+  }) => {
+    const name = "one two three four five six seven eight nine.txt";
+    await putFile(person, person.root, name, "x");
+    await drive.goto("/files");
+    const box = drive.getByRole("searchbox");
+    await press(box);
+    await box.fill(name);
+    await drive.keyboard.press("Enter");
+    await expect(drive).toHaveURL(/\/search/);
+    await expect(drive.getByRole("heading", { level: 1 })).toContainText("one two three");
+    await expect(rowOf(drive, name)).toBeVisible();
+  });
+
   test("a search that finds nothing says what to try", async ({ drive }) => {
     await drive.goto("/search?q=zzzz");
     await expect(

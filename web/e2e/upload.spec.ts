@@ -439,7 +439,132 @@ const WAYS = {
 };
 
 onDesktops((face) => {
-  const { locale, t } = face;
+  const { locale, press, t } = face;
+
+  test("what the end of a session held back goes on after the next sign-in", async ({
+    drive,
+    person,
+  }) => {
+    await openFiles(drive);
+    // Small ones have gone as a whole before it is known that nobody is signed in.
+    await slowly(drive, 40 * 1024);
+    const names = Array.from({ length: 8 }, (_, at) => `${at}.bin`);
+    await pick(
+      drive,
+      face,
+      names.map((name) => write(name, randomBytes(40 * 1024))),
+    );
+    await expect(lineOf(drive, face)).toBeVisible();
+    await person.api.delete("/api/v1/sessions");
+    await expect(drive.getByRole("heading", { name: t("people.sign-in.title") })).toBeVisible();
+    await slowly(drive, null);
+    await drive.getByLabel(t("people.user-name"), { exact: true }).fill(person.name);
+    const password = drive.getByLabel(t("people.password"), { exact: true });
+    await password.fill(person.password);
+    await password.press("Enter");
+    await press(trayOf(drive, face).getByRole("button", { name: t("upload.do.resume-all") }));
+    await expect(lineOf(drive, face)).toHaveText(t("upload.over", { count: 8 }));
+    // All sign-ins have ended, but this one.
+    const answer = await drive.request.get("/api/v1/nodes/root/children");
+    const { rows } = (await answer.json()) as { rows: Listed[] };
+    expect(rows.map(({ name }) => name).sort()).toEqual(names);
+  });
+
+  test("what is picked before its folder is shown goes there all the same", async ({
+    drive,
+    person,
+  }) => {
+    const inside = await makeFolder(person, person.root, "slow");
+    let show = (): void => {};
+    const shown = new Promise<void>((resolve) => {
+      show = resolve;
+    });
+    await drive.route(`**/api/v1/nodes/${inside.id}/path`, async (route) => {
+      await shown;
+      await route.continue();
+    });
+    drive.on("filechooser", () => {});
+    await drive.goto(`/files/${inside.id}`);
+    await expect(drive.locator("[data-drop-zone]")).toBeAttached();
+    await pick(drive, face, write("early.txt", "early"));
+    await expect(lineOf(drive, face)).toHaveText(t("upload.over", { count: 1 }));
+    show();
+    expect(await namesIn(person, inside.id)).toEqual(["early.txt"]);
+  });
+
+  test("when all is cancelled no folder is made any more", async ({ drive }) => {
+    const top = join(folder, "tree");
+    for (let at = 0; at < 60; at += 1) {
+      mkdirSync(join(top, `folder ${at}`), { recursive: true });
+      writeFileSync(join(top, `folder ${at}`, "a.bin"), randomBytes(40 * 1024));
+    }
+    await openFiles(drive);
+    let make = (): void => {};
+    const may = new Promise<void>((resolve) => {
+      make = resolve;
+    });
+    await drive.route("**/api/v1/nodes/*/children", async (route) => {
+      if (route.request().method() === "POST") await may;
+      await route.continue();
+    });
+    let asked = 0;
+    drive.on("request", (request) => {
+      if (request.method() === "POST" && request.url().endsWith("/children")) asked += 1;
+    });
+    const first = drive.waitForResponse((answer) => answer.url().endsWith("/children"));
+    await WAYS.picked(drive, top);
+    await expect(lineOf(drive, face)).toBeVisible();
+    await press(trayOf(drive, face).getByRole("button", { name: t("upload.do.cancel-all") }));
+    await press(
+      drive.getByRole("dialog").getByRole("button", { name: t("upload.cancel-all.action") }),
+    );
+    await expect(trayOf(drive, face)).toHaveCount(0);
+    make();
+    await (await first).finished();
+    // Whatever follows from that answer is asked for before this.
+    await drive.evaluate(() => fetch("/healthz").then((answer) => answer.text()));
+    // The one above, and those of the three that ran.
+    expect(asked).toBeLessThanOrEqual(4);
+  });
+
+  test("a file that may have changed since another browser began it is sent from its beginning", async ({
+    drive,
+    person,
+    site,
+  }) => {
+    const [begun, now] = [randomBytes(2 * MIB), randomBytes(2 * MIB)];
+    const tus = { "tus-resumable": "1.0.0" };
+    const base64 = (text: string): string => Buffer.from(text).toString("base64");
+    const made = await person.api.post("/api/v1/uploads", {
+      headers: {
+        ...tus,
+        "upload-length": String(begun.length),
+        "upload-metadata": `filename ${base64("disk.img")},parent ${base64(person.root)}`,
+      },
+    });
+    expect(made.status()).toBe(201);
+    const sent = await person.api.patch(made.headers().location ?? "", {
+      headers: {
+        ...tus,
+        "upload-offset": "0",
+        "content-type": "application/offset+octet-stream",
+      },
+      data: begun.subarray(0, MIB),
+    });
+    expect(sent.status()).toBe(204);
+    const path = write("disk.img", now);
+    await openFiles(drive);
+    await expect(lineOf(drive, face)).toHaveText(t("upload.lost", { count: 1 }));
+    const [chooser] = await Promise.all([
+      drive.waitForEvent("filechooser"),
+      press(trayOf(drive, face).getByRole("button", { name: t("upload.do.choose-short") })),
+    ]);
+    await chooser.setFiles(path);
+    await expect(lineOf(drive, face)).toHaveText(t("upload.over", { count: 1 }));
+    const [file] = await children(person, person.root);
+    expect(await digestOnDrive(site, person, file?.id ?? "")).toBe(await digestOfFile(path));
+    await expect.poll(() => uploadsOf(person)).toEqual([]);
+  });
 
   for (const [way, bring] of Object.entries(WAYS)) {
     // Each way once with many: the words are the same.

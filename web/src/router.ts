@@ -60,6 +60,7 @@ router.afterEach((to) => {
 watch(session, (now, before) => {
   const here = router.currentRoute.value;
   if (now === "visitor" && before === "member" && here.meta.access !== "visitor") {
+    dialog.value?.settle(null);
     router.replace({ name: "sign-in", query: { next: here.fullPath } });
   }
 });

@@ -1,12 +1,14 @@
 /** Downloads a file, a folder as an archive, or several as one. */
 import { Download } from "@lucide/vue";
-import { BASE, contentUrl, folderZipUrl, Problem } from "@/api/client";
+import { BASE, contentUrl, folderZipUrl, noticed, Problem } from "@/api/client";
 import { sayProblem } from "@/state/toasts";
 import type { Action } from "./action";
 import { live, one } from "./context";
 
 /** Nodes of an archive at most: the drive's limit. */
 const NODES_MAX = 1_000;
+/** The frame of a download goes when that has surely begun. */
+const FRAME_MS = 600_000;
 
 export const download: Action = {
   id: "download",
@@ -31,9 +33,24 @@ export const download: Action = {
   },
 };
 
-/** A form, because only a form has the browser save what a POST answers. */
+/**
+ * A form, because only a form has the browser save what a POST answers. Into a frame that nobody sees: what comes to be shown
+ * there is a problem, and the page stays.
+ */
 function archive(nodes: readonly string[]): void {
+  const frame = document.createElement("iframe");
+  frame.name = `archive-${frames++}`;
+  frame.hidden = true;
+  document.body.append(frame);
+  frame.addEventListener("load", () => {
+    // A frame begins with an empty document.
+    if (frame.contentDocument?.body.textContent === "") return;
+    frame.remove();
+    void why(nodes).then(sayProblem);
+  });
+  setTimeout(() => frame.remove(), FRAME_MS);
   const form = document.createElement("form");
+  form.target = frame.name;
   form.method = "post";
   form.action = `${BASE}/zip`;
   form.hidden = true;
@@ -47,4 +64,19 @@ function archive(nodes: readonly string[]): void {
   document.body.append(form);
   form.submit();
   form.remove();
+}
+
+let frames = 0;
+
+/** What the drive has against an archive. Frames are not shown that. */
+async function why(nodes: readonly string[]): Promise<Problem> {
+  try {
+    const body = new URLSearchParams(nodes.map((node) => ["nodes", node]));
+    const answer = await fetch(`${BASE}/zip`, { method: "POST", body });
+    if (!answer.ok) return noticed(await Problem.from(answer));
+    await answer.body?.cancel();
+    return new Problem("no-answer", 0, "it came the second time");
+  } catch (error) {
+    return Problem.of(error);
+  }
 }

@@ -29,6 +29,5 @@ export async function renamed(listing: Listing, row: Row, name: string): Promise
     api.PATCH("/nodes/{node}", { params: { path: { node: row.id } }, body: { name } }),
   );
   listing.patch(row.id, { name: now.name, media_type: now.media_type });
-  listing.goTo({ id: row.id, focus: true });
   changed({ what: "folder", folder: row.parent });
 }

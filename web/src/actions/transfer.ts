@@ -90,6 +90,11 @@ function tell(how: "move" | "copy", moved: readonly Moved[], to: Destination): v
   const { t } = i18n.global;
   const words = { name: first.node.name, count: moved.length, folder: to.name };
   const text = t(`actions.done.${how}`, words, moved.length);
+  // What was replaced is in the trash: taking its successor away would leave neither.
+  if (moved.some((each) => each.replaced)) {
+    say(text);
+    return;
+  }
   say(text, {
     label: t("common.undo"),
     run: () => void (how === "move" ? moveBack(moved) : removeCopies(moved)),
@@ -99,7 +104,10 @@ function tell(how: "move" | "copy", moved: readonly Moved[], to: Destination): v
 async function moveBack(moved: readonly Moved[]): Promise<void> {
   for (const { node, now } of moved) {
     try {
-      if (node.parent) await place("move", { ...now }, node.parent, "keep-both");
+      if (!node.parent) continue;
+      // Under its own name, if it got another one because that was taken.
+      const body = { parent: node.parent, name: node.name, on_conflict: "keep-both" as const };
+      await done(api.PATCH("/nodes/{node}", { params: { path: { node: now.id } }, body }));
     } catch (error) {
       sayProblem(error);
       break;

@@ -26,6 +26,12 @@ function drive(there: Record<string, Record<string, string>> = {}, files: string
 }
 
 describe("folders of an upload", () => {
+  test("one whose name has blanks around it is found again as the drive calls it", async () => {
+    const { asked, door } = drive({ root: { Photos: "n9" } });
+    expect(await new Folders("root", door).id([" Photos\u3000"])).toBe("n9");
+    expect(asked).toEqual(["make root/Photos", "list root"]);
+  });
+
   test("each is made once, parents first, however many ask at the same time", async () => {
     const { asked, door } = drive();
     const folders = new Folders("root", door);

@@ -15,9 +15,13 @@ export interface Tree<F> {
 /** Folders in folders at most; what is deeper is not walked into. The drive has a limit of its own. */
 const DEPTH_MAX = 256;
 
+/** Blanks around a name, which the drive leaves out; not ends of lines, for which it refuses a name. */
+const AROUND =
+  /^[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+|[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+$/g;
+
 /** A name as the drive keeps it: macOS gives accents apart from their letters. */
 export function nameOf(name: string): string {
-  return name.normalize("NFC");
+  return name.normalize("NFC").replace(AROUND, "");
 }
 
 /** Names of a path as one text. A name has no slash in it. */

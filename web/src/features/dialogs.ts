@@ -1,12 +1,25 @@
 /** Which component shows which dialog. Each is given `given`, and emits `settle` with the result, or with null. */
-import { type Component, defineAsyncComponent } from "vue";
-import type { DialogName } from "@/state/dialogs";
+import { type AsyncComponentLoader, type Component, defineAsyncComponent } from "vue";
+import { type DialogName, open } from "@/state/dialogs";
+import { sayProblem } from "@/state/toasts";
+
+/** A dialog that does not come is left, so that whoever asked does not wait for ever. */
+function coming(loader: AsyncComponentLoader): Component {
+  return defineAsyncComponent({
+    loader,
+    onError: (error, _retry, fail) => {
+      open.value?.settle(null);
+      sayProblem(error);
+      fail();
+    },
+  });
+}
 
 export const dialogs: Record<DialogName, Component> = {
-  confirm: defineAsyncComponent(() => import("./frame/confirm.vue")),
-  name: defineAsyncComponent(() => import("./files/name-dialog.vue")),
-  folder: defineAsyncComponent(() => import("./files/folder-dialog.vue")),
-  conflict: defineAsyncComponent(() => import("./upload/conflict-dialog.vue")),
-  share: defineAsyncComponent(() => import("./shares/share-dialog.vue")),
-  keys: defineAsyncComponent(() => import("./frame/keys.vue")),
+  confirm: coming(() => import("./frame/confirm.vue")),
+  name: coming(() => import("./files/name-dialog.vue")),
+  folder: coming(() => import("./files/folder-dialog.vue")),
+  conflict: coming(() => import("./upload/conflict-dialog.vue")),
+  share: coming(() => import("./shares/share-dialog.vue")),
+  keys: coming(() => import("./frame/keys.vue")),
 };

@@ -116,3 +116,25 @@ test("what is typed goes to the name that begins so, however far it is", {
   expect(listing.row(listing.focused.value ?? "")?.name).toBe("file 2345.txt");
   shown.unmount();
 });
+
+test("a name that is typed stays while rows come before its own", async () => {
+  let count = 2;
+  const listing = new Listing({
+    place: "folder",
+    whole: true,
+    load: async () => ({ rows: [3, 2, 1, 0].slice(4 - count).map(row), next: null }),
+  });
+  const shown = await show(listing, "list");
+  listing.rename("1");
+  await flushPromises();
+  await shown.find("input[type=text]").setValue("half a na");
+  count = 4;
+  await listing.refresh();
+  await flushPromises();
+  const field = shown.find<HTMLInputElement>("input[type=text]").element;
+  expect([field.value, field.closest("[data-id]")?.getAttribute("data-id")]).toEqual([
+    "half a na",
+    "1",
+  ]);
+  shown.unmount();
+});

@@ -54,6 +54,30 @@ test("what the drive did not take out comes back", async () => {
   expect(shown(listing)).toBe("ab");
 });
 
+test("what comes back while the list is read in another order is shown by that", async () => {
+  let answer = (): void => {};
+  let slow = false;
+  const listing = new Listing({
+    place: "folder",
+    whole: true,
+    load: async () => {
+      if (slow) await new Promise<void>((resolve) => (answer = resolve));
+      return { rows: [..."ab"].map(row), next: null };
+    },
+  });
+  await listing.open();
+  listing.hide(["a"]);
+  listing.settle(["a"]);
+  slow = true;
+  const overtaken = listing.refresh();
+  slow = false;
+  await listing.open();
+  answer();
+  await overtaken;
+  await listing.refresh();
+  expect(shown(listing)).toBe("ab");
+});
+
 test("a change during reading is read, too", async () => {
   const letters = { now: "a" };
   const listing = lettered(letters);

@@ -123,6 +123,12 @@ export class Listing {
   private async read(turn: number, how: "fresh" | "again" | "more"): Promise<void> {
     const releasing = this.releases;
     this.releases = [];
+    const left = (): boolean => {
+      if (turn === this.turn) return false;
+      // Whoever reads now shows what is true about them, too.
+      this.releases.push(...releasing);
+      return true;
+    };
     const before = this.rows.value.length;
     let rows: readonly Row[] = how === "more" ? this.rows.value : [];
     let cursor = how === "more" ? this.cursor : null;
@@ -132,25 +138,25 @@ export class Listing {
       path?.catch(() => {});
       do {
         const page = await this.source.load(cursor);
-        if (turn !== this.turn) return;
+        if (left()) return;
         rows = rows.length === 0 ? page.rows : [...rows, ...page.rows];
         cursor = page.next;
         if (how !== "again") {
           if (path && this.path.value.length === 0) this.path.value = await path;
-          if (turn !== this.turn) return;
+          if (left()) return;
           this.show(rows, cursor);
         }
       } while (cursor !== null && (this.source.whole || (how === "again" && rows.length < before)));
       if (path) {
         const found = await path;
-        if (turn !== this.turn) return;
+        if (left()) return;
         this.path.value = found;
       }
       for (const id of releasing) this.hidden.delete(id);
       this.show(rows, cursor);
       this.problem.value = null;
     } catch (error) {
-      if (turn !== this.turn) return;
+      if (left()) return;
       for (const id of releasing) this.hidden.delete(id);
       const problem = Problem.of(error);
       if (how === "again" && problem.code !== "node-not-found") {

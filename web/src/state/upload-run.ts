@@ -68,6 +68,8 @@ interface Work {
   parent: string | null;
   upload: string | null;
   lastModified: number | null;
+  /** The drive compares what comes with the digest that it was begun with. */
+  claimed: boolean;
   sha256: string | null;
   onConflict: OnConflict;
   /** It gets a link that shows it. */
@@ -107,6 +109,8 @@ export const rows = computed(() => rowsOf(jobs.value));
 export const phase = computed(() => phaseOf(sum.value, stopped.value !== null));
 export const left = computed(() => secondsLeft(sum.value.bytesLeft, rate.value));
 
+/** So often everything was taken out of the list. */
+let allCancelled = 0;
 let nextJob = 1;
 let nextBatch = 1;
 let proofsFrom = 0;
@@ -140,12 +144,17 @@ function show(): void {
       if (its != null) paces.set(id, its);
     }
     rates.value = paces;
-    warn(jobs.value.some(({ state }) => wouldLose(state)));
+    warn(jobs.value.some(({ id, state }) => wouldLose(state) || isUnbegun(id, state)));
     // Rates fall although nothing happens.
     clearTimeout(ticking);
     if (jobs.value.some(({ state }) => isRunning(state))) ticking = setTimeout(show, TICK_MS);
     else speed.stop();
   }, SHOW_MS);
+}
+
+/** It waits for somebody, and the drive knows nothing of it: the page does not show it again. */
+function isUnbegun(id: number, state: Job["state"]): boolean {
+  return state === "paused" && works.get(id)?.upload == null;
 }
 
 let warns = false;
@@ -275,6 +284,7 @@ function unbegun(): Work {
     parent: null,
     upload: null,
     lastModified: null,
+    claimed: false,
     sha256: null,
     onConflict: "fail",
     picture: false,
@@ -303,6 +313,7 @@ async function learnName(group: string, folder: string): Promise<void> {
 
 /** Folders that no file needs. Files make theirs when their turn comes. */
 async function makeEmpty(tree: Tree<File>, batch: Batch): Promise<void> {
+  const before = allCancelled;
   const needed = new Set<string>();
   for (const { path } of tree.files) {
     for (let length = path.length; length > 0; length -= 1) {
@@ -314,6 +325,7 @@ async function makeEmpty(tree: Tree<File>, batch: Batch): Promise<void> {
   for (const path of tree.folders) {
     if (needed.has(pathText(path))) continue;
     for (let times = 0; ; times += 1) {
+      if (allCancelled !== before) return;
       try {
         await batch.folders.id(path);
         break;
@@ -495,6 +507,8 @@ async function isReadable(file: File): Promise<boolean> {
 function failed(id: number, work: Work, problem: Problem): void {
   newKey(work);
   if (SIGNED_OUT.has(problem.code)) {
+    // All of it has gone, and is not there: it is held back like the others.
+    happen(id, { what: "check" });
     pauseAll();
     return;
   }
@@ -635,12 +649,14 @@ function adopt(id: number, work: Work): void {
   }
 }
 
+function isLike(job: Job, file: File): boolean {
+  return nameOf(file.name) === job.name && file.size === job.size;
+}
+
+/** Is it the file that was begun? Of one from elsewhere its time is not known: then the drive has to have its digest. */
 function isSame(job: Job, work: Work, file: File): boolean {
-  return (
-    nameOf(file.name) === job.name &&
-    file.size === job.size &&
-    (work.lastModified === null || work.lastModified === file.lastModified)
-  );
+  const same = work.lastModified === null ? work.claimed : work.lastModified === file.lastModified;
+  return same && isLike(job, file);
 }
 
 function begun(id: number, work: Work, upload: string): void {
@@ -749,7 +765,11 @@ export function cancel(id: number): void {
 }
 
 export function cancelAll(): void {
-  for (const job of queue.all()) cancel(job.id);
+  allCancelled += 1;
+  // None begins because one before it is gone.
+  const uploads = queue.all().map(({ id }) => works.get(id)?.upload ?? null);
+  for (const job of queue.all()) discard(job.id);
+  for (const upload of uploads) if (upload !== null) endUpload(upload);
   stopped.value = null;
   groups.clear();
 }
@@ -782,10 +802,19 @@ async function endUpload(upload: string): Promise<void> {
 export function giveFile(id: number, file: File): boolean {
   const job = queue.get(id);
   const work = works.get(id);
-  if (job?.state !== "lost" || !work || !isSame(job, work, file)) return false;
+  if (job?.state !== "lost" || !work || !isLike(job, file)) return false;
+  const same = isSame(job, work, file);
+  if (!same && work.lastModified !== null) return false;
   work.file = file;
   lost.delete(id);
-  if (work.upload !== null) begun(id, work, work.upload);
+  if (work.upload !== null) {
+    if (same) begun(id, work, work.upload);
+    else {
+      // It may have changed since another browser began it, and nobody would notice: from its beginning, then.
+      endUpload(work.upload);
+      drop(work);
+    }
+  }
   happen(id, { what: "go" });
   pump();
   return true;
@@ -837,7 +866,14 @@ export async function restore(): Promise<void> {
   restored = who;
   others?.postMessage("whose");
   const waited = new Promise((resolve) => setTimeout(resolve, OTHERS_MS));
-  let list: { id: string; name: string; parent: string; length: number | null; offset: number }[];
+  let list: {
+    id: string;
+    name: string;
+    parent: string;
+    length: number | null;
+    offset: number;
+    sha256: string | null;
+  }[];
   try {
     list = (await done(api.GET("/uploads"))).rows;
   } catch {
@@ -851,14 +887,19 @@ export async function restore(): Promise<void> {
   const going = new Set([...works.values()].map((work) => work.upload));
   const onDrive = new Set(list.map(({ id }) => id));
   for (const id of known.keys()) if (!onDrive.has(id) && !going.has(id)) forget(id);
-  for (const { id: upload, name, parent, length, offset } of list) {
+  for (const { id: upload, name, parent, length, offset, sha256 } of list) {
     if (going.has(upload) || theirs.has(upload) || length === null) continue;
     const kept = known.get(upload);
     const group = kept ? "before" : "elsewhere";
     groups.set(group, { name: null, whole: false });
     const id = nextJob++;
+    const folders = kept?.picture
+      ? bed
+      : { id: () => Promise.resolve(parent), forget: () => undefined };
     works.set(id, {
       ...unbegun(),
+      batch: newBatch(folders),
+      claimed: sha256 !== null,
       handle: kept?.handle ?? null,
       parent,
       upload,

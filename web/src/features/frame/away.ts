@@ -9,10 +9,22 @@ export const away = ref(false);
 const FIRST_PAUSE_MS = 1_000;
 const PAUSE_MAX_MS = 15_000;
 
+/** Where the drive answered and the screen was asked for again. */
+let again: string | null = null;
+
 router.onError((error, to) => {
   if (Problem.of(error).code !== "no-answer") return;
+  if (again === to.fullPath) {
+    // It answers, and does not have the screen's script: it has another version of the page.
+    location.assign(to.fullPath);
+    return;
+  }
   away.value = true;
   tryAgain(to.fullPath, FIRST_PAUSE_MS);
+});
+
+router.afterEach(() => {
+  again = null;
 });
 
 function tryAgain(path: string, pause: number): void {
@@ -21,7 +33,9 @@ function tryAgain(path: string, pause: number): void {
       const answer = await fetch("/healthz");
       if (answer.status < 500) {
         away.value = false;
-        await router.replace(path);
+        again = path;
+        // Its failure is heard above.
+        router.replace(path).catch(() => {});
         return;
       }
     } catch {
