@@ -9,6 +9,7 @@ use fdfs_proto::StorageId;
 
 use crate::ids::id_of_addr;
 use crate::placement::pick_server;
+use crate::status::is_tombstone;
 use crate::{Group, Member, PlacementConfig, Refusal};
 
 /// What a name says about where its file is.
@@ -61,12 +62,28 @@ impl Origin {
     }
 
     /// Whether a readable storage must have the file, if anybody has.
-    fn is_at(&self, config: &PlacementConfig, now: i64, member: &Member) -> bool {
-        let synced = member.stat.last_synced_timestamp;
-        self.is_source(member)
-            || self.made < now.saturating_sub(config.sync_max_delay_s)
-            || synced > self.made
+    fn is_at(&self, config: &PlacementConfig, now: i64, group: &Group, member: &Member) -> bool {
+        if self.is_source(member) || self.made < now.saturating_sub(config.sync_max_delay_s) {
+            return true;
+        }
+        let synced = self.synced(group, member);
+        synced > self.made
             || synced.saturating_add(1) >= self.made && now.saturating_sub(self.made) > config.sync_max_time_s
+    }
+
+    /// Up to which second a storage has the files of this one's source. The least over all sources, which the original
+    /// takes, says less: one that has nothing new for long holds it back, and one that a report does not name lets it go
+    /// too far.
+    fn synced(&self, group: &Group, member: &Member) -> i64 {
+        let from = |source: &Member| group.synced.get(&(source.id, member.id)).copied();
+        let of_source = |source: &Member| match from(source) {
+            // Nothing of a source that is there has arrived. One that has left may have done so under another id.
+            None if !is_tombstone(source.status) => Some(0),
+            until => until,
+        };
+        let sources = group.members.values().filter(|source| self.is_source(source));
+        let known = sources.filter_map(of_source).min();
+        known.or_else(|| group.members.values().filter_map(from).min()).map_or(0, i64::from)
     }
 }
 
@@ -89,7 +106,7 @@ pub fn fetch_one(
     }
     if origin.settled {
         let has_it =
-            |place: usize| readable.get(place).is_some_and(|member| origin.is_at(config, now, member));
+            |place: usize| readable.get(place).is_some_and(|member| origin.is_at(config, now, group, member));
         let place = group.read_turn.take_first(readable.len(), has_it);
         if let Some(member) = place.and_then(|place| readable.get(place)) {
             return Ok(member.id);
@@ -107,7 +124,7 @@ pub fn fetch_all(
 ) -> Result<Vec<StorageId>, Refusal> {
     let origin = origin.within(group);
     let has_it = |member: &&Member| {
-        if origin.settled { origin.is_at(config, now, member) } else { origin.is_source(member) }
+        if origin.settled { origin.is_at(config, now, group, member) } else { origin.is_source(member) }
     };
     let found: Vec<StorageId> = group.readable().filter(has_it).map(|member| member.id).collect();
     if !found.is_empty() {

@@ -216,6 +216,64 @@ fn the_time_up_to_which_a_storage_is_synced_is_the_least_of_its_active_sources()
 }
 
 #[test]
+fn a_storage_has_a_file_when_it_is_synced_with_the_files_source_however_far_it_is_with_others() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    let (slow, fast) = (file_of("10.0.0.2", NEW), file_of("10.0.0.3", NEW));
+    let check = |t: &mut Script, slow_is_at: &[&str], fast_is_at: &[&str]| {
+        assert_eq!(t.fetch_all(&slow).unwrap(), slow_is_at);
+        assert_eq!(t.fetch_all(&fast).unwrap(), fast_is_at);
+    };
+    check(&mut t, &["10.0.0.2"], &["10.0.0.3"]);
+    t.synced("10.0.0.1", &[("10.0.0.2", NEW - 60), ("10.0.0.3", NEW - 60)]);
+    check(&mut t, &["10.0.0.2"], &["10.0.0.3"]);
+    t.synced("10.0.0.1", &[("10.0.0.2", NEW - 60), ("10.0.0.3", NEW + 1)]);
+    check(&mut t, &["10.0.0.2"], &["10.0.0.1", "10.0.0.3"]);
+    assert_eq!(t.member("10.0.0.1").stat.last_synced_timestamp, NEW - 60, "as the original shows it");
+    // One that tells only what has changed.
+    t.synced("10.0.0.1", &[("10.0.0.3", NEW + 2)]);
+    check(&mut t, &["10.0.0.2"], &["10.0.0.1", "10.0.0.3"]);
+    t.synced("10.0.0.1", &[("10.0.0.2", NEW + 1)]);
+    check(&mut t, &["10.0.0.1", "10.0.0.2"], &["10.0.0.1", "10.0.0.3"]);
+}
+
+#[test]
+fn a_storage_that_never_got_anything_of_a_source_has_no_new_file_of_it() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    t.synced("10.0.0.1", &[("10.0.0.3", NEW + 1)]);
+    assert_eq!(t.fetch_all(&file_of("10.0.0.2", NEW)).unwrap(), ["10.0.0.2"]);
+}
+
+#[test]
+fn of_a_source_that_nobody_knows_any_more_a_file_is_where_everything_up_to_it_is() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    let name = file_of("10.0.0.9", NEW);
+    t.synced("10.0.0.3", &[("10.0.0.1", NEW + 1), ("10.0.0.2", NEW - 60)]);
+    t.synced("10.0.0.2", &[("10.0.0.1", NEW + 1), ("10.0.0.3", NEW + 1)]);
+    assert_eq!(t.fetch_all(&name).unwrap(), ["10.0.0.2"]);
+    t.synced("10.0.0.3", &[("10.0.0.1", NEW + 2)]);
+    assert_eq!(t.fetch_all(&name).unwrap(), ["10.0.0.2"], "it is not said that it has more of the other");
+}
+
+#[test]
+fn how_far_a_storage_was_with_a_source_counts_when_that_has_another_address_or_was_deleted() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+    t.synced("10.0.0.1", &[("10.0.0.2", NEW + 1), ("10.0.0.3", NEW - 60)]);
+    t.leaves("10.0.0.2").leaves("10.0.0.3");
+    let conn = t.connect();
+    let ask = Request::ReportIpChanged { group: group("group1"), old: ip("10.0.0.2"), new: ip("10.0.0.4") };
+    t.ask(conn, "10.0.0.4", ask).unwrap();
+    t.serving("group1", &["10.0.0.4"]);
+    assert_eq!(t.fetch_all(&file_of("10.0.0.2", NEW)).unwrap(), ["10.0.0.1", "10.0.0.4"]);
+    t.client(Request::DeleteStorage { group: group("group1"), id: crate::testing::id("10.0.0.3") }).unwrap();
+    t.serving("group1", &["10.0.0.5"]);
+    assert_eq!(t.fetch_all(&file_of("10.0.0.3", NEW - 61)).unwrap(), ["10.0.0.1"]);
+}
+
+#[test]
 fn where_storages_do_not_take_turns_it_is_the_most() {
     let mut t = two(|config| {
         config.placement.choice.store_server = fdfs_conf::tracker::StoreServer::First;
