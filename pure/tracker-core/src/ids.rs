@@ -68,7 +68,8 @@ impl Naming {
     }
 
     /// Who a storage is that another server reported under this id and address. With a table, an id that is
-    /// not in it for this group is refused.
+    /// not in it for this group is refused; without one, an id that is not the one of the address, which the original
+    /// takes: saved is the address only, and of two with the same one no start could tell who is who.
     pub fn reported(
         &self,
         group: &GroupName,
@@ -77,8 +78,8 @@ impl Naming {
     ) -> Result<Identity, Refusal> {
         match self {
             Self::ByAddress => {
-                let addrs = ServerAddrs::one(addr.ok_or(Refusal::BadValue)?);
-                Ok(Identity { id, addrs, rw: RwMode::Both })
+                let by_addr = addr.and_then(Identity::of_addr);
+                by_addr.filter(|identity| identity.id == id).ok_or(Refusal::BadValue)
             }
             Self::ByTable { table, .. } => table
                 .by_id_text(id.as_str())

@@ -1,12 +1,12 @@
 //! The life of a storage: the table, and the machine that walks it.
 
-use crate::testing::{Script, brief, id, ids};
-use fdfs_proto::StatBlock;
+use crate::testing::{Script, brief, group, id, ids, ip};
 use fdfs_proto::StorageStatus::{
     self, Active, Deleted, Init, IpChanged, None as NoValue, Offline, Online, Recovery, Syncing, WaitSync,
 };
+use fdfs_proto::{Brief, IpText, StatBlock};
 use tracker_core::status::{self, Cause};
-use tracker_core::{Refusal, Reply, Request, Section};
+use tracker_core::{Naming, Refusal, Reply, Request, Saved, Section};
 
 const ALL: [StorageStatus; 10] =
     [Init, WaitSync, Syncing, IpChanged, Deleted, Offline, Online, Active, Recovery, NoValue];
@@ -300,6 +300,30 @@ fn s11_with_a_table_of_ids_a_report_cannot_bring_in_strangers() {
     let mut t = Script::with(|config| config.naming = ids("1 group1 10.0.0.1\n", true));
     t.join_with("10.0.0.1", |_| {});
     assert_eq!(t.reports("10.0.0.1", "2", WaitSync), Err(Refusal::UnknownStorage));
+}
+
+#[test]
+fn without_a_table_nobody_is_reported_under_an_id_that_is_not_the_one_of_the_address() {
+    let mut t = Script::new();
+    t.serving("group1", &["10.0.0.1"]);
+    let conn = t.connect();
+    for (name, addr) in [("x", "10.0.0.1"), ("10.0.0.1", "10.0.0.9"), ("10.0.0.9", "2001:db8::9")] {
+        let brief = Brief { ip: IpText::from(ip(addr)), ..brief(name, Offline) };
+        let ask = Request::ReportStatus { group: group("group1"), brief: &brief };
+        // Of a known one the status is looked at, not the address.
+        let wanted = if name == "10.0.0.1" { Ok(Reply::Done) } else { Err(Refusal::BadValue) };
+        assert_eq!(t.ask(conn, "10.0.0.7", ask), wanted, "{name} at {addr}");
+    }
+    assert_eq!(t.group("group1").members.len(), 1);
+    assert_eq!(t.member("10.0.0.1").addrs.first(), ip("10.0.0.1"));
+    for (name, addr) in [("10.0.0.9", "10.0.0.9"), ("10.0.0.8", "::ffff:10.0.0.8")] {
+        let brief = Brief { ip: IpText::from(ip(addr)), ..brief(name, Offline) };
+        let ask = Request::ReportStatus { group: group("group1"), brief: &brief };
+        assert_eq!(t.ask(conn, "10.0.0.7", ask), Ok(Reply::Done), "{name} at {addr}");
+    }
+    let now = t.now;
+    let saved = Saved::from_tables(t.cluster.tables(now), &Naming::ByAddress).unwrap();
+    assert_eq!(saved.groups.iter().map(|group| group.members.len()).collect::<Vec<_>>(), [3]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use fdfs_proto::tracker::Server;
 use fdfs_proto::tracker::disk_usage::PathSpace;
 use fdfs_proto::tracker::leader::Connections;
 use fdfs_proto::tracker::sync_report::Synced;
-use fdfs_proto::{Host, StatBlock, StorageStatus, Version};
+use fdfs_proto::{Brief, Host, StatBlock, StorageStatus, Version};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tracker_core::limits::{GROUPS_MAX, MEMBERS_MAX, TRACKERS_MAX};
@@ -57,7 +57,9 @@ fn happen(t: &mut Script, seconds: &mut u64, event: &Happening) -> bool {
     let stat = StatBlock { total_upload_count: event.number, ..StatBlock::default() };
     let paths = vec![PathSpace { total_mb: 1000, free_mb: event.number }; 1 + event.number as usize % 3];
     let times = [Synced { src_id: Some(id(&other)), timestamp: event.number as u32 }];
-    let briefs = [brief(&other, event.status)];
+    // Now and then with an id that is not the one of the address.
+    let told_id = if event.number.is_multiple_of(4) { id(&storage) } else { id(&other) };
+    let briefs = [Brief { id: Some(told_id), ..brief(&other, event.status) }];
     let file = if event.flag {
         file_of(&other, 1_799_000_000 + event.number as i64)
     } else {
