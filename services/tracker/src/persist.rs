@@ -3,6 +3,10 @@
 //! The machine says which sections changed; they are written as they are when their turn comes, so however
 //! many changes there are, no section waits twice. When a write fails, the state stays in memory, an operator
 //! is told, and it is tried again.
+//!
+//! A storage of a group that is not listed keeps a tracker from starting. So whatever write is the last one before the
+//! process is killed, the file of the groups names every group that the file of the servers names: both are written from
+//! one view, a new group before its storages, and a group that is gone is left out after them.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -87,6 +91,8 @@ impl Unsaved {
 pub(crate) struct Saver {
     shell: Arc<Shell>,
     data: PathBuf,
+    /// The groups table that is on disk.
+    groups_saved: Vec<groups::Group>,
     /// Bytes of the changelog that are on disk.
     changelog_saved: u64,
     retry: Duration,
@@ -94,9 +100,14 @@ pub(crate) struct Saver {
 }
 
 impl Saver {
-    /// `changelog_saved`: bytes of the changelog that are on disk and count.
-    pub(crate) fn new(shell: Arc<Shell>, data: PathBuf, changelog_saved: u64) -> Self {
-        Self { shell, data, changelog_saved, retry: RETRY_MIN, failing: false }
+    /// What is on disk and counts: the groups table, and so many bytes of the changelog.
+    pub(crate) fn new(
+        shell: Arc<Shell>,
+        data: PathBuf,
+        groups_saved: Vec<groups::Group>,
+        changelog_saved: u64,
+    ) -> Self {
+        Self { shell, data, groups_saved, changelog_saved, retry: RETRY_MIN, failing: false }
     }
 
     /// Saves what there is to save until `served` ends, and then everything once more. A write is never
@@ -117,8 +128,12 @@ impl Saver {
     }
 
     async fn round(&mut self) {
-        let (sections, round) = self.shell.unsaved.take();
-        let mut failed = BTreeSet::new();
+        let (mut sections, round) = self.shell.unsaved.take();
+        let members: BTreeSet<Section> = [Section::Groups, Section::Servers]
+            .into_iter()
+            .filter(|section| sections.remove(section))
+            .collect();
+        let mut failed = self.save_members(members).await;
         for section in sections {
             if section == Section::Changelog && self.shell.take_changelog_replaced() {
                 self.changelog_saved = 0;
@@ -141,12 +156,48 @@ impl Saver {
         self.shell.unsaved.tried.send_replace(round);
     }
 
-    /// The file of a section as the state is now; none when there is nothing to write.
+    /// Saves the groups and the servers, or one of them; those that are still to be saved.
+    async fn save_members(&mut self, mut unsaved: BTreeSet<Section>) -> BTreeSet<Section> {
+        if unsaved.is_empty() {
+            return unsaved;
+        }
+        let (groups, servers) = {
+            let view = self.shell.view();
+            (view.groups_table(), view.servers_table())
+        };
+        let is_gone = |old: &&groups::Group| groups.iter().all(|new| new.group_name != old.group_name);
+        let gone: Vec<groups::Group> = self.groups_saved.iter().filter(is_gone).cloned().collect();
+        // Storages of a group that is gone may be on disk, too.
+        if unsaved.contains(&Section::Servers) || !gone.is_empty() {
+            let all = [groups.as_slice(), &gone].concat();
+            if all != self.groups_saved && !self.save_groups(all).await {
+                return unsaved;
+            }
+            let write = Write::Whole { name: SERVERS_FILE, bytes: servers::encode(&servers) };
+            if !self.write(write).await {
+                return unsaved;
+            }
+            unsaved.remove(&Section::Servers);
+        }
+        if groups == self.groups_saved || self.save_groups(groups).await {
+            unsaved.remove(&Section::Groups);
+        }
+        unsaved
+    }
+
+    async fn save_groups(&mut self, table: Vec<groups::Group>) -> bool {
+        let saved = self.write(Write::Whole { name: GROUPS_FILE, bytes: groups::encode(&table) }).await;
+        if saved {
+            self.groups_saved = table;
+        }
+        saved
+    }
+
+    /// The file of another section as the state is now; none when there is nothing to write.
     fn encode(&self, section: Section) -> Option<Write> {
         let whole = |name, bytes| Some(Write::Whole { name, bytes });
         match section {
-            Section::Groups => whole(GROUPS_FILE, groups::encode(&self.shell.view().groups_table())),
-            Section::Servers => whole(SERVERS_FILE, servers::encode(&self.shell.view().servers_table())),
+            Section::Groups | Section::Servers => None,
             Section::SyncTimes => {
                 whole(SYNC_TIMES_FILE, sync_times::encode(&self.shell.view().sync_times_table()))
             }
@@ -180,3 +231,6 @@ impl Saver {
         false
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use fdfs_conf::{ConfError, TrackerConf};
+use fdfs_format::tracker::groups::Group;
 use net::{ConnLimits, Listener, Stop, StopSource, Workers};
 use status::{Node, Pulse};
 use tokio::runtime::{Builder, Runtime};
@@ -132,6 +133,7 @@ pub fn start_with(conf: &TrackerConf, election: ElectionTimes) -> Result<Running
     let clock = Clock::start();
     let now = clock.now();
     let cluster_config = config::cluster(conf, ids.clone(), &addresses, now.wall, election);
+    let groups_saved = tables.groups.clone();
     let saved = Saved::from_tables(tables, &cluster_config.naming).map_err(StateError::from)?;
     let changelog_saved = saved.changelog.len() as u64;
     let groups = saved.groups.len();
@@ -153,7 +155,8 @@ pub fn start_with(conf: &TrackerConf, election: ElectionTimes) -> Result<Running
     };
     let pulse = Arc::new(Pulse::default());
     let node = Arc::new(Status { shell: Arc::clone(&shell), pulse: Arc::clone(&pulse) });
-    let work = Work { runtime, listeners, limits, stopping, data, changelog_saved, shell, pulse };
+    let work =
+        Work { runtime, listeners, limits, stopping, data, groups_saved, changelog_saved, shell, pulse };
     tracing::info!(?addresses, groups, "tracker started");
     let thread = std::thread::Builder::new()
         .name("tracker".into())
@@ -168,6 +171,7 @@ struct Work {
     limits: ConnLimits,
     stopping: Stop,
     data: PathBuf,
+    groups_saved: Vec<Group>,
     changelog_saved: u64,
     shell: Arc<Shell>,
     pulse: Arc<Pulse>,
@@ -176,8 +180,9 @@ struct Work {
 impl Work {
     /// Serves until told to stop, then saves everything.
     fn run(self) {
-        let Self { runtime, listeners, limits, stopping, data, changelog_saved, shell, pulse } = self;
-        let mut saver = Saver::new(Arc::clone(&shell), data, changelog_saved);
+        let Self { runtime, listeners, limits, stopping, data, groups_saved, changelog_saved, shell, pulse } =
+            self;
+        let mut saver = Saver::new(Arc::clone(&shell), data, groups_saved, changelog_saved);
         runtime.spawn(Arc::clone(&shell).keep_time(stopping.clone()));
         let beating = stopping.clone();
         runtime.spawn(async move { pulse.keep(beating).await });

@@ -290,4 +290,4 @@ fn log(note: &Note) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

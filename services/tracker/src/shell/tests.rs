@@ -27,8 +27,35 @@ use crate::link::Reach;
 /// How long an answer may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A storage of a group joins, from a connection that the server does not have.
+pub(crate) fn joins(group: &str, storage: [u8; 4]) -> (Caller, join::Ask) {
+    let from = Caller {
+        conn: ConnId(u64::MAX - u64::from(storage[3])),
+        peer: storage.into(),
+        local: [10, 0, 0, 254].into(),
+    };
+    let ask = join::Ask {
+        joiner: join::Joiner {
+            group: group.parse().unwrap(),
+            storage_port: 23000,
+            store_path_count: 1,
+            subdir_count_per_path: 256,
+            upload_priority: 10,
+            join_time: 1_800_000_000,
+            up_time: 1_800_000_000,
+            version: Version::new(b"6.16.1").unwrap(),
+            init: false,
+            status: Some(StorageStatus::Online),
+            storage_id: None,
+            tracker_ip: IpText::from(from.local),
+        },
+        trackers: vec![Host::new(from.local, 22122)],
+    };
+    (from, ask)
+}
+
 /// A tracker of `group1`, which a storage at 10.0.0.1 serves.
-fn shell() -> Shell {
+pub(crate) fn shell() -> Shell {
     let mut read = |path: &str| match path {
         "tracker.conf" => Ok("base_path = /nowhere\n".to_owned()),
         _ => Err(LoadError::NotFound),
@@ -41,29 +68,7 @@ fn shell() -> Shell {
         Saved::default(),
         now,
     );
-    let from = Caller {
-        // No connection of the server has this number.
-        conn: ConnId(u64::MAX),
-        peer: [10, 0, 0, 1].into(),
-        local: [10, 0, 0, 254].into(),
-    };
-    let join = join::Ask {
-        joiner: join::Joiner {
-            group: "group1".parse().unwrap(),
-            storage_port: 23000,
-            store_path_count: 1,
-            subdir_count_per_path: 256,
-            upload_priority: 10,
-            join_time: now.wall,
-            up_time: now.wall,
-            version: Version::new(b"6.16.1").unwrap(),
-            init: false,
-            status: Some(StorageStatus::Online),
-            storage_id: None,
-            tracker_ip: IpText::from(from.local),
-        },
-        trackers: vec![Host::new(from.local, 22122)],
-    };
+    let (from, join) = joins("group1", [10, 0, 0, 1]);
     let paths = [PathSpace { total_mb: 1_000_000, free_mb: 900_000 }];
     for ask in [Request::Join(&join), Request::Beat { stat: None }, Request::ReportDisks { paths: &paths }] {
         let mut actions = Vec::new();
