@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use doctor_core::decide::{ClusterSeen, StorageSeen, TrackerAnswer, TrackerSeen};
+use doctor_core::decide::{ClusterSeen, MemberSeen, StorageSeen, TrackerAnswer, TrackerSeen};
 use fdfs_client::{Client, ClientConfig, ServerAddr, StorageStat, StorageStatus, Tracker};
 
 /// How long a connection may take to come up.
@@ -120,7 +120,8 @@ async fn tracker_says(tracker: &Tracker) -> fdfs_client::Result<(TrackerAnswer, 
     for group in tracker.list_groups().await? {
         for stat in tracker.list_storages(group.group, None).await? {
             let group = group.group.to_string();
-            answer.members.insert(name(&group, &stat), stat.who.status);
+            let member = MemberSeen { name: name(&group, &stat), status: stat.who.status };
+            answer.members.insert((group.clone(), stat.who.id.to_string()), member);
             if stat.who.status == StorageStatus::Active {
                 answer.newest_beat = answer.newest_beat.max(Some(stat.figures.stat.last_heart_beat_time));
             }
@@ -158,6 +159,7 @@ async fn storage_says(client: Client, group: String, stat: StorageStat) -> Stora
         source: figures.src_id.map(|id| id.as_str().to_owned()),
         up_time: figures.up_time,
         last_source_update: figures.stat.last_source_update,
+        last_sync_update: figures.stat.last_sync_update,
         last_synced: figures.stat.last_synced_timestamp,
         total_mb: figures.total_mb,
         free_mb: figures.free_mb,

@@ -1,7 +1,7 @@
 //! What is wrong with a cluster: decided over what was seen, without asking anybody.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
 use fdfs_conf::IpClass;
 use fdfs_proto::StorageStatus;
@@ -59,10 +59,19 @@ pub struct TrackerSeen {
 pub struct TrackerAnswer {
     /// Who leads, if it knows.
     pub leader: Option<String>,
-    /// Every storage with its status.
-    pub members: BTreeMap<String, StorageStatus>,
+    /// Every storage, by what does not depend on who asks: its group and its id.
+    pub members: BTreeMap<(String, String), MemberSeen>,
     /// The newest beat of a storage that serves, by the tracker's clock.
     pub newest_beat: Option<i64>,
+}
+
+/// A storage, as one tracker knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberSeen {
+    /// Group, id, and the address that is shown to us: of two, the one that suits where we ask from.
+    pub name: String,
+    /// How it is.
+    pub status: StorageStatus,
 }
 
 /// A storage, as a tracker knows it, and what it says itself.
@@ -84,7 +93,9 @@ pub struct StorageSeen {
     pub up_time: i64,
     /// When a client last changed something here, by its own clock.
     pub last_source_update: i64,
-    /// The time of the newest change that it has of the others.
+    /// When replication last changed something here, by its own clock.
+    pub last_sync_update: i64,
+    /// Up to when it has the changes of that of the others of which it has least.
     pub last_synced: i64,
     /// Space of its disks.
     pub total_mb: u64,
@@ -109,8 +120,16 @@ impl StorageSeen {
     }
 
     fn belongs(&self) -> bool {
-        !matches!(self.status, StorageStatus::Deleted | StorageStatus::IpChanged | StorageStatus::None)
+        belongs(self.status)
     }
+
+    fn changes(&self) -> Changes {
+        Changes::of(self.status, self.last_source_update, self.last_sync_update, self.last_synced)
+    }
+}
+
+fn belongs(status: StorageStatus) -> bool {
+    !matches!(status, StorageStatus::Deleted | StorageStatus::IpChanged | StorageStatus::None)
 }
 
 /// All that is wrong.
@@ -159,6 +178,7 @@ fn differences(first: (&str, &TrackerAnswer), second: (&str, &TrackerAnswer)) ->
     let mut found = Vec::new();
     if let (Some(leader), Some(other_leader)) = (&one.leader, &other.leader)
         && leader != other_leader
+        && !may_be_one(leader, other_leader)
     {
         found.push(What::LeadersDiffer {
             tracker: name.to_owned(),
@@ -167,18 +187,22 @@ fn differences(first: (&str, &TrackerAnswer), second: (&str, &TrackerAnswer)) ->
             other_leader: other_leader.clone(),
         });
     }
-    let keys = |answer: &TrackerAnswer| answer.members.keys().cloned().collect::<BTreeSet<_>>();
-    let (here, there) = (keys(one), keys(other));
-    if here != there {
+    let missing = |here: &TrackerAnswer, there: &TrackerAnswer| -> Vec<String> {
+        let only = here.members.iter().filter(|(key, _)| !there.members.contains_key(*key));
+        only.map(|(_, member)| member.name.clone()).collect()
+    };
+    let (only_first, only_other) = (missing(one, other), missing(other, one));
+    if !only_first.is_empty() || !only_other.is_empty() {
         found.push(What::MembersDiffer {
             tracker: name.to_owned(),
             other: other_name.to_owned(),
-            only_first: here.difference(&there).cloned().collect(),
-            only_other: there.difference(&here).cloned().collect(),
+            only_first,
+            only_other,
         });
     }
-    for (storage, status) in &one.members {
-        let Some(other_status) = other.members.get(storage) else { continue };
+    for (key, member) in &one.members {
+        let Some(MemberSeen { status: other_status, .. }) = other.members.get(key) else { continue };
+        let MemberSeen { name: storage, status } = member;
         if (*status == StorageStatus::Active) != (*other_status == StorageStatus::Active) {
             found.push(What::StatusDiffers {
                 storage: storage.clone(),
@@ -190,6 +214,17 @@ fn differences(first: (&str, &TrackerAnswer), second: (&str, &TrackerAnswer)) ->
         }
     }
     found
+}
+
+/// Whether two addresses of leaders may be those of one tracker: it has two at most, and shows the one that suits where we
+/// ask from, which for one of its own addresses may be another network than for the other.
+fn may_be_one(leader: &str, other: &str) -> bool {
+    match (leader.parse::<SocketAddr>(), other.parse::<SocketAddr>()) {
+        (Ok(one), Ok(other)) => {
+            one.port() == other.port() && IpClass::of(one.ip()) != IpClass::of(other.ip())
+        }
+        _ => false,
+    }
 }
 
 fn groups(storages: &[StorageSeen]) -> Vec<What> {
@@ -263,22 +298,76 @@ fn is_private(ip: IpAddr) -> bool {
     IpClass::of(ip) != IpClass::Outer
 }
 
+/// What trackers show of a member's changes, Unix seconds, 0 = never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changes {
+    /// When a client last changed something on it.
+    pub made: i64,
+    /// When something of the others last came to it.
+    pub came: i64,
+    /// Up to when it has the changes of that of the others of which it has least.
+    pub synced: i64,
+    /// It is not a member any more.
+    pub gone: bool,
+}
+
+impl Changes {
+    /// Of a member in this status, with these figures.
+    pub fn of(status: StorageStatus, made: i64, came: i64, synced: i64) -> Self {
+        Self { made, came, synced, gone: !belongs(status) }
+    }
+}
+
+/// How far a member is behind the others of its group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// There is nothing to compare with: it is alone, or nothing has changed anywhere.
+    Nothing,
+    /// It has never got anything from the others.
+    Never,
+    /// At least so many seconds.
+    Seconds(i64),
+}
+
+/// How far a member is behind the others, as far as that is certain.
+///
+/// Up to when it has everything is told of one of the others only: that of which it has least. That may be one on which
+/// nothing has changed for long, so it says nothing of the others' newer changes. Certain is that a change is missing here
+/// when it is newer than that on every other member, or when nothing at all has come since it was made. A member that still
+/// gets changes, but slowly, is not seen in this way while another one is idle.
+pub fn behind(member: Changes, others: impl Iterator<Item = Changes> + Clone) -> Behind {
+    let newest = others.clone().filter(|other| !other.gone).map(|other| other.made).max().unwrap_or(0);
+    if newest == 0 {
+        return Behind::Nothing;
+    }
+    if member.synced == 0 {
+        return Behind::Never;
+    }
+    // One that is gone may be the one of which it has least, until it reports again.
+    let oldest = others.map(|other| other.made).min().unwrap_or(0);
+    let of_all = oldest.saturating_sub(member.synced);
+    let since_came = if member.came == 0 { 0 } else { newest.saturating_sub(member.came) };
+    let at_most = newest.saturating_sub(member.synced);
+    Behind::Seconds(of_all.max(since_came.min(at_most)).max(0))
+}
+
 fn lag(storage: &StorageSeen, all: &[StorageSeen], now: i64) -> Option<What> {
     let others = all.iter().filter(|other| other.group == storage.group && other.name != storage.name);
-    let newest = others.map(|other| other.last_source_update).max()?;
-    if !storage.serves() || newest == 0 {
+    let newest =
+        others.clone().filter(|other| other.belongs()).map(|other| other.last_source_update).max()?;
+    if !storage.serves() {
         return None;
     }
     let fresh = now.saturating_sub(newest) < REPORT_SECONDS_MAX;
     let name = storage.name.clone();
-    if storage.last_synced == 0 {
-        return (!fresh).then_some(What::SyncNever { storage: name });
-    }
-    let seconds = newest.saturating_sub(storage.last_synced);
-    match (seconds > LAG_SECONDS_MAX, fresh) {
-        (false, _) => None,
-        (true, true) => Some(What::SyncLagFresh { storage: name, seconds }),
-        (true, false) => Some(What::SyncLag { storage: name, seconds }),
+    match behind(storage.changes(), others.map(StorageSeen::changes)) {
+        Behind::Nothing => None,
+        Behind::Never => (!fresh).then_some(What::SyncNever { storage: name }),
+        Behind::Seconds(seconds) => match (seconds > LAG_SECONDS_MAX, fresh) {
+            (false, _) => None,
+            (true, true) => Some(What::SyncLagFresh { storage: name, seconds }),
+            (true, false) => Some(What::SyncLag { storage: name, seconds }),
+        },
     }
 }
 
@@ -431,6 +520,7 @@ mod tests {
             source: None,
             up_time: NOW - 1000,
             last_source_update: 0,
+            last_sync_update: 0,
             last_synced: 0,
             total_mb: 100_000,
             free_mb: 50_000,
@@ -447,10 +537,14 @@ mod tests {
             named: true,
             answer: Ok(TrackerAnswer {
                 leader: Some("t1".into()),
-                members: members.iter().map(|(name, status)| ((*name).to_owned(), *status)).collect(),
+                members: members.iter().map(|(id, status)| member(id, id, *status)).collect(),
                 newest_beat: Some(NOW - 10),
             }),
         }
+    }
+
+    fn member(id: &str, name: &str, status: StorageStatus) -> ((String, String), MemberSeen) {
+        (("group1".to_owned(), id.to_owned()), MemberSeen { name: name.to_owned(), status })
     }
 
     fn answer(tracker: &mut TrackerSeen) -> &mut TrackerAnswer {
@@ -483,13 +577,13 @@ mod tests {
             (|t| answer(t).members.clear(), &["no_groups", "members_differ"]),
             (
                 |t| {
-                    answer(t).members.insert("a".into(), StorageStatus::Offline);
+                    answer(t).members.extend([member("a", "a", StorageStatus::Offline)]);
                 },
                 &["status_differs"],
             ),
             (
                 |t| {
-                    answer(t).members.insert("c".into(), StorageStatus::Active);
+                    answer(t).members.extend([member("c", "c", StorageStatus::Active)]);
                 },
                 &["members_differ"],
             ),
@@ -501,6 +595,26 @@ mod tests {
             let all = [tracker("t1", [10, 0, 0, 8], &members), second];
             assert_eq!(codes(trackers(&all)), wanted, "row {number}");
         }
+    }
+
+    #[test]
+    fn one_tracker_asked_at_two_addresses_does_not_disagree_with_itself() {
+        use StorageStatus::Active;
+        let seen = |own: [u8; 4], leader: &str, members: &[(&str, &str)]| {
+            let mut tracker = tracker(leader, own, &[]);
+            answer(&mut tracker).leader = Some(leader.to_owned());
+            answer(&mut tracker).members =
+                members.iter().map(|(id, name)| member(id, name, Active)).collect();
+            tracker
+        };
+        let inner = [("1", "group1/1 (10.0.0.1:23000)"), ("2", "group1/2 (10.0.0.2:23000)")];
+        let outer = [("1", "group1/1 (192.168.0.1:23000)"), ("2", "group1/2 (10.0.0.2:23000)")];
+        let first = || seen([10, 0, 0, 5], "10.0.0.5:22122", &inner);
+        let codes_with = |second| codes(trackers(&[first(), second]));
+        assert_eq!(codes_with(seen([127, 0, 0, 1], "192.168.0.5:22122", &outer)), [""; 0]);
+        assert_eq!(codes_with(seen([127, 0, 0, 1], "192.168.0.5:22122", &outer[..1])), ["members_differ"]);
+        assert_eq!(codes_with(seen([10, 0, 0, 6], "10.0.0.6:22122", &inner)), ["leaders_differ"]);
+        assert_eq!(codes_with(seen([127, 0, 0, 1], "192.168.0.5:22123", &outer)), ["leaders_differ"]);
     }
 
     #[test]
@@ -583,6 +697,42 @@ mod tests {
         }
         let alone = storage("a");
         assert_eq!(lag(&alone, std::slice::from_ref(&alone), NOW), None);
+    }
+
+    #[test]
+    fn a_member_is_not_behind_because_another_one_is_idle() {
+        let (now, idle) = (NOW, NOW - 50_000);
+        let old = now - REPORT_SECONDS_MAX;
+        // Of three: what came to it and when, and what of the idle and of the busy one it has.
+        let table = [
+            ("it has everything", old, idle, None),
+            ("nothing has come since before the change", old - LAG_SECONDS_MAX - 1, idle, Some("sync_lag")),
+            ("a little before is no lag", old - LAG_SECONDS_MAX, idle, None),
+            ("it lacks changes of both", old, idle - LAG_SECONDS_MAX - 1, Some("sync_lag")),
+            ("it has never got anything", 0, 0, Some("sync_never")),
+            ("it does not know when something came", 0, idle, None),
+        ];
+        for (why, last_sync_update, last_synced, wanted) in table {
+            let member = StorageSeen { last_sync_update, last_synced, ..storage("a") };
+            let busy = StorageSeen { last_source_update: old, ..storage("b") };
+            let idle = StorageSeen { last_source_update: idle, ..storage("c") };
+            let all = [member.clone(), busy, idle];
+            assert_eq!(lag(&member, &all, now).map(|what| what.code()), wanted, "{why}");
+        }
+    }
+
+    #[test]
+    fn one_that_was_removed_is_nobody_to_be_behind_of_and_may_be_the_one_of_which_it_has_least() {
+        let old = NOW - REPORT_SECONDS_MAX;
+        let removed = |last_source_update| StorageSeen {
+            last_source_update,
+            status: StorageStatus::Deleted,
+            ..storage("c")
+        };
+        let member = StorageSeen { last_sync_update: old, last_synced: old - 5000, ..storage("a") };
+        let other = StorageSeen { last_source_update: old, ..storage("b") };
+        assert_eq!(lag(&member, &[member.clone(), other, removed(old - 5000)], NOW), None);
+        assert_eq!(lag(&member, &[member.clone(), removed(old)], NOW), None);
     }
 
     #[test]

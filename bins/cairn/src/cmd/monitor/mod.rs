@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use doctor_core::decide::{Behind, Changes};
 use doctor_core::{What, decide, words};
 use fdfs_client::{Client, GroupStat, ServerAddr, StorageStat, StorageStatus};
 use serde_json::{Value, json};
@@ -183,25 +184,15 @@ fn address(storage: &StorageStat) -> String {
     format!("{host}:{}", storage.figures.storage_port)
 }
 
-/// How far a member is behind the newest change on the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Behind {
-    /// Nothing to compare with: it is alone, or nothing has changed anywhere.
-    Nothing,
-    /// It has never got anything from the others.
-    Never,
-    Seconds(i64),
-}
-
 fn behind(storages: &[Member], index: usize) -> Behind {
-    let updates = |(_, storage): (usize, &Member)| storage.stat.figures.stat.last_source_update;
-    let newest = storages.iter().enumerate().filter(|(other, _)| *other != index).map(updates).max();
-    let synced = storages.get(index).map_or(0, |storage| storage.stat.figures.stat.last_synced_timestamp);
-    match newest {
-        None | Some(0) => Behind::Nothing,
-        Some(_) if synced == 0 => Behind::Never,
-        Some(newest) => Behind::Seconds(newest.saturating_sub(synced).max(0)),
-    }
+    let changes = |member: &Member| {
+        let stat = &member.stat.figures.stat;
+        let (came, synced) = (stat.last_sync_update, stat.last_synced_timestamp);
+        Changes::of(member.stat.who.status, stat.last_source_update, came, synced)
+    };
+    let others = storages.iter().enumerate().filter(|(other, _)| *other != index);
+    let member = storages.get(index).map(changes);
+    member.map_or(Behind::Nothing, |member| decide::behind(member, others.map(|(_, other)| changes(other))))
 }
 
 fn as_json(cluster: &[Seen]) -> Value {
