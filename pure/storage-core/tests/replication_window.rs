@@ -4,9 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fdfs_format::binlog::Record;
+use fdfs_format::Mark;
+use fdfs_format::binlog::{Change, Record};
 use storage_core::replication::LogPosition;
 use storage_core::replication::need::Need;
+use storage_core::replication::sender::{How, Sender, SenderRules};
+use storage_core::replication::steps::Done;
 use storage_core::replication::window::{
     ATTEMPTS_MAX, Entry, Job, Ticket, Verdict, WINDOW_BYTES_MAX, WINDOW_RECORDS_MAX, WINDOW_SPAN_MAX, Window,
 };
@@ -336,4 +339,116 @@ fn what_waits_is_as_old_as_the_earliest_record_that_was_never_sent() {
     let _ = window.take(NOW);
     let _ = window.take(NOW);
     assert_eq!(window.waiting_since(), None);
+}
+
+/// Hands lines to a sender, each of 10 bytes.
+fn sender(records: &[Record]) -> Sender {
+    let rules = SenderRules { travel_max: 2, rest_ms: 0, save_each: 100 };
+    let mut sender = Sender::new(rules, Mark::default(), None, at(0), NOW);
+    for (n, record) in (0..).zip(records) {
+        sender.line(at(n * 10), at(n * 10 + 10), Some(record.clone()));
+    }
+    sender
+}
+
+/// Lets records travel, for so many seconds, to a peer that refuses creations for want of room until so many files were
+/// deleted there; how many were, and how many creations it refused.
+fn to_full_peer(sender: &mut Sender, deletions_until_room: usize, seconds: u64) -> (usize, usize) {
+    let (mut deleted, mut refused) = (0, 0);
+    for second in 0..seconds {
+        let now = NOW.after_ms(second * 1_000);
+        while let Some(travel) = sender.take(now) {
+            let how = match travel.entry.record.change {
+                Change::Delete { .. } => {
+                    deleted += 1;
+                    How::Done(Done::Taken)
+                }
+                _ if deleted < deletions_until_room => {
+                    refused += 1;
+                    How::PeerFull
+                }
+                _ => How::Done(Done::Taken),
+            };
+            sender.back(travel.ticket, &travel.entry, how, now, 0);
+        }
+    }
+    (deleted, refused)
+}
+
+#[test]
+fn d7_a_peer_without_room_is_sent_the_deletions_that_make_room_and_gets_everything_in_the_end() {
+    let mut lines: Vec<_> = (0..100).map(|n| line('C', &name(0, n), "")).collect();
+    lines.extend((1_000..1_050).map(|n| line('D', &name(0, n), "")));
+    let mut sender = sender(&lines);
+    let (deleted, refused) = to_full_peer(&mut sender, 50, 2);
+    assert_eq!((deleted, refused), (50, 1), "the deletions wait for nobody");
+    assert_eq!((sender.acknowledged(), sender.open()), (at(1_500), 0));
+    assert!(sender.works());
+}
+
+#[test]
+fn what_makes_room_proves_nothing_of_a_peer_without_room_and_one_creation_at_a_time_finds_out() {
+    let mut lines: Vec<_> = (0..10).map(|n| line('C', &name(0, n), "")).collect();
+    lines.extend((1_000..1_010).map(|n| line('D', &name(0, n), "")));
+    let mut sender = sender(&lines);
+    // One when it begins, then after 1, 3, 7, 15 and 31 s.
+    assert_eq!(to_full_peer(&mut sender, usize::MAX, 40), (10, 6));
+    assert!(!sender.works() && !sender.reaches_peer());
+    // Lines are still read: there may be more that makes room.
+    assert!(sender.wants_lines());
+    sender.line(at(200), at(210), Some(line('D', &name(0, 2_000), "")));
+    assert_eq!(to_full_peer(&mut sender, 1, 1), (1, 0));
+}
+
+#[test]
+fn a_deletion_that_is_refused_for_want_of_room_waits_like_everything_else() {
+    let mut sender = sender(&[line('C', &name(0, 1), ""), line('D', &name(0, 2), "")]);
+    let mut seen = Vec::new();
+    for second in 0..8 {
+        let now = NOW.after_ms(second * 1_000);
+        while let Some(travel) = sender.take(now) {
+            seen.push((second, travel.entry.end.offset));
+            sender.back(travel.ticket, &travel.entry, How::PeerFull, now, 0);
+        }
+    }
+    assert_eq!(seen, [(0, 10), (0, 20), (1, 10), (3, 10), (7, 10)]);
+    // What was the last to make trouble is gone: all is well.
+    let now = NOW.after_ms(60_000);
+    while let Some(travel) = sender.take(now) {
+        let done = if travel.entry.end == at(10) { Done::Missing } else { Done::Taken };
+        sender.back(travel.ticket, &travel.entry, How::Done(done), now, 0);
+    }
+    assert_eq!(sender.acknowledged(), at(20));
+    assert!(sender.works());
+}
+
+#[test]
+fn a_new_file_that_no_answer_came_for_may_be_there_and_no_other_change_may() {
+    let mut sender = sender(&[line('C', &name(0, 1), ""), line('A', &name(0, 2), " 0 5")]);
+    let travels: Vec<_> = std::iter::from_fn(|| sender.take(NOW)).collect();
+    for travel in &travels {
+        assert_eq!(travel.entry.need, Need::Yes);
+        sender.back(travel.ticket, &travel.entry, How::Unanswered, NOW, 0);
+    }
+    let mut again = Vec::new();
+    let later = NOW.after_ms(60_000);
+    while let Some(travel) = sender.take(later) {
+        again.push((travel.entry.end, travel.entry.need));
+        sender.back(travel.ticket, &travel.entry, How::Done(Done::Taken), later, 0);
+    }
+    assert_eq!(again, [(at(10), Need::Perhaps), (at(20), Need::Yes)]);
+}
+
+#[test]
+fn at_the_end_of_the_log_the_place_is_where_reading_goes_on_also_in_a_new_file() {
+    let next = LogPosition { file: 1, offset: 0 };
+    let mut sender = sender(&[line('C', &name(0, 1), "")]);
+    let travel = sender.take(NOW).unwrap();
+    sender.all_entered(next);
+    assert_eq!(sender.acknowledged(), at(0), "the record is on its way");
+    sender.back(travel.ticket, &travel.entry, How::Done(Done::Taken), NOW, 0);
+    assert_eq!(sender.acknowledged(), next);
+    let after = LogPosition { file: 2, offset: 0 };
+    sender.all_entered(after);
+    assert_eq!(sender.acknowledged(), after);
 }

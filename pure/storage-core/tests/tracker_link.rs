@@ -470,6 +470,28 @@ fn replication_is_reported_when_it_got_further() {
     t.never_asks_before_rest(0, Cmd::SyncReport);
 }
 
+/// Trackers take the earliest of what one report has: without the source that stands still they would have clients read
+/// here what that one has not sent yet.
+#[test]
+fn replication_is_reported_of_all_sources_when_one_of_them_got_further() {
+    let mut t = Script::new();
+    let (stalled, going_on, silent) = (id("10.0.1.8"), id("10.0.1.9"), id("10.0.1.10"));
+    t.run_to_rest(0);
+    let mut reported = |time: u64, further: u32| {
+        t.inputs.synced = [(stalled, 1_000), (going_on, further), (silent, 0)].into();
+        t.at(secs(time)).wake(0);
+        t.run_to(0, Cmd::SyncReport);
+        let sources = t.asked(0, Cmd::SyncReport).read(sync_report::Ask::decode).sources;
+        t.run_to_rest(0);
+        sources.into_iter().map(|source| (source.src_id, source.timestamp)).collect::<Vec<_>>()
+    };
+    assert_eq!(reported(30, 1_500), [(Some(stalled), 1_000), (Some(going_on), 1_500)]);
+    assert_eq!(reported(90, 2_000), [(Some(stalled), 1_000), (Some(going_on), 2_000)]);
+    t.at(secs(150)).wake(0);
+    t.canned(0);
+    t.never_asks_before_rest(0, Cmd::SyncReport);
+}
+
 #[test]
 fn the_trunk_server_asks_for_the_newest_trunk_file_and_reports_on_the_connection_of_its_join() {
     let mut t = Script::new();

@@ -252,7 +252,7 @@ async fn answer(
         C::DownloadFile => handler::download::download(server, conn, body, access).await,
         C::DeleteFile => Ok(handler::change::delete(server, body, access).await),
         C::Truncate => handler::change::truncate(server, conn, header, body, access).await,
-        C::RegenerateName => Ok(handler::change::regenerate(server, body, access).await),
+        C::RegenerateName => handler::change::regenerate(server, conn, header, body, access).await,
         C::SetMetadata => Ok(handler::metadata::set(server, body, access).await),
         C::GetMetadata => Ok(handler::metadata::get(server, body, access).await),
         C::QueryFileInfo => {

@@ -17,10 +17,12 @@ use std::time::Duration;
 
 use fdfs_conf::StorageConf;
 use fdfs_fileid::{FileName, Kind, Source};
+use fdfs_proto::limits::{GROUP_LEN, NAME_LEN_MAX};
 use fdfs_proto::storage::{FileAsk, download, report_server_id};
-use fdfs_proto::{HEADER_LEN, Header, RESPONSE, Status, StorageCommand, StorageId, StorageStatus};
+use fdfs_proto::{HEADER_LEN, Header, RESPONSE, Status, StorageCommand, StorageId, StorageStatus, frame};
 use net::{Conn, ConnError};
 use storage_core::membership::{ClusterView, has_left};
+use storage_core::replication::LogPosition;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -40,6 +42,12 @@ const CONNECT_MAX: Duration = Duration::from_secs(2);
 
 /// What is passed on at a time, bytes.
 const STEP: usize = 64 * 1024;
+
+/// Longest body of an answer to a change, bytes: that to a new name is group and name.
+const ANSWER_LEN_MAX: u64 = (GROUP_LEN + NAME_LEN_MAX) as u64;
+
+/// How long a new name waits until the origin of the file has its metadata.
+const METADATA_WAIT: Duration = Duration::from_secs(5);
 
 /// What is needed to ask other members.
 #[derive(Debug)]
@@ -176,8 +184,13 @@ pub(crate) async fn change(
         sent = link.write(&piece).await;
     }
     // Who refuses early may have closed before all was sent, and has said why.
-    match link.reply().await {
-        Ok(reply) => Ok(Change::PassedOn(Done::refused(reply.status(), left))),
+    match link.answer().await {
+        Ok((status, body)) if body.is_empty() => Ok(Change::PassedOn(Done::refused(status, left))),
+        Ok((_, body)) => {
+            let mut answer = Vec::with_capacity(HEADER_LEN + body.len());
+            frame::reply(&mut answer, |out| out.extend_from_slice(&body));
+            Ok(Change::PassedOn(Done { unread: left, ..Done::answer(answer) }))
+        }
         Err(error) => {
             tracing::warn!(%name, %error, "a change was passed on and not answered");
             Err(ConnError::Truncated)
@@ -199,16 +212,36 @@ pub(crate) fn asked_for(server: &Server, command: StorageCommand, body: &[u8]) -
     server.name_in(&group, name).ok()
 }
 
+/// Waits until the storage that a file was uploaded to, if that is another one and serves, has all that was changed here.
+///
+/// # Errors
+/// `EAGAIN` when that takes too long.
+pub(crate) async fn origin_has_all(server: &Server, name: &FileName) -> Result<(), Status> {
+    let origin = origin_in(&server.cluster.borrow(), name);
+    let Some(mut follow) = origin.and_then(|id| server.replication.follow(&id)) else { return Ok(()) };
+    let (file, offset) = server.store.binlog().position();
+    let place = LogPosition { file, offset };
+    let has_all = follow.wait_for(|now| now.acknowledged.is_some_and(|at| at >= place));
+    match timeout(METADATA_WAIT, has_all).await {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Status::EAGAIN),
+    }
+}
+
 /// Where the storage is reached that a file was uploaded to; empty when that is this one, or one that does not serve.
 fn origin(server: &Server, name: &FileName) -> Vec<SocketAddr> {
     let view = server.cluster.borrow().clone();
-    let (Some(me), Some(stamp)) = (&view.identity, name.stamp()) else { return Vec::new() };
+    origin_in(&view, name).map_or(Vec::new(), |id| replication::addresses(&view, &id))
+}
+
+/// The storage that a file was uploaded to, if it is another one and serves.
+fn origin_in(view: &ClusterView, name: &FileName) -> Option<StorageId> {
+    let (me, stamp) = (view.identity.as_ref()?, name.stamp()?);
     if me.source.encode() == stamp.source.encode() {
-        return Vec::new();
+        return None;
     }
-    let peer = member(&view, stamp.source)
-        .filter(|id| view.peers.get(id).is_some_and(|peer| peer.status == StorageStatus::Active));
-    peer.map_or(Vec::new(), |id| replication::addresses(&view, &id))
+    member(view, stamp.source)
+        .filter(|id| view.peers.get(id).is_some_and(|peer| peer.status == StorageStatus::Active))
 }
 
 /// Where the other members are reached that serve.
@@ -275,6 +308,20 @@ impl Link {
         self.read(&mut head).await?;
         let reply = Header::decode(&head).ok().filter(|reply| reply.command == RESPONSE);
         reply.ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    /// A whole answer: its status and, when that is good, its body.
+    async fn answer(&mut self) -> io::Result<(Status, Vec<u8>)> {
+        let reply = self.reply().await?;
+        if !reply.status().is_ok() {
+            return Ok((reply.status(), Vec::new()));
+        }
+        if reply.body_len > ANSWER_LEN_MAX {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut body = vec![0; usize::try_from(reply.body_len).unwrap_or_default()];
+        self.read(&mut body).await?;
+        Ok((reply.status(), body))
     }
 
     async fn read(&mut self, buffer: &mut [u8]) -> io::Result<()> {

@@ -14,7 +14,7 @@ use super::backoff::Backoff;
 use super::need::{Need, need};
 use super::stale::Stale;
 use super::steps::Done;
-use super::window::{Entry, Job, Ticket, Verdict, Window};
+use super::window::{Entry, Job, Ticket, Verdict, Window, makes_room};
 use crate::time::Mono;
 
 /// How long a mark that changed may stay unsaved while nothing else asks for it, milliseconds.
@@ -53,6 +53,8 @@ pub enum How {
     Unanswered,
     /// The peer can't be reached, or takes nothing.
     PeerUnable,
+    /// The peer has no room: it takes nothing but what makes some.
+    PeerFull,
 }
 
 /// What is to be said about it.
@@ -92,6 +94,10 @@ pub struct Sender {
     backoff: Backoff,
     /// Until when nothing is sent.
     paused: Option<Mono>,
+    /// The peer has no room, as far as is known.
+    full: bool,
+    /// What finds out whether the peer is back.
+    probe: Option<Ticket>,
     /// What was saved last, how many records that are, and when.
     saved: (LogPosition, u64, Mono),
     /// Records counted before this began.
@@ -125,6 +131,8 @@ impl Sender {
             resting: Vec::new(),
             backoff: Backoff::default(),
             paused: None,
+            full: false,
+            probe: None,
             // A new mark counts as never saved.
             saved: (from, 0, now),
             counted_before: mark.sync_row_count,
@@ -154,7 +162,8 @@ impl Sender {
 
     /// Whether lines of the log are wanted now.
     pub fn wants_lines(&self) -> bool {
-        self.paused.is_none() && self.window.has_room()
+        // Behind what has no room there may be what makes some.
+        (self.paused.is_none() || self.full) && self.window.has_room()
     }
 
     /// The next line of the log, which begins and ends there; `None` for one that is no record.
@@ -179,6 +188,12 @@ impl Sender {
         self.goal.get_or_insert(end);
     }
 
+    /// All lines that were read have entered, and reading goes on at `end`: behind the last of them or, when the log has
+    /// got a new file, at the start of that.
+    pub fn all_entered(&mut self, end: LogPosition) {
+        self.window.pass(end);
+    }
+
     /// Whether the copy of old files has just become complete; said once.
     pub fn filled(&mut self) -> bool {
         let complete = self.mark.need_sync_old
@@ -190,17 +205,28 @@ impl Sender {
 
     /// The next record to be sent now. It is reported with [`Sender::back`].
     pub fn take(&mut self, now: Mono) -> Option<Travel> {
-        if self.paused.is_some_and(|until| until > now) {
-            return None;
+        let is_paused = self.paused.is_some_and(|until| until > now);
+        if !is_paused {
+            self.paused = None;
         }
-        self.paused = None;
         self.resting.retain(|until| *until > now);
+        let interrupted = self.backoff.failures() > 0;
         // After a failure of the whole peer one finds out whether it is back.
-        let most = if self.backoff.failures() > 0 { 1 } else { self.rules.travel_max };
+        let most = if interrupted && !self.full { 1 } else { self.rules.travel_max };
         if self.travelling >= most.saturating_sub(self.resting.len()) {
             return None;
         }
-        let Job { ticket, entry } = self.window.take(now)?;
+        let Job { ticket, entry } = if is_paused || interrupted && self.probe.is_some() {
+            // What makes room travels beside the one that finds out whether there is some.
+            if !self.full {
+                return None;
+            }
+            self.window.take_what_makes_room(now)?
+        } else {
+            let job = self.window.take(now)?;
+            self.probe = interrupted.then_some(job.ticket);
+            job
+        };
         self.travelling += 1;
         let stale = self.stale.is(&entry);
         Some(Travel { ticket, entry, stale })
@@ -209,6 +235,7 @@ impl Sender {
     /// What became of a record that travelled. `random` is any number.
     pub fn back(&mut self, ticket: Ticket, entry: &Entry, how: How, now: Mono, random: u32) -> Effect {
         self.travelling = self.travelling.saturating_sub(1);
+        self.probe = self.probe.filter(|probe| *probe != ticket);
         if self.rules.rest_ms > 0 {
             self.resting.push(now.after_ms(self.rules.rest_ms));
         }
@@ -216,20 +243,31 @@ impl Sender {
         match how {
             How::Done(done) => {
                 self.stale.note(entry, done);
-                if done.is_proof() && self.backoff.failures() > 0 {
+                self.window.taken(ticket, done.is_proof());
+                // What makes room is no proof of some, unless it was all there was.
+                let counts = !self.full || !makes_room(&entry.record.change) || self.window.open() == 0;
+                if done.is_proof() && counts && self.backoff.failures() > 0 {
                     effect.works_again = true;
                     self.backoff.worked();
+                    self.full = false;
                 }
-                self.window.taken(ticket, done.is_proof());
             }
             How::Failed => effect.verdict = Some(self.window.failed(ticket, now, random)),
             How::Unanswered => {
+                self.window.may_have_come(ticket);
                 effect.verdict = Some(self.window.failed(ticket, now, random));
                 effect.pause = self.pause(now, random);
+                self.full = false;
             }
             How::PeerUnable => {
                 self.window.not_sent(ticket);
                 effect.pause = self.pause(now, random);
+                self.full = false;
+            }
+            How::PeerFull => {
+                self.window.no_room(ticket);
+                effect.pause = self.pause(now, random);
+                self.full = true;
             }
         }
         effect
@@ -273,6 +311,7 @@ impl Sender {
         self.window = Window::new(self.window.acknowledged());
         self.stale = Stale::new(log_end);
         self.travelling = 0;
+        (self.full, self.probe) = (false, None);
         self.saved.1 = 0;
     }
 

@@ -189,6 +189,11 @@ pub fn after(step: Step, record: &Record, answer: Answer, local: Local, stale: b
     }
 }
 
+/// Whether the peer has no room: it can take what makes some.
+pub fn is_want_of_room(status: Status) -> bool {
+    matches!(status, Status::ENOSPC | Status::EDQUOT)
+}
+
 /// Whether a status is about the record or about the peer as a whole. Where that is in doubt it is about the record: if
 /// the peer takes no other either, none is given up (see [`super::window`]).
 fn refusal(status: Status) -> Next {

@@ -104,6 +104,8 @@ struct Open {
     attempts: u32,
     /// How many records of its store path had been taken when it failed first.
     taken_before: u64,
+    /// It was refused for want of room.
+    needs_room: bool,
 }
 
 impl Window {
@@ -167,20 +169,40 @@ impl Window {
         }
         self.open += 1;
         self.open_bytes += entry.len;
-        let open = Open { entry: Arc::new(entry), attempts: 0, taken_before: 0 };
+        let open = Open { entry: Arc::new(entry), attempts: 0, taken_before: 0, needs_room: false };
         self.slots.push_back(Slot { end: open.entry.end, open: Some(open) });
     }
 
     /// The earliest record that may be sent at `now`. It is reported with [`Window::taken`], [`Window::failed`] or
     /// [`Window::not_sent`].
     pub fn take(&mut self, now: Mono) -> Option<Job> {
+        self.come_due(now);
+        let number = *self.ready.first()?;
+        self.job(number)
+    }
+
+    /// The earliest of those that make room at the peer, and were not refused for want of it.
+    pub fn take_what_makes_room(&mut self, now: Mono) -> Option<Job> {
+        self.come_due(now);
+        let makes_room = |number: &&u64| {
+            let open = self.slot(**number).and_then(|slot| slot.open.as_ref());
+            open.is_some_and(|open| makes_room(&open.entry.record.change) && !open.needs_room)
+        };
+        let number = *self.ready.iter().find(makes_room)?;
+        self.job(number)
+    }
+
+    fn come_due(&mut self, now: Mono) {
         while let Some(&(due, number)) = self.later.first()
             && due <= now
         {
             self.later.pop_first();
             self.ready.insert(number);
         }
-        let number = self.ready.pop_first()?;
+    }
+
+    fn job(&mut self, number: u64) -> Option<Job> {
+        self.ready.remove(&number);
         let entry = Arc::clone(&self.slot(number)?.open.as_ref()?.entry);
         Some(Job { ticket: Ticket(number), entry })
     }
@@ -234,6 +256,24 @@ impl Window {
         }
     }
 
+    /// All of it went out and no answer came: the peer may have a file that is new, and is asked before all of that is
+    /// sent again.
+    pub fn may_have_come(&mut self, ticket: Ticket) {
+        if let Some(open) = self.slot_mut(ticket.0).and_then(|slot| slot.open.as_mut())
+            && matches!(open.entry.record.change, Change::Create { .. })
+        {
+            Arc::make_mut(&mut open.entry).need = Need::Perhaps;
+        }
+    }
+
+    /// The peer has no room for it: as [`Window::not_sent`], and it is none of those that make room.
+    pub fn no_room(&mut self, ticket: Ticket) {
+        if let Some(open) = self.slot_mut(ticket.0).and_then(|slot| slot.open.as_mut()) {
+            open.needs_room = true;
+            self.ready.insert(ticket.0);
+        }
+    }
+
     fn path_of(&self, ticket: Ticket) -> Option<StorePathIndex> {
         Some(self.slot(ticket.0)?.open.as_ref()?.entry.record.change.name().path_index())
     }
@@ -279,6 +319,15 @@ impl Window {
         let Some(open) = self.slot(number).and_then(|slot| slot.open.as_ref()) else { return false };
         keys(&open.entry.record.change)
             .all(|key| self.lines.get(&key).and_then(VecDeque::front) == Some(&number))
+    }
+}
+
+/// Whether the peer needs less room after a change than before.
+pub(super) fn makes_room(change: &Change) -> bool {
+    match change {
+        Change::Delete { .. } => true,
+        Change::Truncate { old_size, new_size, .. } => new_size < old_size,
+        _ => false,
     }
 }
 

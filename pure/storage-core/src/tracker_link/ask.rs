@@ -230,13 +230,15 @@ impl TrackerLink {
         }
         if std::mem::take(&mut session.synced_due) {
             let times = inputs.synced_from();
-            let sources: Vec<_> = times
-                .iter()
-                .filter(|&(id, &timestamp)| timestamp > 0 && session.synced.get(id) != Some(&timestamp))
-                .map(|(id, &timestamp)| sync_report::Synced { src_id: Some(*id), timestamp })
-                .take(REPORT_ENTRIES_MAX)
-                .collect();
-            if !sources.is_empty() {
+            let known = || times.iter().filter(|&(_, &timestamp)| timestamp > 0);
+            // All of them when one got further, as the original does: trackers take the earliest of one report, which
+            // without a source that stands still would say that its files are here.
+            if known().any(|(id, timestamp)| session.synced.get(id) != Some(timestamp)) {
+                let synced = |(id, &timestamp): (&StorageId, &u32)| sync_report::Synced {
+                    src_id: Some(*id),
+                    timestamp,
+                };
+                let sources = known().map(synced).take(REPORT_ENTRIES_MAX).collect();
                 sync_report::Ask { sources }.encode(body);
                 return Some(Question::Synced(times));
             }

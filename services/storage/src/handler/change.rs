@@ -2,8 +2,8 @@
 //! DELETE_FILE.
 
 use fdfs_fileid::FileName;
-use fdfs_proto::storage::{append, delete, modify, regenerate, truncate};
-use fdfs_proto::{Header, RawName, Status, limits};
+use fdfs_proto::storage::{append, delete, modify, named as named_body, regenerate, truncate};
+use fdfs_proto::{HEADER_LEN, Header, RawName, Status, limits};
 use net::{Conn, ConnError};
 use storage_core::naming::{Naming, NewFile};
 use storage_core::stats::Counter;
@@ -191,16 +191,33 @@ pub(crate) async fn truncate(
 }
 
 /// REGENERATE_APPENDER_FILENAME.
-pub(crate) async fn regenerate(server: &Server, body: &[u8], access: &mut Access) -> Done {
+pub(crate) async fn regenerate(
+    server: &Server,
+    conn: &mut Conn,
+    header: Header,
+    body: &[u8],
+    access: &mut Access,
+) -> Result<Done, ConnError> {
     let ask = match regenerate::Ask::decode(body) {
         Ok(ask) => ask,
-        Err(error) => return malformed(error, 0),
+        Err(error) => return Ok(malformed(error, 0)),
     };
     let name = match server.name(ask.name) {
         Ok(name) => name,
-        Err(status) => return Done::status(status),
+        Err(status) => return Ok(Done::status(status)),
     };
-    let Some(known) = server.known() else { return Done::status(Status::EAGAIN) };
+    access.name(&name);
+    // Metadata is taken by every member. What came here has to be there before, as it moves along.
+    if server.store.open_file(&name.metadata_name()).await.is_ok()
+        && let Err(status) = relay::origin_has_all(server, &name).await
+    {
+        return Ok(Done::status(status));
+    }
+    let _here = match relay::change(server, conn, header, body, &name, 0).await? {
+        Change::PassedOn(done) => return new_name(done, &name, access),
+        Change::Here(here) => here,
+    };
+    let Some(known) = server.known() else { return Ok(Done::status(Status::EAGAIN)) };
     let now = server.now();
     let old = name.clone();
     let make = move |timestamp, size, crc32, attempt| {
@@ -216,17 +233,28 @@ pub(crate) async fn regenerate(server: &Server, body: &[u8], access: &mut Access
         // A name too short to be regenerated is taken, so that the store refuses it.
         old.regenerated(&naming.stamp(attempt, rand::random())).unwrap_or_else(|_| old.clone())
     };
-    match server.store.regenerate(name.clone(), make).await {
+    Ok(match server.store.regenerate(name.clone(), make).await {
         Ok(new) => {
             server.changed(now);
             access.renamed(&name, &new);
             named(known.group, &new)
         }
-        Err(error) => {
-            access.name(&name);
-            Done::status(appender_status(&error))
-        }
+        Err(error) => Done::status(appender_status(&error)),
+    })
+}
+
+/// What another member has answered, if it is the new name of a file or a refusal.
+fn new_name(done: Done, old: &FileName, access: &mut Access) -> Result<Done, ConnError> {
+    if !done.status.is_ok() {
+        return Ok(done);
     }
+    let body = done.answer.get(HEADER_LEN..).unwrap_or_default();
+    let Some(id) = named_body::Got::decode(body).ok().and_then(|got| got.file_id().ok()) else {
+        tracing::warn!(name = %old, "a file got a new name at another member, which does not say what it is");
+        return Err(ConnError::Truncated);
+    };
+    access.renamed(old, &id.name);
+    Ok(done)
 }
 
 /// DELETE_FILE.

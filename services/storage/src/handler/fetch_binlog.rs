@@ -89,7 +89,8 @@ async fn send(
 
 async fn is_here(server: &Server, name: &FileName) -> Result<bool, ConnError> {
     match server.store.open_file(name).await {
-        Ok(_) => Ok(true),
+        // One whose copy was bad is on record here: the download is refused then, and whoever asks looks elsewhere.
+        Ok(_) | Err(StoreError::SetAside) => Ok(true),
         Err(StoreError::NotFound | StoreError::NotRegular) => Ok(false),
         // A list without this file would look complete.
         Err(error) => {

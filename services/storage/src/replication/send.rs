@@ -9,7 +9,7 @@ use fdfs_proto::storage::{file_info, sync_copy, sync_delete, sync_pair, sync_tru
 use fdfs_proto::{GroupField, RawName, StorageCommand as C, frame};
 use storage_core::replication::exchange::{self, Exchange};
 use storage_core::replication::sender::{How, Travel};
-use storage_core::replication::steps::{Answer, Done, Local, Next, Step};
+use storage_core::replication::steps::{Answer, Done, Local, Next, Step, is_want_of_room};
 use storage_core::stats::Counter;
 use store::{StoreError, StoredFile};
 use tokio::time::timeout;
@@ -34,6 +34,8 @@ pub(super) enum Outcome {
     Unanswered(String),
     /// The peer can't be reached, or takes nothing.
     Peer(String),
+    /// The peer has no room.
+    Full(String),
 }
 
 impl Outcome {
@@ -44,6 +46,7 @@ impl Outcome {
             Self::Failed(reason) => (How::Failed, reason),
             Self::Unanswered(reason) => (How::Unanswered, reason),
             Self::Peer(reason) => (How::PeerUnable, reason),
+            Self::Full(reason) => (How::PeerFull, reason),
         }
     }
 }
@@ -104,6 +107,9 @@ async fn steps_of(
             Next::Send(step) => step,
             Next::Done(done) => return Ok(Outcome::Done(done)),
             Next::Refused(status) => return Ok(Outcome::Failed(format!("the peer refuses it: {status}"))),
+            Next::PeerUnable(status) if is_want_of_room(status) => {
+                return Ok(Outcome::Full(format!("the peer has no room: {status}")));
+            }
             Next::PeerUnable(status) => {
                 return Ok(Outcome::Peer(format!("the peer takes nothing: {status}")));
             }

@@ -174,8 +174,14 @@ impl<'a> Stream<'a> {
                 self.enter(line);
                 continue;
             }
-            if self.at_end || reads == READS {
-                return !self.at_end;
+            if self.at_end {
+                if let Some(reader) = &self.reader {
+                    self.sender.all_entered(reader.position());
+                }
+                return false;
+            }
+            if reads == READS {
+                return true;
             }
             reads += 1;
             let (server, reader) = (Arc::clone(&self.task.shared.server), self.reader.take());

@@ -1,5 +1,6 @@
 //! A lost store path is rebuilt from the peers, and a peer is told what a store path has.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -211,6 +212,25 @@ fn recover(storage: &mut TestStorage) {
     storage.running = Some(running.unwrap());
 }
 
+/// Starts it and rebuilds store path 0 from these members; what comes of that.
+fn rebuilt(
+    storage: &mut TestStorage,
+    sources: BTreeMap<StorageId, Vec<SocketAddr>>,
+) -> Result<(Report, Vec<FileName>), String> {
+    let (send, receive) = std::sync::mpsc::channel();
+    let conf = storage.conf.clone();
+    let running = launch(&conf, |data, port, server, _, _| {
+        let (recovery, flag) = (Recovery::new(&conf, data, port, server), Flag::new(data, StorePathIndex(0)));
+        let group = GroupName::parse(b"group1").unwrap().into();
+        tokio::spawn(async move {
+            send.send(recovery.rebuild(StorePathIndex(0), &flag, group, &sources).await).unwrap();
+        });
+        Ok(())
+    });
+    storage.running = Some(running.unwrap());
+    receive.recv_timeout(Duration::from_secs(20)).unwrap()
+}
+
 fn has_joined(storage: &TestStorage) -> bool {
     storage.running.as_ref().unwrap().knows_itself()
 }
@@ -346,19 +366,27 @@ fn d9_what_no_peer_has_whole_is_counted_and_a_file_that_one_peer_has_damaged_com
     let lost = "M00/00/00/wKgBZ2hj0oCAFpMhAAAADg4QulA123.txt";
     let mut storage = without_its_disk(&lister, &format!("1700000000 C {lost}\n1700000000 C {whole}\n"));
     let sources = [(id("100002"), vec![other.address()]), (id("100003"), vec![peer.address()])].into();
-    let (send, receive) = std::sync::mpsc::channel();
-    let conf = storage.conf.clone();
-    let running = launch(&conf, |data, port, server, _, _| {
-        let (recovery, flag) = (Recovery::new(&conf, data, port, server), Flag::new(data, StorePathIndex(0)));
-        let group = GroupName::parse(b"group1").unwrap().into();
-        tokio::spawn(async move {
-            send.send(recovery.rebuild(StorePathIndex(0), &flag, group, &sources).await).unwrap();
-        });
-        Ok(())
-    });
-    storage.running = Some(running.unwrap());
-    let (report, _) = receive.recv_timeout(Duration::from_secs(20)).unwrap().unwrap();
+    let (report, _) = rebuilt(&mut storage, sources).unwrap();
     assert_eq!(report, Report { fetched: 1, damaged: 3, lost: 2, older: 0, refusing: 0 });
+    assert_eq!(storage.connect().download(&whole, 0, 0).body, b"whole");
+}
+
+#[test]
+fn d9_a_file_that_a_peer_has_set_aside_is_lost_and_keeps_no_other_away() {
+    let mut peer = started("pack_max_size = 0");
+    let aside = peer.connect().upload(b"set aside", "txt").name();
+    let whole = peer.connect().upload(b"whole", "txt").name();
+    peer.running.take().unwrap().stop().unwrap();
+    let quarantine = peer.dir.path().join("p0/data/.cairn/quarantine");
+    std::fs::create_dir_all(&quarantine).unwrap();
+    let copy = format!("{}.1.lost", aside.true_name().replacen('/', "-", 2));
+    std::fs::rename(peer.on_disk(&aside), quarantine.join(copy)).unwrap();
+    start(&mut peer, StorageStatus::Recovery);
+    let lister = Lister::start();
+    let mut storage = without_its_disk(&lister, "");
+    let sources = [(id("100002"), vec![peer.address()])].into();
+    let (report, _) = rebuilt(&mut storage, sources).unwrap();
+    assert_eq!(report, Report { fetched: 1, damaged: 1, lost: 1, older: 0, refusing: 0 });
     assert_eq!(storage.connect().download(&whole, 0, 0).body, b"whole");
 }
 

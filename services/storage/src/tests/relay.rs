@@ -7,7 +7,8 @@ use fdfs_fileid::{FileName, Source};
 use fdfs_proto::{IpText, Status, StorageCommand as C, StorageId, StorageStatus};
 use storage_core::membership::{ClusterView, Identity, OwnIps, Peer};
 
-use super::client::{Client, TestStorage, group, number, view};
+use super::client::{Client, TestStorage, group, number, until, view};
+use super::group::{Group, append, set_metadata};
 use super::peer::{FakePeer, Instead};
 use crate::run::launch;
 
@@ -155,6 +156,60 @@ fn d11_an_appender_is_changed_where_it_was_uploaded_to_as_long_as_that_serves() 
     }
     assert_eq!(pair.origin.connect().download(&name, 0, 0).body, b"old");
     assert_eq!(client.download(&name, 0, 0).body, b"nnd");
+}
+
+#[test]
+fn d11_an_appender_gets_its_new_name_where_it_was_uploaded_to_with_all_that_was_appended_there() {
+    const ORIGIN: usize = 0;
+    const OTHER: usize = 1;
+    let members = Group::start("durability=disk");
+    let name = members.client(ORIGIN).upload_as(C::UploadAppender, 0, b"one", "log").name();
+    members.both_have(&name, b"one");
+    // Nothing that is changed at the origin comes to the other one.
+    members.say_to(ORIGIN, StorageStatus::Offline);
+    let origin = members.members[ORIGIN].running.as_ref().unwrap().server();
+    until("nothing is sent", || {
+        origin.replication.all().iter().any(|(_, peer, _)| peer.lag.last_error.is_some())
+    });
+    let mut client = members.client(OTHER);
+    assert_eq!(append(&mut client, &name, b", two"), Status::OK);
+    assert_eq!(members.has(OTHER, &name).as_deref(), Some(&b"one"[..]));
+    let new = client.ask(C::RegenerateName, &[name.as_str().as_bytes()]).name();
+    members.say_to(ORIGIN, StorageStatus::Active);
+    members.both_have(&new, b"one, two");
+    members.neither_has(&name);
+    // What is refused there is refused, and the connection goes on.
+    assert_eq!(client.ask(C::RegenerateName, &[name.as_str().as_bytes()]).status, Status::ENOENT);
+    assert!(client.is_open());
+}
+
+#[test]
+fn metadata_that_was_set_at_another_member_moves_along_to_the_new_name() {
+    let members = Group::start("durability=disk");
+    let mut client = members.client(1);
+    for _ in 0..20 {
+        let name = members.client(0).upload_as(C::UploadAppender, 0, b"one", "log").name();
+        members.both_have(&name, b"one");
+        assert_eq!(set_metadata(&mut client, &name, b"a\x02b"), Status::OK);
+        let new = client.ask(C::RegenerateName, &[name.as_str().as_bytes()]).name();
+        members.both_have(&new, b"one");
+        members.both_have(&new.metadata_name(), b"a\x02b");
+    }
+}
+
+#[test]
+fn a_new_name_that_is_no_answer_to_that_is_not_passed_on() {
+    let mut pair = Pair::start();
+    let name = pair.origin.connect().upload_as(C::UploadAppender, 0, b"old", "log").name();
+    pair.other.running.take().unwrap().stop().unwrap();
+    // In the place of the origin one that answers without a name.
+    let peer = FakePeer::start();
+    peer.obey(|seen| (seen.command == C::RegenerateName).then_some(Instead::Refuse(Status::OK)));
+    pair.start_other_with(StorageStatus::Active, peer.address.port());
+    let mut client = pair.other.connect();
+    client.send(C::RegenerateName, 0, &[name.as_str().as_bytes()]);
+    let mut answer = [0; 10];
+    assert!(std::io::Read::read_exact(&mut client.0, &mut answer).is_err(), "{answer:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The sending side of replication, against a peer that does as the original does.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::sync::{Arc, mpsc};
 
 use fdfs_fileid::FileName;
@@ -19,6 +20,9 @@ use crate::run::launch;
 use crate::server::unix_now;
 
 const PEER: &str = "127.0.0.2";
+
+/// A file of the log gets so long, bytes.
+const LOG_FILE_LEN: u64 = 1 << 30;
 
 /// A storage, its only peer, and what the cluster says.
 pub(super) struct Pair {
@@ -372,6 +376,66 @@ fn a_full_peer_is_waited_for_and_nothing_is_set_aside() {
     pair.caught_up();
     assert_eq!(pair.peer.names().len(), names.len());
     assert_eq!(pair.progress().lag.set_aside, 0);
+}
+
+#[test]
+fn d7_a_full_peer_is_sent_the_deletions_that_make_room_also_those_that_come_later() {
+    let pair = Pair::start(StorageStatus::Active);
+    let mut client = pair.client();
+    let old: Vec<_> = (0..2_u8).map(|n| upload(&mut client, &[n])).collect();
+    pair.caught_up();
+    let mut in_the_way = old.len();
+    pair.peer.obey(move |seen| {
+        in_the_way -= usize::from(seen.command == C::SyncDelete);
+        (seen.command == C::SyncCreate && in_the_way > 0).then_some(Instead::Refuse(Status::ENOSPC))
+    });
+    let new: Vec<_> = (10..20_u8).map(|n| upload(&mut client, &[n])).collect();
+    until("it is known that the peer is full", || pair.progress().lag.last_error.is_some());
+    for name in &old {
+        assert_eq!(client.of_file(C::DeleteFile, name).status, Status::OK);
+    }
+    pair.caught_up();
+    assert_eq!(pair.peer.names().len(), new.len());
+    until("all is well", || pair.progress().lag.last_error.is_none());
+}
+
+#[test]
+fn the_end_of_the_log_is_reached_also_when_it_is_the_start_of_a_new_file() {
+    let mut pair = Pair::start(StorageStatus::Active);
+    upload(&mut pair.client(), b"first");
+    pair.caught_up();
+    pair.stop();
+    // One byte before a file of the log is full.
+    let log = pair.storage.dir.path().join("base/data/sync/binlog.000");
+    let file = fs::File::options().write(true).open(&log).unwrap();
+    file.write_all_at(b"\n", LOG_FILE_LEN - 2).unwrap();
+    let mark = Mark { binlog_offset: LOG_FILE_LEN - 1, ..pair.mark() };
+    fs::write(pair.mark_path(), mark.encode()).unwrap();
+    pair.run(StorageStatus::Active);
+    let second = upload(&mut pair.client(), b"second");
+    pair.caught_up();
+    assert_eq!(pair.end(), LogPosition { file: 1, offset: 0 });
+    assert_eq!(pair.peer.about(second.as_str()), [C::SyncCreate]);
+    pair.stop();
+    assert_eq!((pair.mark().binlog_index, pair.mark().binlog_offset), (1, 0));
+}
+
+#[test]
+fn a_file_that_came_and_was_not_answered_for_in_time_is_asked_for_before_it_is_sent_again() {
+    let peer = FakePeer::start();
+    let mut waits = true;
+    peer.obey(move |seen| {
+        (seen.command == C::SyncCreate && std::mem::take(&mut waits)).then_some(Instead::Wait)
+    });
+    let pair = Pair::with(StorageStatus::Active, None, peer, "network_timeout=1");
+    let name = upload(&mut pair.client(), b"content");
+    until("no answer came in time", || pair.progress().lag.last_error.is_some());
+    pair.peer.open_gate();
+    pair.caught_up();
+    assert_eq!(pair.peer.content(name.as_str()).unwrap(), b"content");
+    assert_eq!(pair.peer.about(name.as_str()), [C::SyncCreate, C::QueryFileInfo, C::SyncCreate]);
+    let last = pair.peer.seen().pop().unwrap();
+    assert_eq!(last.status, Status::EEXIST.0, "without content");
 }
 
 #[test]

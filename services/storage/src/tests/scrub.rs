@@ -329,6 +329,27 @@ fn a_reader_who_comes_upon_a_damaged_record_has_it_mended_at_once() {
 }
 
 #[test]
+fn metadata_with_zero_bytes_in_it_is_given_out_as_it_was_set_after_a_round_as_before() {
+    for more in [PLAIN, PACKED] {
+        let mut members = Group::start(more);
+        let meta = b"a\x02x\0y\x01b\x02\0\x01c\x02ends with one\0";
+        let name = members.client(0).upload(b"of no consequence", "txt").name();
+        members.both_have(&name, b"of no consequence");
+        assert_eq!(set_metadata(&mut members.client(0), &name, meta), Status::OK);
+        members.both_have(&name.metadata_name(), meta);
+        round(&members.members[0]);
+        // Without anybody who could have another copy.
+        members.stop(1);
+        members.say(StorageStatus::Offline);
+        round(&members.members[0]);
+        assert_eq!(found(&members.members[0]), [0; 5], "{more}");
+        assert_eq!(quarantine(&members.members[0]), []);
+        let reply = members.client(0).of_file(C::GetMetadata, &name);
+        assert_eq!((reply.status, &*reply.body), (Status::OK, &meta[..]), "{more}");
+    }
+}
+
+#[test]
 fn what_fsck_has_marked_is_mended_when_the_storage_runs() {
     for more in [PLAIN, PACKED] {
         let mut members = Group::start(more);

@@ -139,6 +139,8 @@ fn d11_a_member_that_has_just_come_back_too_is_asked() {
     let mut client = back.ask_source(b", three");
     back.tell_other();
     assert_eq!(client.receive().status, Status::OK);
+    // Before that nothing is sent to it.
+    back.group.say_to(SOURCE, StorageStatus::Active);
     back.group.both_have(&back.name, b"one, two, three");
 }
 
