@@ -375,8 +375,13 @@ impl Client {
     /// The storages of a file, one after the other.
     pub(crate) async fn sources<'a>(&'a self, id: &'a FileId) -> Result<Sources<'a>> {
         let first = self.query_fetch(id).await?;
+        Ok(self.sources_from(id, first))
+    }
+
+    /// The same, beginning with one that had the file a moment ago.
+    pub(crate) fn sources_from<'a>(&'a self, id: &'a FileId, first: ServerAddr) -> Sources<'a> {
         let rounds = Rounds::new(&self.shared.config);
-        Ok(Sources { client: self, id, present: first, waiting: None, first_error: None, rounds })
+        Sources { client: self, id, present: first, waiting: None, first_error: None, rounds }
     }
 }
 

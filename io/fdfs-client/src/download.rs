@@ -1,11 +1,13 @@
 //! Downloads through the cluster: from another storage when one fails, and compared with the id.
 
-use crate::client::{Client, another_may_help};
+use crate::client::{Client, Sources, another_may_help};
 use crate::error::{Error, Kind, Result};
 use crate::receive::{Receiver, Sink};
 use crate::storage::{DOWNLOAD, Downloaded};
 use crate::verify::Promise;
 use fdfs_fileid::{FileId, Kind as FileKind};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::AsyncWrite;
@@ -18,7 +20,7 @@ pub struct DownloadOptions {
     /// How many bytes; `None` for all that follow. What the file does not have is not sent. Default `None`.
     pub length: Option<u64>,
     /// Compare size and CRC-32 with those in the id, where the whole file is downloaded and the id has them (normal
-    /// files do, appenders and slaves do not). Default true.
+    /// files do, appenders and slaves do not); of a part only that the file does not end before it should. Default true.
     pub verify: bool,
 }
 
@@ -93,26 +95,35 @@ impl Client {
     ) -> Result<Downloaded> {
         let local = local.as_ref();
         let failed = |cause| Error::local(Kind::LocalWrite, DOWNLOAD).caused_by(cause);
-        let partial = Partial::beside(local);
-        let file = tokio::fs::OpenOptions::new().write(true).create_new(true).open(&partial.path).await;
-        let mut receiver = Receiver::new(Sink::File(file.map_err(failed)?), DOWNLOAD);
+        let (partial, file) = Partial::beside(local).await.map_err(failed)?;
+        let mut receiver = Receiver::new(Sink::File(tokio::fs::File::from_std(file)), DOWNLOAD);
         let downloaded = self.receive(id, options, &mut receiver).await?;
         tokio::fs::rename(&partial.path, local).await.map_err(failed)?;
         partial.keep();
         Ok(downloaded)
     }
 
-    async fn receive(
+    pub(crate) async fn receive(
         &self,
         id: &FileId,
         options: &DownloadOptions,
         receiver: &mut Receiver<'_>,
     ) -> Result<Downloaded> {
-        let promise = options.promise(id);
         if options.length == Some(0) {
             return Ok(Downloaded { size: 0, crc32: 0, verified: false, storage: None });
         }
-        let mut sources = self.sources(id).await?;
+        let sources = self.sources(id).await?;
+        self.receive_from(sources, id, options, receiver).await
+    }
+
+    pub(crate) async fn receive_from(
+        &self,
+        mut sources: Sources<'_>,
+        id: &FileId,
+        options: &DownloadOptions,
+        receiver: &mut Receiver<'_>,
+    ) -> Result<Downloaded> {
+        let promise = options.promise(id);
         let storage = loop {
             let storage = sources.present();
             let outcome = storage.fetch(id, options, promise, receiver).await;
@@ -145,18 +156,37 @@ impl Client {
     }
 }
 
-/// The name of a file that is not complete; removed when it is dropped.
+/// The name of a file of ours that is not complete; removed when it is dropped.
 struct Partial {
     path: PathBuf,
     kept: bool,
 }
 
+/// Names that are tried for a file that is not complete.
+const PARTIAL_NAMES_MAX: u32 = 1000;
+
 impl Partial {
-    fn beside(local: &Path) -> Partial {
+    /// A new file beside `local`. A name that is taken belongs to somebody else and is passed over: in containers
+    /// that share a volume processes have the same numbers.
+    async fn beside(local: &Path) -> io::Result<(Partial, File)> {
+        let local = local.to_owned();
+        // All in one, so that a file that was made when nobody waits for it any more is removed again.
+        let made = tokio::task::spawn_blocking(move || Partial::make(&local)).await;
+        made.map_err(io::Error::other)?
+    }
+
+    fn make(local: &Path) -> io::Result<(Partial, File)> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path = local.with_file_name(format!(".fdfs-{}-{count}.part", std::process::id()));
-        Partial { path, kept: false }
+        for _ in 0..PARTIAL_NAMES_MAX {
+            let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+            let path = local.with_file_name(format!(".fdfs-{}-{count}.part", std::process::id()));
+            match File::options().write(true).create_new(true).open(&path) {
+                Ok(file) => return Ok((Partial { path, kept: false }, file)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 
     fn keep(mut self) {
@@ -168,7 +198,7 @@ impl Drop for Partial {
     fn drop(&mut self) {
         if !self.kept
             && let Err(error) = std::fs::remove_file(&self.path)
-            && error.kind() != std::io::ErrorKind::NotFound
+            && error.kind() != io::ErrorKind::NotFound
         {
             tracing::warn!(%error, path = %self.path.display(), "cannot remove an incomplete download");
         }

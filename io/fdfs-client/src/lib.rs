@@ -9,7 +9,8 @@
 //!   have been carried out; otherwise [`Error::outcome_unknown`] says that nobody knows.
 //! - Connections are kept and used again. One that failed, or whose call was dropped half way, is closed: the two
 //!   sides may no longer agree where the next message begins.
-//! - Whole downloads of normal files are compared with the size and CRC-32 in their id, uploads with the id they got.
+//! - Whole downloads of normal files are compared with the size and CRC-32 in their id, parts with its size, and uploads
+//!   with the id they got.
 //!
 //! It will never know: how servers store files, manifests and folders (crate `transfer`), command lines.
 
@@ -23,6 +24,7 @@ mod download;
 mod error;
 mod info;
 mod metadata;
+mod pieces;
 mod pool;
 mod receive;
 mod send;
@@ -39,8 +41,10 @@ pub use download::DownloadOptions;
 pub use error::{Error, Kind, Result, Side};
 pub use info::{FileInfo, InfoFlags};
 pub use metadata::{MetaFlag, Metadata};
+pub use pieces::Pieces;
 pub use storage::{Downloaded, Storage, UploadOptions, Uploaded};
 pub use tracker::Tracker;
+pub use verify::named_size;
 
 // The words of the API that come from other crates.
 pub use fdfs_conf::ServerAddr;

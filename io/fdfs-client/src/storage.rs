@@ -379,7 +379,7 @@ impl Storage {
         self.download_verified(id, options, &mut receiver).await
     }
 
-    async fn download_verified(
+    pub(crate) async fn download_verified(
         &self,
         id: &FileId,
         options: &DownloadOptions,
@@ -425,10 +425,15 @@ impl Storage {
             let check = promise.map_or(Ok(()), |it| it.check(size, it.crc32));
             return check.map_err(|kind| self.peer.error(kind, DOWNLOAD));
         }
-        match self.fetch_from(id, offset, len, promise, receiver).await {
-            Err(error) if error.status() == Some(Status::EINVAL) && offset == 0 => {
+        // Of a part the name tells whether a copy ends too early.
+        let named = Promise::of(&id.name).filter(|it| options.verify && it.size > offset);
+        match self.fetch_from(id, offset, len, promise, named, receiver).await {
+            Err(error) if error.status() == Some(Status::EINVAL) && (offset == 0 || named.is_some()) => {
                 match self.file_info(id, flags).await {
-                    Ok(info) if info.size == 0 => Ok(()),
+                    Ok(info) if info.size <= offset => {
+                        let check = named.map_or(Ok(()), |it| it.check(info.size, it.crc32));
+                        check.map_err(|kind| self.peer.error(kind, DOWNLOAD))
+                    }
                     _ => Err(error),
                 }
             }
@@ -442,6 +447,7 @@ impl Storage {
         offset: u64,
         len: Option<u64>,
         promise: Option<Promise>,
+        named: Option<Promise>,
         receiver: &mut Receiver<'_>,
     ) -> Result<()> {
         let ask = download::Ask {
@@ -460,7 +466,10 @@ impl Storage {
                 let actual = receiver.received.saturating_add(announced);
                 promise.check(actual, promise.crc32)
             }
-            _ => Ok(()),
+            _ => named.map_or(Ok(()), |it| {
+                let least = it.size.saturating_sub(offset).min(len.unwrap_or(u64::MAX));
+                if announced < least { it.check(offset.saturating_add(announced), it.crc32) } else { Ok(()) }
+            }),
         };
         fits.map_err(|kind| self.peer.error(kind, DOWNLOAD))?;
         receiver.expect(announced)?;

@@ -3,6 +3,12 @@
 use crate::error::Kind;
 use fdfs_fileid::{FileName, Kind as FileKind, Stamp};
 
+/// The size of a file whose name says it, bytes. Nothing for appenders (they change), slaves (they carry their master's
+/// numbers) and names that only look normal.
+pub fn named_size(name: &FileName) -> Option<u64> {
+    Promise::of(name).map(|promise| promise.size)
+}
+
 /// Length of the names that carry their own size and CRC: with and without `Mxx/`, and one shorter from the time of
 /// five-character extensions.
 const NORMAL_LENGTHS: [usize; 3] = [44, 43, 40];

@@ -310,6 +310,105 @@ async fn d21_a_damaged_copy_is_an_error_when_there_is_no_other_and_no_file_is_le
 }
 
 #[tokio::test]
+async fn a_part_of_a_copy_that_is_too_short_comes_from_another_storage() {
+    // Three bytes of it, and none: then the storage refuses to read at its end, and closes.
+    let cut = vec![vec![Step::Request, reply(0, b"llo")]];
+    let empty = vec![vec![Step::Request, reply(22, b"")], talk(vec![info(0, 0)])];
+    for scripts in [cut, empty] {
+        let short = Peer::start(scripts).await;
+        let storage = Peer::start(vec![talk(vec![reply(0, b"llo fast")])]).await;
+        let tracker = Peer::start(vec![talk(vec![
+            reply(0, &fetch_body(short.address)),
+            reply(0, &fetch_all_body(&[short.address, storage.address])),
+        ])])
+        .await;
+        let options = DownloadOptions { offset: 2, length: Some(8), ..whole() };
+        assert_eq!(client(&[tracker.address]).download(&id(), &options).await.unwrap(), b"llo fast");
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_is_too_short_everywhere_is_an_error() {
+    let short = Peer::start(vec![talk(vec![reply(0, b"llo")])]).await;
+    let options = DownloadOptions { offset: 2, length: Some(8), ..whole() };
+    let error = client(&[]).storage(short.server()).download(&id(), &options).await.unwrap_err();
+    assert!(matches!(error.kind(), Kind::Corrupt { expected_size: 14, actual_size: 5, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn pieces_come_from_one_storage_on_one_connection_and_the_last_one_is_verified() {
+    for (end, right) in [(b"dfs\n", true), (b"dfs!", false)] {
+        let replies = vec![reply(0, b"hello"), reply(0, b" fast"), reply(0, end)];
+        let storage = Peer::start(vec![talk(replies)]).await;
+        let tracker = Peer::start(vec![talk(vec![reply(0, &fetch_body(storage.address))])]).await;
+        let mut pieces = client(&[tracker.address]).download_in_pieces(&id(), 0, 14, 5);
+        assert_eq!(pieces.next().await.unwrap().unwrap(), b"hello");
+        assert_eq!(pieces.next().await.unwrap().unwrap(), b" fast");
+        let last = pieces.next().await;
+        if right {
+            assert_eq!(last.unwrap().unwrap(), end);
+            assert_eq!(pieces.next().await.unwrap(), None);
+        } else {
+            assert!(matches!(last.unwrap_err().kind(), Kind::Corrupt { expected_crc32: 0x0e10_ba5d, .. }));
+        }
+        let asked: Vec<_> = storage.seen().iter().map(|seen| (seen.body[7], seen.body[15])).collect();
+        assert_eq!(asked, [(0, 5), (5, 5), (10, 4)]);
+        assert_eq!((tracker.commands(), storage.connections()), (vec![102], 1));
+    }
+}
+
+#[tokio::test]
+async fn pieces_go_on_at_another_storage_when_the_first_is_away() {
+    let dying = Peer::start(vec![vec![Step::Request, reply(0, b"hello")]]).await;
+    let storage = Peer::start(vec![talk(vec![reply(0, b" fast"), reply(0, b"dfs\n")])]).await;
+    let tracker = Peer::start(vec![talk(vec![
+        reply(0, &fetch_body(dying.address)),
+        reply(0, &fetch_all_body(&[dying.address, storage.address])),
+    ])])
+    .await;
+    let mut pieces = client(&[tracker.address]).download_in_pieces(&id(), 0, 14, 5);
+    let mut content = Vec::new();
+    while let Some(piece) = pieces.next().await.unwrap() {
+        content.extend_from_slice(&piece);
+    }
+    assert_eq!(content, CONTENT);
+}
+
+#[tokio::test]
+async fn pieces_of_an_appender_are_not_patched_together_and_end_where_it_ends() {
+    let dying = Peer::start(vec![vec![Step::Request, reply(0, b"hello")]]).await;
+    let tracker = Peer::start(vec![talk(vec![reply(0, &fetch_body(dying.address))])]).await;
+    let mut pieces = client(&[tracker.address]).download_in_pieces(&appender(), 0, 14, 5);
+    assert_eq!(pieces.next().await.unwrap().unwrap(), b"hello");
+    assert_eq!(pieces.next().await.unwrap_err().kind(), Kind::Closed);
+    assert_eq!(tracker.commands(), [102]);
+
+    let storage = Peer::start(vec![talk(vec![reply(0, b"hello"), reply(0, b" fa")])]).await;
+    let tracker = Peer::start(vec![talk(vec![reply(0, &fetch_body(storage.address))])]).await;
+    let mut pieces = client(&[tracker.address]).download_in_pieces(&appender(), 0, 14, 5);
+    assert_eq!(pieces.next().await.unwrap().unwrap(), b"hello");
+    assert_eq!(pieces.next().await.unwrap().unwrap(), b" fa");
+    assert_eq!(pieces.next().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_file_under_the_name_that_a_download_would_have_meanwhile_is_left_alone() {
+    /// More than the downloads of all tests here.
+    const TAKEN: usize = 50;
+    let dir = tempfile::tempdir().unwrap();
+    let taken = |count| dir.path().join(format!(".fdfs-{}-{count}.part", std::process::id()));
+    (0..TAKEN).for_each(|count| std::fs::write(taken(count), "another process's").unwrap());
+    let storage = Peer::start(vec![talk(vec![reply(0, CONTENT)])]).await;
+    let tracker = Peer::start(vec![talk(vec![reply(0, &fetch_body(storage.address))])]).await;
+    let local = dir.path().join("copy");
+    let downloaded = client(&[tracker.address]).download_to_file(&id(), &whole(), &local).await;
+    assert!((0..TAKEN).all(|count| std::fs::read(taken(count)).unwrap() == b"another process's"));
+    downloaded.unwrap();
+    assert_eq!(std::fs::read(&local).unwrap(), CONTENT);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), TAKEN + 1);
+}
+
+#[tokio::test]
 async fn verification_can_be_switched_off() {
     let storage = Peer::start(vec![talk(vec![reply(0, b"jello fastdfs\n")])]).await;
     let options = DownloadOptions { verify: false, ..whole() };
