@@ -1,6 +1,6 @@
 //! Where a file is, and its bytes.
 
-use fdfs_client::{Client, DownloadOptions, InfoFlags, Kind, Side};
+use fdfs_client::{Client, DownloadOptions, InfoFlags, Kind, Side, named_size};
 use fdfs_fileid::FileId;
 use http_core::validator::never_changes;
 use http_core::{FileFacts, Status};
@@ -27,6 +27,11 @@ const FIRST_LEN: u64 = 64 * 1024;
 pub(crate) enum Broken {
     #[error(transparent)]
     Unfetched(fdfs_client::Error),
+    /// As [`Broken::Short`], before anything went out.
+    #[error("a storage has less of the file than there should be")]
+    ShortAtOnce,
+    #[error("a storage has less of the file than there should be")]
+    Short,
     #[error(transparent)]
     Send(#[from] SendError),
     #[error(transparent)]
@@ -47,6 +52,11 @@ pub(crate) async fn here(gateway: &Gateway, id: &FileId) -> Result<Option<(Sourc
         (None, None) => return Ok(None),
     };
     match opened {
+        // As a power cut may leave it. Another member may have all of it.
+        Ok(file) if named_size(&id.name).is_some_and(|size| size != file.len) => {
+            gateway.local(&id.group).into_iter().for_each(|local| (local.suspect)(&id.name));
+            Ok(None)
+        }
         Ok(file) => {
             // Of what never changes the time is in the name.
             let modified = match never_changes(&id.name) {
@@ -76,7 +86,7 @@ pub(crate) async fn there(
     id: &FileId,
     to_be_read: bool,
 ) -> Result<Option<(Source, FileFacts)>, Status> {
-    let named = id.name.stamp().filter(|_| never_changes(&id.name)).and_then(|stamp| stamp.size.size());
+    let named = named_size(&id.name);
     if let Some(size) = named.filter(|size| to_be_read && *size > 0) {
         let source = Source::There { cluster: cluster.clone(), id: id.clone() };
         return Ok(Some((source, FileFacts { size, modified: 0 })));
@@ -85,7 +95,9 @@ pub(crate) async fn there(
     match cluster.file_info(id, flags).await {
         Ok(info) => {
             let source = Source::There { cluster: cluster.clone(), id: id.clone() };
-            Ok(Some((source, FileFacts { size: info.size, modified: info.mtime })))
+            // The name is right where a copy is not.
+            let size = named.unwrap_or(info.size);
+            Ok(Some((source, FileFacts { size, modified: info.mtime })))
         }
         Err(error) if is_nowhere(&error) => Ok(None),
         Err(error) => {
@@ -115,6 +127,7 @@ impl Broken {
     pub(crate) fn early(self) -> Self {
         match self {
             Self::Fetch(error) => Self::Unfetched(error),
+            Self::Short => Self::ShortAtOnce,
             Self::Send(SendError::BrokenOff(error)) => Self::Send(SendError::Unread(error)),
             other => other,
         }
@@ -129,6 +142,7 @@ impl Broken {
     pub(crate) fn late(self) -> Self {
         match self {
             Self::Unfetched(error) => Self::Fetch(error),
+            Self::ShortAtOnce => Self::Short,
             Self::Send(SendError::Unread(error)) => Self::Send(SendError::BrokenOff(error)),
             other => other,
         }
@@ -150,6 +164,7 @@ impl Broken {
         match self {
             Self::Unfetched(error) if is_nowhere(error) => Some(Status::NOT_FOUND),
             Self::Unfetched(error) => Some(status(error)),
+            Self::ShortAtOnce => Some(Status::BAD_GATEWAY),
             Self::Send(SendError::Unread(_)) => Some(Status::INTERNAL_ERROR),
             _ => None,
         }
@@ -169,14 +184,15 @@ impl Source {
             Self::Here(file) => Ok(send_file::send(conn, head, file, at, len).await?),
             Self::There { cluster, id } => {
                 let first = len.min(FIRST_LEN);
-                let options = DownloadOptions { offset: at, length: Some(first), verify: false };
-                let content = cluster.download(id, &options).await.map_err(Broken::Unfetched)?;
+                let content = fetch(cluster, id, at, first).await.map_err(Broken::early)?;
                 conn.write_pair(head, &content).await?;
                 let (at, len) = (at + first, len - first);
                 if len > 0 {
-                    let options = DownloadOptions { offset: at, length: Some(len), verify: false };
                     let mut writer = conn.writer();
-                    cluster.download_to_writer(id, &options, &mut writer).await?;
+                    let fetched = cluster.download_to_writer(id, &part(at, len), &mut writer).await?;
+                    if fetched.size != len {
+                        return Err(Broken::Short);
+                    }
                     writer.flush().await?;
                 }
                 Ok(())
@@ -188,10 +204,22 @@ impl Source {
     pub(crate) async fn read(&mut self, at: u64, len: usize) -> Result<Vec<u8>, Broken> {
         match self {
             Self::Here(file) => Ok(file.read(at, len).await.map_err(SendError::BrokenOff)?),
-            Self::There { cluster, id } => {
-                let options = DownloadOptions { offset: at, length: Some(len as u64), verify: false };
-                Ok(cluster.download(id, &options).await?)
-            }
+            Self::There { cluster, id } => fetch(cluster, id, at, len as u64).await,
         }
+    }
+}
+
+fn part(at: u64, len: u64) -> DownloadOptions {
+    DownloadOptions { offset: at, length: Some(len), ..DownloadOptions::default() }
+}
+
+/// Exactly `len` bytes from `at` on. Storages send what they have: of an appender that was cut meanwhile, less.
+async fn fetch(cluster: &Client, id: &FileId, at: u64, len: u64) -> Result<Vec<u8>, Broken> {
+    match cluster.download(id, &part(at, len)).await {
+        Ok(content) if content.len() as u64 == len => Ok(content),
+        Ok(_) => Err(Broken::Short),
+        // So is one told that ends before the part begins. That its group has no such store path was told before.
+        Err(error) if at > 0 && error.status() == Some(fdfs_client::Status::EINVAL) => Err(Broken::Short),
+        Err(error) => Err(error.into()),
     }
 }
