@@ -11,6 +11,7 @@
 //! - What is repeated is repeated under a new name. So an answer that was lost costs an orphan and no bytes.
 //! - Memory does not grow with a blob, but for its index: 40 bytes (S3) for each 4 MiB of a blob that was appended.
 //! - Every wait for the store has a deadline; waiting for a source has none.
+//! - Whoever takes the bytes of a blob slowly keeps no connection to the store meanwhile, only the piece at hand.
 //!
 //! Besides, the servers of a FastDFS cluster are shown to who looks after them (`cluster`).
 //!
@@ -35,8 +36,9 @@ use crate::blobs::Blobs;
 pub use crate::fdfs::FdfsSettings;
 pub use crate::s3::S3Settings;
 
-/// Connections to one storage that a drive should be allowed. Whoever sends or fetches slowly keeps one, so it has to be
-/// more than may send slowly; and a storage takes 256, from all of its clients, unless its conf says more.
+/// Connections to one storage that a drive should be allowed. Whoever sends slowly keeps one, so it has to be more than may
+/// send slowly (who fetches keeps none between two pieces); and a storage takes 256, from all of its clients, unless its
+/// conf says more.
 pub const STORAGE_CONNECTIONS: usize = 192;
 
 /// Blobs in a FastDFS cluster, ours or the original.

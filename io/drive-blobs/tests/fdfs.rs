@@ -6,6 +6,7 @@ mod suite;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -141,6 +142,79 @@ async fn a_damaged_blob_is_found_before_its_last_byte_is_given_out() {
         std::fs::write(&path, &content[..length - 1]).unwrap();
         assert_eq!(read(&*store, &key, 0, length).await, Err(BlobError::Damaged), "{length}");
         assert_eq!(read(&*store, &key, length - 10, 10).await, Err(BlobError::Damaged), "{length}");
+    }
+}
+
+#[tokio::test]
+async fn readers_of_long_blobs_that_nobody_goes_on_with_keep_no_connection() {
+    const CONNECTIONS: usize = 2;
+    let cluster = Plan::new().start().unwrap();
+    let addr = |node: &Node| ServerAddr::new(node.address().ip(), node.address().port());
+    let config = ClientConfig {
+        max_connections_per_server: CONNECTIONS,
+        ..ClientConfig::new(cluster.trackers.iter().map(addr))
+    };
+    let store = on_fastdfs(Client::new(config), FdfsSettings { group: None, deadline: DEADLINE });
+    let (long, small) = (bytes(1, 3_000_000), bytes(2, 1000));
+    let (long_key, small_key) = (put(&*store, &long).await, put(&*store, &small).await);
+    let mut sources = Vec::new();
+    for _ in 0..2 * CONNECTIONS {
+        // The first bytes are there when this is answered.
+        sources.push(store.read(&long_key, ByteCount::ZERO, count(long.len())).await.unwrap());
+    }
+    expect(&*store, &small_key, &small).await;
+    for source in &mut sources {
+        source.next().await.unwrap().unwrap();
+    }
+    // Asked for more, and then not looked at any more, as by a peer of HTTP/2 who takes nothing.
+    let mut asked: Vec<_> = sources.iter_mut().map(|source| source.next()).collect();
+    for next in &mut asked {
+        assert!(next.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    expect(&*store, &small_key, &small).await;
+    // They go on where they were.
+    let mut content = asked.remove(0).await.unwrap().unwrap().to_vec();
+    drop(asked);
+    while let Some(piece) = sources[0].next().await.unwrap() {
+        content.extend_from_slice(&piece);
+    }
+    assert!(long.ends_with(&content) && content.len() > 2_000_000, "{} bytes", content.len());
+}
+
+#[tokio::test]
+async fn a_blob_that_is_cut_or_deleted_while_it_is_read_is_never_complete() {
+    let cluster = Plan::new().storage_key("pack_max_size", 0).start().unwrap();
+    let store = store(&cluster, DEADLINE);
+    let content = bytes(1, 2_000_000);
+    for appended in [false, true] {
+        for left in [None, Some(0), Some(1_000_000), Some(1_999_999)] {
+            let key = match appended {
+                false => put(&*store, &content).await,
+                true => seal(&*store, &append(&*store, None, &content).await).await,
+            };
+            let mut source = store.read(&key, ByteCount::ZERO, count(content.len())).await.unwrap();
+            let mut given = source.next().await.unwrap().unwrap().len();
+            let path = file(&cluster, &key);
+            match left {
+                None => std::fs::remove_file(&path).unwrap(),
+                Some(left) => {
+                    std::fs::File::options().write(true).open(&path).unwrap().set_len(left).unwrap()
+                }
+            }
+            let error = loop {
+                match source.next().await {
+                    Ok(Some(piece)) => given += piece.len(),
+                    Ok(None) => panic!("an end after {given} bytes: {appended} {left:?}"),
+                    Err(error) => break error,
+                }
+            };
+            let told = match (left, appended) {
+                (None, _) => error == BlobError::Missing,
+                (Some(_), false) => error == BlobError::Damaged,
+                (Some(_), true) => matches!(error, BlobError::Unavailable(_)),
+            };
+            assert!(told && given < content.len(), "{error:?} after {given} bytes: {appended} {left:?}");
+        }
     }
 }
 

@@ -1,116 +1,68 @@
-//! A download that is pulled: the client writes into a sink, the sink's owner takes piece by piece.
-
-use std::future::poll_fn;
-use std::io;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+//! A download that is pulled, a piece at a time.
 
 use bytes::Bytes;
 use drive_core::ports::{BlobError, ByteSource, Later};
-use fdfs_client::{Client, DownloadOptions, FileId, Status};
-use parking_lot::Mutex;
-use tokio::io::AsyncWrite;
+use fdfs_client::{Client, Error, FileId, Pieces, Status};
+use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use super::{told, too_short};
 
-/// What is fetched into memory before any of it is given out, so that another storage can take over from the first
-/// byte if a copy turns out to be damaged.
-const BUFFERED_BYTES_MAX: u64 = 256 * 1024;
+/// What is fetched at a time, a request on a pooled connection each. Whoever takes slowly holds such a piece, or two,
+/// in memory instead of a connection, and there may be hundreds of them within 256 MiB. A quick taker loses little by the
+/// round trip for each: the piece before is still on its way to him. A blob of one piece is compared as a whole before any
+/// of it is given out, so another storage can take over from the first byte if a copy turns out to be damaged.
+const FETCHED_BYTES_MAX: u64 = 256 * 1024;
 
-type Fetch = Pin<Box<dyn Future<Output = Result<(), BlobError>> + Send>>;
+type Fetched = Result<Option<Vec<u8>>, Error>;
 
 /// Some bytes of a file. The last piece is given out only when the client has compared what it can compare.
 pub(super) struct Download {
-    fetch: Option<Fetch>,
-    slot: Slot,
+    /// None while a piece is being fetched, and after an error.
+    pieces: Option<Pieces>,
+    /// The piece that is being fetched, in a task: it goes on, and its connection comes back, also when nobody asks
+    /// any more, as of a peer of HTTP/2 who takes nothing. Given up when this is dropped.
+    fetch: JoinSet<(Pieces, Fetched)>,
     left: u64,
     id: FileId,
 }
 
-/// The piece that is on its way. There is one task, so the lock is never waited for.
-type Slot = Arc<Mutex<Option<Bytes>>>;
-
 impl Download {
-    pub(super) fn new(client: Client, id: FileId, offset: u64, length: u64) -> Download {
-        let slot = Slot::default();
-        let options = DownloadOptions { offset, length: Some(length), ..DownloadOptions::default() };
-        let (id_too, slot_too) = (id.clone(), Arc::clone(&slot));
-        let fetch = async move {
-            let failed = |error: fdfs_client::Error| match error.status() {
-                // The offset lies behind the end.
-                Some(Status::EINVAL) => too_short(&id_too),
-                _ => told(&error),
-            };
-            if length <= BUFFERED_BYTES_MAX {
-                let bytes = client.download(&id_too, &options).await.map_err(failed)?;
-                *slot_too.lock() = Some(Bytes::from(bytes)).filter(|bytes| !bytes.is_empty());
-                return Ok(());
-            }
-            let mut sink = Sink { slot: slot_too, last: None };
-            client.download_to_writer(&id_too, &options, &mut sink).await.map_err(failed).map(|_| ())
-        };
-        Download { fetch: Some(Box::pin(fetch)), slot, left: length, id }
+    pub(super) fn new(client: &Client, id: FileId, offset: u64, length: u64) -> Download {
+        let pieces = client.download_in_pieces(&id, offset, length, FETCHED_BYTES_MAX);
+        Download { pieces: Some(pieces), fetch: JoinSet::new(), left: length, id }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BlobError>> {
-        let mut outcome = Ok(());
-        if self.slot.lock().is_none()
-            && let Some(fetch) = &mut self.fetch
-            && let Poll::Ready(ready) = fetch.as_mut().poll(cx)
-        {
-            self.fetch = None;
-            outcome = ready;
+    async fn piece(&mut self) -> Result<Option<Bytes>, BlobError> {
+        if self.left == 0 {
+            return Ok(None);
         }
-        if let Err(error) = outcome {
-            return Poll::Ready(Err(error));
+        if let Some(mut pieces) = self.pieces.take() {
+            let fetch = async move {
+                let piece = Box::pin(pieces.next()).await;
+                (pieces, piece)
+            };
+            self.fetch.spawn(fetch.in_current_span());
         }
-        if let Some(piece) = self.slot.lock().take() {
-            self.left = self.left.saturating_sub(piece.len() as u64);
-            return Poll::Ready(Ok(Some(piece)));
-        }
-        match (&self.fetch, self.left) {
-            (Some(_), _) => Poll::Pending,
-            (None, 0) => Poll::Ready(Ok(None)),
-            (None, _) => Poll::Ready(Err(too_short(&self.id))),
-        }
+        let piece = match self.fetch.join_next().await {
+            Some(Ok((pieces, Ok(piece)))) => {
+                self.pieces = Some(pieces);
+                piece
+            }
+            // The offset lies behind the end.
+            Some(Ok((_, Err(error)))) if error.status() == Some(Status::EINVAL) => None,
+            Some(Ok((_, Err(error)))) => return Err(told(&error)),
+            Some(Err(error)) => return Err(BlobError::Unavailable(error.to_string())),
+            None => return Err(BlobError::Unavailable("it broke off before".to_owned())),
+        };
+        let Some(piece) = piece else { return Err(too_short(&self.id)) };
+        self.left = self.left.saturating_sub(piece.len() as u64);
+        Ok(Some(Bytes::from(piece)))
     }
 }
 
 impl ByteSource for Download {
     fn next(&mut self) -> Later<'_, Result<Option<Bytes>, BlobError>> {
-        Box::pin(poll_fn(|cx| self.poll(cx)))
-    }
-}
-
-/// Where the client writes. It is polled only by [`Download::poll`], and only while the slot is empty; so it never has
-/// to wake anybody.
-struct Sink {
-    slot: Slot,
-    /// Kept back until another piece follows, or the client says that all is well by flushing.
-    last: Option<Bytes>,
-}
-
-impl AsyncWrite for Sink {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.slot.lock().is_some() {
-            return Poll::Pending;
-        }
-        let before = self.last.replace(Bytes::copy_from_slice(bytes));
-        *self.slot.lock() = before;
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.slot.lock().is_some() {
-            return Poll::Pending;
-        }
-        let last = self.last.take();
-        *self.slot.lock() = last;
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush(cx)
+        Box::pin(self.piece())
     }
 }

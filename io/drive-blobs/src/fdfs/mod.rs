@@ -204,7 +204,7 @@ impl Objects for Fdfs {
 
     fn open(&self, extent: Extent, offset: u64, length: u64) -> Result<Box<dyn ByteSource>, BlobError> {
         let id = id(&extent.name)?;
-        Ok(Box::new(Download::new(self.client.clone(), id, offset, length)))
+        Ok(Box::new(Download::new(&self.client, id, offset, length)))
     }
 
     fn probe<'a>(&'a self, extent: &'a Extent) -> Later<'a, Result<(), BlobError>> {
