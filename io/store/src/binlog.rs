@@ -16,6 +16,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fdfs_format::binlog::{Origin, Record};
 use parking_lot::Mutex;
@@ -45,13 +47,15 @@ const INDEX_FILE: &str = "binlog_index.dat";
 pub struct Binlog {
     dir: PathBuf,
     inner: Mutex<Inner>,
+    /// A sync has failed: what the disk holds of the log is unknown, and only the first who asks is told.
+    unsure: AtomicBool,
     /// Touched whenever lines come.
     appended: watch::Sender<()>,
 }
 
 #[derive(Debug)]
 struct Inner {
-    file: File,
+    file: Arc<File>,
     index: u32,
     /// Bytes in the file.
     written: u64,
@@ -72,7 +76,13 @@ impl Binlog {
         let (file, written) = open_log(dir, index)?;
         let log = Self {
             dir: dir.to_owned(),
-            inner: Mutex::new(Inner { file, index, written, buffer: Vec::with_capacity(BUFFER_LEN * 2) }),
+            inner: Mutex::new(Inner {
+                file: Arc::new(file),
+                index,
+                written,
+                buffer: Vec::with_capacity(BUFFER_LEN * 2),
+            }),
+            unsure: AtomicBool::new(false),
             appended: watch::Sender::new(()),
         };
         log.write_index(index)?;
@@ -157,10 +167,18 @@ impl Binlog {
     /// Makes all flushed lines durable.
     ///
     /// # Errors
-    /// What syncing says.
+    /// What syncing says; from then on, that it has failed.
     pub fn sync(&self) -> io::Result<()> {
-        let file = self.inner.lock().file.try_clone()?;
-        file.sync_data()
+        let file = Arc::clone(&self.inner.lock().file);
+        self.sync_log(&file)?;
+        if self.unsure.load(Ordering::Acquire) {
+            return Err(io::Error::other("syncing the binlog failed before, what the disk holds is unknown"));
+        }
+        Ok(())
+    }
+
+    fn sync_log(&self, file: &File) -> io::Result<()> {
+        file.sync_data().inspect_err(|_| self.unsure.store(true, Ordering::Release))
     }
 
     fn write_out(&self, inner: &mut Inner) -> io::Result<()> {
@@ -171,11 +189,11 @@ impl Binlog {
             inner.buffer.clear();
         }
         if inner.written >= FILE_LEN_MAX {
-            inner.file.sync_data()?;
+            self.sync_log(&inner.file)?;
             let next = inner.index + 1;
             let (file, written) = open_log(&self.dir, next)?;
             self.write_index(next)?;
-            (inner.file, inner.index, inner.written) = (file, next, written);
+            (inner.file, inner.index, inner.written) = (Arc::new(file), next, written);
         }
         Ok(())
     }

@@ -59,11 +59,14 @@ pub(crate) fn recover(
 /// Does the entries of one path again.
 ///
 /// What was done to a name before its file last came to be, or went away, must not be done again: the file
-/// that stands there now is another one.
+/// that stands there now is another one. An entry that was taken back made no other one of it: what was done before
+/// counts still.
 fn redo(path: &Files, journal: &Replay) -> io::Result<usize> {
+    let taken_back = taken_back(journal)?;
     let mut current_since: HashMap<Vec<u8>, usize> = HashMap::new();
     journal.for_each(|index, entry| {
         match entry.change {
+            _ if taken_back.contains(&index) => {}
             Change::Create { name, .. }
             | Change::Adopt { name, .. }
             | Change::Replace { name, .. }
@@ -81,7 +84,6 @@ fn redo(path: &Files, journal: &Replay) -> io::Result<usize> {
         }
         Ok(())
     })?;
-    let taken_back = taken_back(journal)?;
     let plain = path.plain();
     journal.for_each(|index, entry| {
         let name = name_of(&entry.change);

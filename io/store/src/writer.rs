@@ -144,7 +144,7 @@ struct State {
     /// Whether the journal shall be closed at the end. It is not when the store is only dropped: that is like
     /// a crash, and the next start does the rest.
     orderly: Arc<AtomicBool>,
-    /// Entries that undo, at the next start, changes of this batch that could not be done.
+    /// Entries that undo, at the next start, changes that could not be done, until the journal has them.
     regrets: Vec<OwnedEntry>,
     /// Slots of trunk files that changes of this batch fill.
     claims: Claims,
@@ -173,6 +173,7 @@ impl State {
     /// Does one batch that begins with `first`; gives back the job that has to wait for the next one.
     fn batch(&mut self, first: Job, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
         let mut touched = BTreeSet::new();
+        self.regret();
         self.claims.clear();
         let mut batch = Vec::new();
         let mut next = Some(first);
@@ -214,6 +215,9 @@ impl State {
         let prepared = match &self.journal {
             None => Err(StoreError::JournalFailed),
             Some(_) if !self.binlog.accepts() => Err(StoreError::BinlogStuck),
+            Some(_) if !self.regrets.is_empty() => Err(StoreError::Io(io::Error::other(
+                "a change that could not be done has not been taken back in the journal yet",
+            ))),
             Some(_) => self.prepare(mutation, touched),
         };
         let checked = match prepared.and_then(|checked| self.add(checked)) {
@@ -295,7 +299,7 @@ impl State {
         }
         if let Err(error) = self.certain() {
             for prepared in batch {
-                drop(prepared.reply.send(Err(io::Error::new(error.kind(), error.to_string()).into())));
+                drop(prepared.reply.send(Err(uncertain(&error))));
             }
             return;
         }
@@ -311,25 +315,41 @@ impl State {
             drop(reply.send(Ok(checked.outcome)));
         }
         // Only now: the journal may begin a new segment, for which all changes before must be done.
-        for regret in std::mem::take(&mut self.regrets) {
-            if let Some(journal) = &mut self.journal {
-                journal.add(&regret.entry(), 0);
-            }
-        }
-        // Said by the call itself.
-        let _ = self.certain();
+        self.regret();
         // Whoever is told that a change was not done does not find it done after the next start.
         for (reply, _checked, error) in refused {
             drop(reply.send(Err(error.into())));
         }
     }
 
+    /// Writes the regrets to the journal. While that can't be done no change is taken: a regret speaks of the entry of its
+    /// name that is before it.
+    fn regret(&mut self) {
+        if self.regrets.is_empty() {
+            return;
+        }
+        if let Some(journal) = &mut self.journal {
+            self.regrets.iter().for_each(|regret| journal.add(&regret.entry(), 0));
+        }
+        // An error is said by the call itself.
+        if self.certain().is_ok() {
+            self.regrets.clear();
+        }
+    }
+
     /// Writes what has been added to the journal.
     fn certain(&mut self) -> io::Result<()> {
-        let committed = self.journal.as_mut().map_or(Ok(()), Journal::commit);
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let committed = journal.commit();
         if let Err(error) = &committed {
-            tracing::error!(%error, path = %self.files.data.display(), "the journal failed, this store path takes no more changes");
-            self.journal = None;
+            let path = self.files.data.display();
+            if journal.has_failed() {
+                tracing::error!(%error, %path, "the journal failed, this store path takes no more changes");
+                self.journal = None;
+            } else if error.kind() != io::ErrorKind::StorageFull {
+                // A full disk is said by whoever asked.
+                tracing::error!(%error, %path, "the journal can't be written at the moment");
+            }
         }
         committed
     }
@@ -744,6 +764,16 @@ impl State {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Why changes did not become certain; never that a file of theirs is there or not.
+fn uncertain(error: &io::Error) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => {
+            StoreError::Io(io::Error::other(error.to_string()))
+        }
+        kind => io::Error::new(kind, error.to_string()).into(),
     }
 }
 

@@ -309,7 +309,7 @@ fn metadata_without_its_file_and_metadata_that_is_none_are_found() {
     assert_eq!(shop.findings(), []);
 
     fs::remove_file(shop.path(&names[0])).unwrap();
-    fs::write(shop.path(&names[1].metadata_name()), b"k\x02\0\0").unwrap();
+    fs::write(shop.path(&names[1].metadata_name()), [0; 4]).unwrap();
     fs::write(shop.path(&names[2].metadata_name()), b"").unwrap();
     fs::write(shop.path(&names[3].metadata_name()), vec![b'x'; 256 * 1024 + 1]).unwrap();
     let metadata = |index: usize| names[index].metadata_name();

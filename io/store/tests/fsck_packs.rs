@@ -433,7 +433,7 @@ fn metadata_is_stranded_only_when_no_pack_and_no_folder_has_its_file() {
     let plain = shop.put(&store, M00, &large);
     shop.put_as(&store, &plain.metadata_name(), b"k\x02v");
     shop.set_metadata(&store, &first, b"k\x02v");
-    shop.set_metadata(&store, &first, b"k\x02\0");
+    shop.set_metadata(&store, &first, b"\0\0\0");
     let stranded = normal(M00, b"no such file").metadata_name();
     shop.put_as(&store, &stranded, b"k\x02v");
     store.close().unwrap();

@@ -5,13 +5,15 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use fdfs_fileid::{ExtName, FileName, SizeWord, Source, Stamp, StorePathIndex, build_name};
 use store::{
     Content, Durability, MetadataUpdate, NewName, OpenReport, Packing, Store, StoreError, StoreSettings,
+    WhichCopy,
 };
 use tempfile::TempDir;
 
@@ -65,7 +67,7 @@ async fn staged(store: &Store, content: &[u8]) -> Content {
     Content::Staged(staged)
 }
 
-fn on_disk(dir: &TempDir, name: &FileName) -> std::path::PathBuf {
+fn on_disk(dir: &TempDir, name: &FileName) -> PathBuf {
     dir.path().join("data").join(name.true_name())
 }
 
@@ -452,8 +454,7 @@ async fn a_change_that_was_refused_when_it_was_due_is_not_done_by_the_next_start
     store.create(M00, NewName::Fixed(first.clone()), bytes(b"world"), NOW).await.unwrap_err();
     let large = staged(&store, &[b'x'; 100_000]).await;
     store.create(M00, NewName::Fixed(second.clone()), large, NOW).await.unwrap_err();
-    let temp = format!("replace-{}", normal(1).metadata_name().true_name().replace('/', "-"));
-    let temp = dir.path().join("data/.cairn/tmp").join(temp);
+    let temp = replacing(&dir, &normal(1));
     fs::create_dir(&temp).unwrap();
     store.set_metadata(normal(1), NOW, meta(|_| Some(b"c\x02d".to_vec()))).await.unwrap_err();
     store.set_metadata(normal(1), NOW, meta(|_| None)).await.unwrap();
@@ -471,6 +472,183 @@ async fn a_change_that_was_refused_when_it_was_due_is_not_done_by_the_next_start
     assert_eq!(binlog(&dir), format!("{NOW} C {n}\n{NOW} C {m}\n{NOW} D {m}\n"));
     store.close().unwrap();
     assert_eq!(own_files(&dir, "tmp"), 0);
+}
+
+/// What metadata of a file is written to first.
+fn replacing(dir: &TempDir, name: &FileName) -> PathBuf {
+    let temp = format!("replace-{}", name.metadata_name().true_name().replace('/', "-"));
+    dir.path().join("data/.cairn/tmp").join(temp)
+}
+
+#[tokio::test]
+async fn a_change_that_could_not_be_done_leaves_what_was_acknowledged_before_it_to_the_next_start() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &normal(1), b"hello").await;
+    store.set_metadata(normal(1), NOW, meta(|_| Some(b"a\x02b".to_vec()))).await.unwrap();
+    let temp = replacing(&dir, &normal(1));
+    fs::create_dir(&temp).unwrap();
+    store.set_metadata(normal(1), NOW, meta(|_| Some(b"c\x02d".to_vec()))).await.unwrap_err();
+    drop(store);
+    fs::remove_dir(&temp).unwrap();
+    // The power fails, and only the journal was synced.
+    fs::write(on_disk(&dir, &normal(1).metadata_name()), b"").unwrap();
+    let (store, _) = open(&dir);
+    assert_eq!(store.metadata(&normal(1)).await.unwrap().unwrap(), b"a\x02b");
+    let (n, m) = (normal(1), normal(1).metadata_name());
+    assert_eq!(binlog(&dir), format!("{NOW} C {n}\n{NOW} C {m}\n"));
+
+    // The same once more, of changes of an appender before a copy of it that could not be put in its place.
+    put(&store, &appender(2), b"hello").await;
+    store.append(appender(2), bytes(b" world"), NOW).await.unwrap();
+    let temp = dir.path().join("data/.cairn/tmp");
+    let temp = temp.join(format!("replace-{}", appender(2).true_name().replace('/', "-")));
+    fs::create_dir(&temp).unwrap();
+    let copy = store.receive_copy(appender(2), bytes(b"another one"), WhichCopy::Updated, NOW + 1).await;
+    copy.unwrap_err();
+    drop(store);
+    fs::remove_dir(&temp).unwrap();
+    fs::remove_file(on_disk(&dir, &appender(2))).unwrap();
+    open(&dir);
+    assert_eq!(read(&dir, &appender(2)).unwrap(), b"hello world");
+}
+
+/// A binlog that is about to begin its next file, and can't while the folder that is answered is there; after the store
+/// was opened.
+fn stuck_binlog(settings: &StoreSettings) -> (Store, PathBuf) {
+    fs::create_dir_all(&settings.binlog_dir).unwrap();
+    let log = fs::File::create(settings.binlog_dir.join("binlog.000")).unwrap();
+    log.write_all_at(b"\n", (1 << 30) - 2).unwrap();
+    let (store, _) = Store::open(settings).unwrap();
+    let in_the_way = settings.binlog_dir.join("binlog.001");
+    fs::create_dir(&in_the_way).unwrap();
+    (store, in_the_way)
+}
+
+async fn try_put(store: &Store, number: u32, len: usize) -> Result<(), StoreError> {
+    let content = Content::Bytes(vec![1; len].into());
+    store.create(M00, NewName::Fixed(normal(number)), content, NOW).await.map(drop)
+}
+
+/// Puts files of so many bytes until one is refused; the first number that was not put.
+async fn put_until_refused(store: &Store, from: u32, len: usize) -> u32 {
+    for number in from..from + 100_000 {
+        if try_put(store, number, len).await.is_err() {
+            return number;
+        }
+    }
+    panic!("nothing was refused");
+}
+
+/// Puts a file again and again until it is not refused.
+async fn put_when_possible(store: &Store, number: u32, len: usize) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while let Err(error) = try_put(store, number, len).await {
+        assert!(Instant::now() < deadline, "{error}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_binlog_that_cannot_be_written_for_a_while_stops_changes_for_that_while_only() {
+    for durability in [Durability::Disk, Durability::Fastdfs] {
+        let dir = TempDir::new().unwrap();
+        let settings = StoreSettings { durability, journal_len: 1 << 20, ..settings(dir.path()) };
+        let (store, in_the_way) = stuck_binlog(&settings);
+        let refused = put_until_refused(&store, 0, 30_000).await;
+        assert!(try_put(&store, refused, 30_000).await.is_err());
+        fs::remove_dir(in_the_way).unwrap();
+        put_when_possible(&store, refused, 30_000).await;
+        for number in refused + 1..refused + 100 {
+            try_put(&store, number, 30_000).await.unwrap();
+        }
+        store.close().unwrap();
+        drop(store);
+        assert_eq!(own_files(&dir, "journal"), 0);
+        // Nothing but these lines was written to the first log before it was full.
+        let mut lines = vec![0; 1 << 20];
+        let log = fs::File::open(settings.binlog_dir.join("binlog.000")).unwrap();
+        let len = log.read_at(&mut lines, (1 << 30) - 1).unwrap();
+        lines.truncate(len);
+        lines.extend(fs::read(settings.binlog_dir.join("binlog.001")).unwrap());
+        let made = lines.iter().filter(|&&byte| byte == b'\n').count();
+        assert_eq!(made as u32, refused + 100);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn packs_that_are_full_while_the_binlog_cannot_be_written_are_closed_when_it_can() {
+    let dir = TempDir::new().unwrap();
+    // A pack for each.
+    let packing = Packing { file_len_max: Some(16 * 1024), pack_len: 1, ..Packing::OFF };
+    let (store, in_the_way) = stuck_binlog(&StoreSettings { packing, ..settings(dir.path()) });
+    for number in 0..10 {
+        try_put(&store, number, 100).await.unwrap();
+    }
+    let hints = || {
+        let packs = fs::read_dir(dir.path().join("data/.cairn/packs")).unwrap();
+        packs
+            .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "hint"))
+            .count()
+    };
+    assert!(hints() < 9);
+    fs::remove_dir(in_the_way).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while hints() < 9 {
+        assert!(Instant::now() < deadline, "{}", hints());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    store.close().unwrap();
+}
+
+/// A store whose journal can't begin its third segment, and whose first two hold large files and then `fill` small ones,
+/// each a block, or as many as there is room for; what is in the way of the segment and of the binlog; the numbers of the
+/// first small file and of the first that is not there.
+async fn full_segments(dir: &TempDir, fill: Option<u32>) -> (Store, [PathBuf; 2], [u32; 2]) {
+    let settings =
+        StoreSettings { durability: Durability::Fastdfs, journal_len: 96 << 20, ..settings(dir.path()) };
+    let (store, log) = stuck_binlog(&settings);
+    let segment = dir.path().join("data/.cairn/journal/000000000003.journal");
+    fs::create_dir(&segment).unwrap();
+    let small = put_until_refused(&store, 0, 60_000).await;
+    let end = match fill {
+        None => put_until_refused(&store, small, 1).await,
+        Some(fill) => {
+            for number in small..small + fill {
+                try_put(&store, number, 1).await.unwrap();
+            }
+            small + fill
+        }
+    };
+    (store, [segment, log], [small, end])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_segment_that_cannot_be_made_at_the_moment_stops_changes_for_that_moment_only() {
+    let dir = TempDir::new().unwrap();
+    let (store, [segment, _], [small, end]) = full_segments(&dir, None).await;
+    assert!(matches!(try_put(&store, end, 1).await, Err(StoreError::Io(_))));
+    fs::remove_dir(segment).unwrap();
+    try_put(&store, end, 1).await.unwrap();
+    drop(store);
+
+    // With room for one more change, but not for taking it back.
+    let dir = TempDir::new().unwrap();
+    let (store, in_the_way, [_, end]) = full_segments(&dir, Some(end - small - 1)).await;
+    let folder = dir.path().join("data/07");
+    fs::write(&folder, "no folder").unwrap();
+    let stamp = Stamp { source: Source::Id(100_001), timestamp: NOW, size: SizeWord::normal(1, 1), crc32: 7 };
+    let refused = build_name(M00, (7, 7), &stamp, &ExtName::from_field(b"txt\0\0\0").unwrap(), 1);
+    store.create(M00, NewName::Fixed(refused.clone()), bytes(b"x"), NOW).await.unwrap_err();
+    assert!(try_put(&store, end, 1).await.is_err());
+    fs::remove_dir(&in_the_way[0]).unwrap();
+    try_put(&store, end, 1).await.unwrap();
+    drop(store);
+    fs::remove_file(folder).unwrap();
+    fs::remove_dir(&in_the_way[1]).unwrap();
+    open(&dir);
+    assert_eq!(read(&dir, &refused), None);
+    assert_eq!(read(&dir, &normal(end)).unwrap(), [1]);
 }
 
 #[tokio::test]

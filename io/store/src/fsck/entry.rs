@@ -374,11 +374,16 @@ pub(crate) fn is_id(name: &FileName) -> bool {
 }
 
 /// What is wrong with the bytes of a metadata file. Order and names that come twice are left to their reader.
+///
+/// Clients may set values with zero bytes in them. What a crash has lost is zeros by the block, or from the beginning of a
+/// block to the end: more of them in a row than a value can have, or nothing else at all. Fewer, where the last block holds
+/// no more than that, are not told from a value: it would be worse to take away what somebody has set.
 pub(crate) fn metadata_fault(bytes: &[u8]) -> Option<MetadataFault> {
     if bytes.is_empty() {
         return Some(MetadataFault::Empty);
     }
-    if bytes.contains(&0) {
+    let longest = bytes.split(|&byte| byte != 0).map(<[u8]>::len).max().unwrap_or_default();
+    if longest == bytes.len() || longest > META_VALUE_LEN_MAX {
         return Some(MetadataFault::Zeros);
     }
     bytes.split(|&byte| byte == 0x01).find_map(|record| {
@@ -403,7 +408,11 @@ mod tests {
     fn metadata_is_judged_by_its_records() {
         assert_eq!(metadata_fault(b"width\x02160\x01name\x02"), None);
         assert_eq!(metadata_fault(b""), Some(MetadataFault::Empty));
-        assert_eq!(metadata_fault(b"width\x02\0\0\0"), Some(MetadataFault::Zeros));
+        assert_eq!(metadata_fault(b"width\x02160\0\x01\0\x02\0\0"), None);
+        let zeros = |len: usize| [b"width\x02".to_vec(), vec![0; len], b"\x01a\x02b".to_vec()].concat();
+        assert_eq!(metadata_fault(&zeros(256)), None);
+        assert_eq!(metadata_fault(&zeros(257)), Some(MetadataFault::Zeros));
+        assert_eq!(metadata_fault(&[0; 3]), Some(MetadataFault::Zeros));
         assert_eq!(metadata_fault(b"width\x02160\x01"), Some(MetadataFault::Record));
         assert_eq!(metadata_fault(b"width"), Some(MetadataFault::Record));
         let long = |name: usize, value: usize| [vec![b'n'; name], vec![2], vec![b'v'; value]].concat();

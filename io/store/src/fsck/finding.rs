@@ -41,7 +41,7 @@ pub enum MetadataFault {
         /// Its length, bytes.
         len: u64,
     },
-    /// It holds zero bytes, as a crash leaves them.
+    /// It is zeros, or holds more of them in a row than a value can have, as a crash leaves them.
     Zeros,
     /// A record has nothing between name and value.
     Record,
@@ -449,7 +449,7 @@ impl fmt::Display for MetadataFault {
         match self {
             Self::Empty => f.write_str("is empty"),
             Self::TooLong { len } => write!(f, "has {len} bytes, more than {META_LEN_MAX}"),
-            Self::Zeros => f.write_str("holds zero bytes, as a crash leaves them"),
+            Self::Zeros => f.write_str("holds a stretch of zeros, as a crash leaves it"),
             Self::Record => f.write_str("holds a record without a value"),
             Self::Name => write!(f, "holds a name of more than {META_NAME_LEN_MAX} bytes"),
             Self::Value => write!(f, "holds a value of more than {META_VALUE_LEN_MAX} bytes"),

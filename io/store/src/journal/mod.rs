@@ -14,6 +14,7 @@ mod checkpoint;
 mod replay;
 mod segment;
 
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ use fdfs_format::journal::{BATCH_HEADER_LEN, BLOCK_LEN, BatchHeader, Entry, Segm
 use crate::binlog::Binlog;
 use checkpoint::{Checkpointer, Sealed};
 pub(crate) use replay::{Replay, replay};
-use segment::Segment;
+use segment::{Blank, Segment};
 
 /// Bytes of staged temporary files after which a segment is checkpointed early, to give their space back.
 const STAGED_MAX: u64 = 256 << 20;
@@ -56,6 +57,10 @@ pub(crate) struct Journal {
     next_batch: u64,
     next_segment: u64,
     batch: Batch,
+    /// The folder of temporary files.
+    temp_dir: File,
+    /// What the disk holds is unknown.
+    failed: bool,
 }
 
 /// The batch that is being put together.
@@ -72,8 +77,10 @@ struct Batch {
 impl Journal {
     /// Starts an empty journal: replay is done and no segment is left.
     pub(crate) fn start(settings: JournalSettings, binlog: Arc<Binlog>) -> io::Result<Self> {
-        let segment = Segment::start(&settings.dir, settings.segment_len, header(1, 1, &binlog), None)?;
-        let spare = Segment::start(&settings.dir, settings.segment_len, header(0, 1, &binlog), None)?;
+        let blank = |number| Blank::create(&settings.dir, settings.segment_len, number);
+        let segment = Segment::begin(blank(1)?, header(1, 1, &binlog))?;
+        let spare = Segment::begin(blank(0)?, header(0, 1, &binlog))?;
+        let temp_dir = File::open(&settings.temp_dir)?;
         let checkpointer = Checkpointer::start(&settings, Arc::clone(&binlog), spare.path)?;
         Ok(Self {
             settings,
@@ -83,6 +90,8 @@ impl Journal {
             next_batch: 1,
             next_segment: 2,
             batch: Batch::default(),
+            temp_dir,
+            failed: false,
         })
     }
 
@@ -108,8 +117,8 @@ impl Journal {
     /// segments are in use.
     ///
     /// # Errors
-    /// What writing or syncing says. The journal must not be written to any more: what the disk holds is
-    /// unknown, and a second sync would not tell.
+    /// What writing or syncing says. Unless the journal [has failed](Self::has_failed), none of it was written, and
+    /// the next batch may be.
     pub(crate) fn commit(&mut self) -> io::Result<()> {
         let mut batch = std::mem::take(&mut self.batch);
         let result = if batch.entries == 0 { Ok(()) } else { self.write(&mut batch) };
@@ -120,9 +129,22 @@ impl Journal {
         result
     }
 
+    /// Whether the journal must not be written to any more: what the disk holds is unknown, and a second sync would
+    /// not tell.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// What came of a call after which, if it failed, the disk is not known any more.
+    fn for_good<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        self.failed |= result.is_err();
+        result
+    }
+
     fn write(&mut self, batch: &mut Batch) -> io::Result<()> {
         if self.settings.sync && batch.temps {
-            std::fs::File::open(&self.settings.temp_dir)?.sync_all()?;
+            let synced = self.temp_dir.sync_all();
+            self.for_good(synced)?;
         }
         BatchHeader::seal(self.next_batch, batch.entries, &mut batch.bytes);
         let len = padded(batch.bytes.len());
@@ -132,9 +154,11 @@ impl Journal {
         if full && self.segment.end > BLOCK_LEN as u64 {
             self.rotate()?;
         }
-        self.segment.file.write_all_at(&batch.bytes, self.segment.end)?;
+        let written = self.segment.file.write_all_at(&batch.bytes, self.segment.end);
+        self.for_good(written)?;
         if self.settings.sync {
-            self.segment.file.sync_data()?;
+            let synced = self.segment.file.sync_data();
+            self.for_good(synced)?;
         }
         self.segment.end += len as u64;
         self.segment.staged += batch.staged;
@@ -144,19 +168,28 @@ impl Journal {
 
     fn rotate(&mut self) -> io::Result<()> {
         let header = header(self.next_segment, self.next_batch, &self.binlog);
-        let (dir, len) = (&self.settings.dir, self.settings.segment_len);
-        let spare = self.checkpointer.room()?;
-        let next = match Segment::start(dir, len, header, spare) {
-            // There are two segments from the start, so the other one comes back, however full the disk is.
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                Segment::start(dir, len, header, Some(self.checkpointer.spare()?))?
-            }
-            started => started?,
-        };
+        let blank = self.blank().inspect_err(|_| self.failed |= self.checkpointer.has_failed())?;
+        let begun = Segment::begin(blank, header);
+        let next = self.for_good(begun)?;
+        self.checkpointer.begun(&next.path);
         self.next_segment += 1;
         let full = std::mem::replace(&mut self.segment, next);
         self.checkpointer.seal(Sealed::from(full));
         Ok(())
+    }
+
+    /// A file for the next segment.
+    fn blank(&self) -> io::Result<Blank> {
+        if let Some(spare) = self.checkpointer.room()? {
+            return Blank::spare(spare);
+        }
+        match Blank::create(&self.settings.dir, self.settings.segment_len, self.next_segment) {
+            // There are two segments from the start, so the other one comes back, however full the disk is.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                Blank::spare(self.checkpointer.spare()?)
+            }
+            created => created,
+        }
     }
 
     /// Has a temporary file removed once the changes so far are safe without it.

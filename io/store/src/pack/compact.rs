@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use fdfs_format::pack::{
     ALIGN, HintGone, PACK_HEADER_LEN, PackHeader, RECORD_HEADER_LEN, Record, RecordHeader,
 };
+use parking_lot::Mutex;
 
 use super::disk::Writable;
 use super::head::seal;
@@ -34,6 +35,9 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(60);
 
 /// So many neighbours that fit into one pack are made one, although nothing of them is gone: every start leaves a pack.
 const NEIGHBOURS_MIN: usize = 8;
+
+/// Full packs that wait until the binlog can be written; of more, the next start reads all.
+const UNSEALED_MAX: usize = 64;
 
 /// What is written at a time; little in tests, so that much can happen in between.
 const STEP: usize = if cfg!(test) { 256 } else { 1 << 20 };
@@ -100,11 +104,13 @@ pub(super) struct Run {
     packs: Arc<Packs>,
     binlog: Arc<Binlog>,
     settings: CompactSettings,
+    /// What could not be done because the binlog could not be written.
+    unsealed: Mutex<Vec<Work>>,
 }
 
 impl Run {
     pub(super) fn new(packs: Arc<Packs>, binlog: Arc<Binlog>, settings: CompactSettings) -> Self {
-        Self { packs, binlog, settings }
+        Self { packs, binlog, settings, unsealed: Mutex::new(Vec::new()) }
     }
 
     fn run(&self, waiting: &Receiver<Work>) {
@@ -119,6 +125,14 @@ impl Run {
     }
 
     pub(super) fn work_off(&self, work: Work) {
+        if let Err(error) = self.binlog.flush() {
+            // Nothing has been tried that can't be tried again.
+            let mut unsealed = self.unsealed.lock();
+            if unsealed.len() < UNSEALED_MAX {
+                tracing::warn!(%error, "a full pack can't be closed before the binlog can be written");
+                return unsealed.push(work);
+            }
+        }
         match work {
             Work::Seal { pack, to, listing } => {
                 if let Err(error) = seal(&self.packs, &self.binlog, &pack, &to, &listing) {
@@ -142,6 +156,8 @@ impl Run {
     /// Rewrites what is worth it, if anything is; how long to wait before the next look.
     fn rewrite_some(&self, waiting: &Receiver<Work>) -> Duration {
         self.packs.close_forgotten();
+        let unsealed = std::mem::take(&mut *self.unsealed.lock());
+        unsealed.into_iter().for_each(|work| self.work_off(work));
         let Some(group) = choose(&self.packs, self.settings.dead_percent) else { return PAUSE };
         match rewrite(&self.packs, &group, self.settings.rate, || self.interrupted(waiting)) {
             Ok(true) => Duration::ZERO,
