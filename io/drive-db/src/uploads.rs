@@ -23,6 +23,10 @@ const COLUMNS: &str = "u.id, u.owner_id, u.parent_id, u.name, u.on_conflict, u.l
      u.claimed, u.expires_at, u.state, u.blob_key, u.node_id, u.lease_holder, u.lease_until, u.doubtful, \
      u.partial_state, u.partial_length";
 
+/// When an upload ended that was given up, or whose bytes are about to be discarded: it is over by every process's clock, also
+/// by one that is behind.
+const OVER: UnixMillis = UnixMillis(0);
+
 /// States in the database.
 const OPEN: i16 = 0;
 const SEALED: i16 = 1;
@@ -188,6 +192,14 @@ impl Tx<'_> {
             (offset, reserved, Some(lease), expires_at);
         upload.partial = Some(piece.partial.clone());
         self.mark_complete(upload).await
+    }
+
+    /// From now on an upload is over, and nobody writes it.
+    async fn write_over(&mut self, upload: &mut Upload) -> Result<(), Fault> {
+        let sql = "UPDATE uploads SET expires_at = ?, lease_holder = NULL, lease_until = NULL WHERE id = ?";
+        self.change(sql, values![OVER, upload.id]).await?;
+        (upload.expires_at, upload.lease) = (OVER, None);
+        Ok(())
     }
 
     /// Gives back the room of an upload whose owner is locked.
@@ -514,11 +526,7 @@ impl Database {
         self.write("cancel upload", |tx| {
             Box::pin(async move {
                 let mut upload = tx.upload(owner, upload).await?;
-                let end = upload.expires_at.min(cause.at);
-                let sql =
-                    "UPDATE uploads SET expires_at = ?, lease_holder = NULL, lease_until = NULL WHERE id = ?";
-                tx.change(sql, values![end, upload.id]).await?;
-                (upload.expires_at, upload.lease) = (end, None);
+                tx.write_over(&mut upload).await?;
                 tx.answer(cause, Made::Done).await?;
                 Ok(upload)
             })
@@ -526,7 +534,8 @@ impl Database {
         .await
     }
 
-    /// Uploads that are over, the oldest first: their bytes are to be discarded, then the rows removed.
+    /// Uploads that are over, the oldest first: each is to be claimed ([`Database::claim_over_upload`]), its bytes discarded,
+    /// then the row removed.
     pub async fn over_uploads(&self, now: UnixMillis, limit: u32) -> Result<Vec<Upload>, Problem> {
         self.read("over uploads", |tx| {
             Box::pin(async move {
@@ -535,6 +544,30 @@ impl Database {
                      AND (lease_until IS NULL OR lease_until <= ?) ORDER BY expires_at, id LIMIT ?"
                 );
                 tx.list(sql, values![now, now, limit], read).await
+            })
+        })
+        .await
+    }
+
+    /// Before the bytes of an upload that is over are discarded: from now on it is over by every clock, so that nobody goes on
+    /// with it, or makes a file of it, meanwhile. The row as it is; none when it is not over any more, or not there.
+    pub async fn claim_over_upload(
+        &self,
+        owner: AccountId,
+        upload: UploadId,
+        now: UnixMillis,
+    ) -> Result<Option<Upload>, Problem> {
+        self.write("claim over upload", |tx| {
+            Box::pin(async move {
+                let mut upload = match tx.upload(owner, upload).await {
+                    Err(Fault::Problem(Problem::NotFound(_))) => return Ok(None),
+                    upload => upload?,
+                };
+                if !upload.is_over(now) {
+                    return Ok(None);
+                }
+                tx.write_over(&mut upload).await?;
+                Ok(Some(upload))
             })
         })
         .await

@@ -16,6 +16,7 @@ on_both! {
     room_is_reserved_and_given_back
     an_upload_of_unknown_length_reserves_as_it_goes
     uploads_end_by_time_or_by_their_owner
+    what_was_given_up_is_over_by_every_clock
     the_drive_finishes_what_was_left
     what_is_claimed_is_compared
     others_have_no_uploads
@@ -206,6 +207,43 @@ async fn uploads_end_by_time_or_by_their_owner(bed: Bed) {
     assert_eq!(bed.usage(person.id).await.unwrap().reserved, bytes(0));
     let dropped = bed.due_blobs(later(4 * DAY), 10).await.unwrap();
     assert_eq!(dropped.iter().map(|dropped| dropped.blob.as_str()).collect::<Vec<_>>(), ["orphan"]);
+    bed.is_well().await;
+}
+
+async fn what_was_given_up_is_over_by_every_clock(bed: Bed) {
+    let person = bed.account("lilei").await;
+    // Of two processes one is a second ahead.
+    let (ahead, behind) = (later(2_000), later(1_000));
+    let expired = Some(Problem::UploadExpired);
+    let cancelled = begun(&bed, person, "a", 5).await;
+    bed.cancel_upload(person.id, cancelled.id, &at(person, ahead.0)).await.unwrap();
+    assert_eq!(bed.take_upload(person.id, cancelled.id, 1, bytes(0), behind).await.err(), expired);
+    bed.remove_upload(person.id, cancelled.id, behind).await.unwrap();
+
+    // What time ended is over everywhere before its bytes go.
+    let old = begun(&bed, person, "b", 5).await;
+    let (ahead, behind) = (later(DAY + 1_000), later(DAY - 1_000));
+    assert_eq!(bed.claim_over_upload(person.id, old.id, behind).await.unwrap(), None);
+    // Twice: the store did not discard them the first time.
+    for _ in 0..2 {
+        let claimed = bed.claim_over_upload(person.id, old.id, ahead).await.unwrap();
+        assert_eq!(claimed.map(|upload| (upload.id, upload.state)), Some((old.id, UploadState::Open)));
+    }
+    assert_eq!(bed.take_upload(person.id, old.id, 1, bytes(0), behind).await.err(), expired);
+    bed.remove_upload(person.id, old.id, ahead).await.unwrap();
+    assert_eq!(bed.claim_over_upload(person.id, old.id, ahead).await.unwrap(), None);
+
+    // One that was gone on with after somebody found it over is not.
+    let kept = begun(&bed, person, "c", 5).await;
+    assert_eq!(bed.over_uploads(ahead, 10).await.unwrap().len(), 1);
+    bed.take_upload(person.id, kept.id, 1, bytes(0), behind).await.unwrap();
+    bed.advance_upload(person.id, kept.id, 1, &piece(5, 5), behind).await.unwrap();
+    assert_eq!(bed.claim_over_upload(person.id, kept.id, ahead).await.unwrap(), None);
+    bed.seal_upload(person.id, kept.id, 1, &blob("kept")).await.unwrap();
+    bed.finish_upload(person.id, kept.id, 1, &sealed(5), FinishBy::Client, &at(person, behind.0))
+        .await
+        .unwrap();
+    assert_eq!(bed.uploads(person.id, 10).await.unwrap().len(), 1);
     bed.is_well().await;
 }
 
