@@ -1,5 +1,7 @@
 //! Contents: stored once, counted, collected.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use drive_core::content::{
     COLLECT_GRACE, Content, ContentIdentity, Md5Digest, Sha256Digest, Stored, delete_blob_at, may_collect,
     store,
@@ -126,6 +128,21 @@ impl Tx<'_> {
         Ok(FileContent { id, size: identity.size })
     }
 
+    async fn make_stored(&mut self, file: &StoredFile, cause: &Cause) -> Result<Node, Fault> {
+        let mut owner = self.lock_owner(file.owner).await?;
+        let folder = self.place(owner.id, file.parent).await?;
+        let content = self.store_content(&file.identity, &file.md5, &file.blob, cause.at).await?;
+        let new = NewChild {
+            name: &file.name,
+            on_conflict: file.on_conflict,
+            content: Some(content),
+            past_limit: false,
+        };
+        let node = self.make_node(&mut owner, &folder, new, cause).await?;
+        self.answer(cause, Made::Node(node.id)).await?;
+        Ok(node)
+    }
+
     /// Counts one reference more to a content; whether that is there. Most that get one have some: the index of those
     /// without is not written then.
     async fn refer(&mut self, content: ContentId) -> Result<bool, Fault> {
@@ -220,23 +237,20 @@ impl Database {
     /// Those of [`drive_core::tree::create`] and of the quota. The blob is then the caller's to give up
     /// ([`Database::drop_blob`]).
     pub async fn store_file(&self, file: &StoredFile, cause: &Cause) -> Result<Node, Problem> {
-        self.write("store file", |tx| {
-            Box::pin(async move {
-                let mut owner = tx.lock_owner(file.owner).await?;
-                let folder = tx.place(owner.id, file.parent).await?;
-                let content = tx.store_content(&file.identity, &file.md5, &file.blob, cause.at).await?;
-                let new = NewChild {
-                    name: &file.name,
-                    on_conflict: file.on_conflict,
-                    content: Some(content),
-                    past_limit: false,
-                };
-                let node = tx.make_node(&mut owner, &folder, new, cause).await?;
-                tx.answer(cause, Made::Node(node.id)).await?;
-                Ok(node)
-            })
-        })
-        .await
+        self.write("store file", |tx| Box::pin(tx.make_stored(file, cause))).await
+    }
+
+    /// As [`Database::store_file`], for whoever can keep the file in another way: none when the database is away, and has
+    /// surely neither made it nor refused it.
+    ///
+    /// # Errors
+    /// Those of [`Database::store_file`]. After [`Problem::Unavailable`] the file may be there.
+    pub async fn try_store_file(&self, file: &StoredFile, cause: &Cause) -> Result<Option<Node>, Problem> {
+        let decided = AtomicBool::new(false);
+        match self.write_or_tell("store file", &decided, |tx| Box::pin(tx.make_stored(file, cause))).await {
+            Err(Problem::Unavailable(_)) if !decided.load(Ordering::Relaxed) => Ok(None),
+            stored => stored.map(Some),
+        }
     }
 
     /// Makes a file of a content that is there: instant upload.

@@ -1,5 +1,6 @@
 //! A database that is open, and how steps run on it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use drive_core::{Part, Problem};
@@ -154,12 +155,23 @@ impl Database {
     pub(crate) async fn write<'d, T>(
         &'d self,
         what: &'static str,
+        step: impl for<'t> FnMut(&'t mut Tx<'d>) -> Running<'t, T>,
+    ) -> Result<T, Problem> {
+        self.write_or_tell(what, &AtomicBool::new(false), step).await
+    }
+
+    /// The same; while it does not answer, `decided` tells whether the step came to its end: it may then have been done, or
+    /// refused, and nobody knows which counts.
+    pub(crate) async fn write_or_tell<'d, T>(
+        &'d self,
+        what: &'static str,
+        decided: &AtomicBool,
         mut step: impl for<'t> FnMut(&'t mut Tx<'d>) -> Running<'t, T>,
     ) -> Result<T, Problem> {
         let tries = async {
             let (mut tries, mut reconnects) = (0, 0);
             loop {
-                let fault = match self.write_once(&mut step).await {
+                let fault = match self.write_once(decided, &mut step).await {
                     Ok(done) => return Ok(done),
                     Err(fault) => fault,
                 };
@@ -278,16 +290,19 @@ impl Database {
 
     async fn write_once<'d, T>(
         &'d self,
+        decided: &AtomicBool,
         step: &mut impl for<'t> FnMut(&'t mut Tx<'d>) -> Running<'t, T>,
     ) -> Result<T, Fault> {
         let mut tx = self.tx(self.connections.begin().await?);
-        match step(&mut tx).await {
-            Ok(done) => tx.held.commit().await.map(|()| done),
-            Err(fault) => {
-                tx.held.roll_back(&fault).await?;
-                Err(fault)
-            }
-        }
+        let outcome = step(&mut tx).await;
+        // As long as its end is waited for: the deadline may cut that short.
+        decided.store(matches!(outcome, Ok(_) | Err(Fault::Problem(_))), Ordering::Relaxed);
+        let ended = match outcome.as_ref().err() {
+            None => tx.held.commit().await,
+            Some(fault) => tx.held.roll_back(fault).await,
+        };
+        decided.store(matches!(ended, Err(Fault::Unknown(_))), Ordering::Relaxed);
+        ended.and(outcome)
     }
 
     async fn read_once<'d, T>(
@@ -468,5 +483,124 @@ impl Tx<'_> {
     /// Runs one of the statements about savepoints.
     pub(crate) async fn savepoint(&mut self, sql: &'static str) -> Result<(), Fault> {
         self.held.connection()?.plain(Sql::Borrowed(sql)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use drive_core::account::{NickName, Registration, Role, UserName, Verifiers};
+    use drive_core::content::{ContentIdentity, Md5Digest, Sha256Digest};
+    use drive_core::node::NodeName;
+    use drive_core::ports::BlobKey;
+    use drive_core::tree::OnConflict;
+    use drive_core::{ByteCount, UnixMillis};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::cause::Cause;
+    use crate::contents::StoredFile;
+
+    const AWAY: Problem = Problem::Unavailable(Part::Database);
+
+    /// A database with an account that has stored one file of seven bytes.
+    struct Ground {
+        database: Database,
+        file: StoredFile,
+        cause: Cause,
+        _folder: TempDir,
+    }
+
+    impl Ground {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let mut settings = Settings::sqlite(folder.path().join("drive.db"));
+            settings.deadlines.step = Duration::from_secs(2);
+            let database = Database::open(settings).await.unwrap();
+            let registration = Registration {
+                user_name: UserName::parse("alice").unwrap(),
+                nick_name: NickName::new("alice").unwrap(),
+                email: None,
+                phone: None,
+                verifiers: Verifiers::default(),
+                role: Role::User,
+                at: UnixMillis(1),
+            };
+            let cause = Cause::system(UnixMillis(1));
+            let owner = database.register(&registration, &cause).await.unwrap();
+            let size = ByteCount::new(7).unwrap();
+            let file = StoredFile {
+                owner,
+                parent: database.account(owner).await.unwrap().root,
+                name: NodeName::new("first").unwrap(),
+                on_conflict: OnConflict::Fail,
+                identity: ContentIdentity { sha256: Sha256Digest([1; 32]), size },
+                md5: Md5Digest([1; 16]),
+                blob: BlobKey::new("first").unwrap(),
+            };
+            let ground = Self { database, file, cause, _folder: folder };
+            assert_eq!(ground.store("first").await, Ok(true));
+            ground
+        }
+
+        /// Whether a file of this name is made.
+        async fn store(&self, name: &str) -> Result<bool, Problem> {
+            let (name, blob) = (NodeName::new(name).unwrap(), BlobKey::new(name).unwrap());
+            let file = StoredFile { name, blob, ..self.file.clone() };
+            let stored = self.database.try_store_file(&file, &self.cause).await;
+            stored.map(|node| node.is_some())
+        }
+
+        async fn used(&self) -> u64 {
+            self.database.usage(self.file.owner).await.unwrap().used.get()
+        }
+
+        fn writer(&self) -> &Grouped {
+            match &self.database.connections {
+                Connections::Sqlite { writer, .. } => writer,
+                Connections::MySql(_) => panic!("not SQLite"),
+            }
+        }
+    }
+
+    fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_not_known_to_be_on_the_disk_may_be_there() {
+        let ground = Ground::new().await;
+        ground.writer().break_log();
+        assert_eq!(ground.store("second").await, Err(AWAY));
+        assert_eq!(ground.used().await, 14);
+        // The log is brought to where it belongs instead, and then there is nothing to doubt.
+        assert_eq!(ground.store("second").await, Err(Problem::NameTaken));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_refused_for_what_is_not_known_to_be_on_the_disk_is_not_one_that_was_not_decided()
+    {
+        let ground = Ground::new().await;
+        ground.writer().break_log();
+        assert_eq!(ground.store("first").await, Err(AWAY));
+    }
+
+    #[tokio::test]
+    async fn a_file_whose_turn_never_comes_is_surely_not_there_and_one_whose_group_is_late_may_be() {
+        let ground = Ground::new().await;
+        let before = ground.writer().begin().await.unwrap();
+        assert_eq!(ground.store("second").await, Ok(false));
+        let mut stored = pin!(ground.store("third"));
+        assert!(poll(stored.as_mut()).is_pending());
+        // Of the same group, which waits for it.
+        let mut behind = pin!(ground.writer().begin());
+        assert!(poll(behind.as_mut()).is_pending());
+        drop(before);
+        assert_eq!(stored.await, Err(AWAY));
+        drop(behind.await.unwrap());
+        assert_eq!(ground.store("fourth").await, Ok(true));
+        assert_eq!(ground.used().await, 21);
     }
 }

@@ -49,6 +49,8 @@ pub enum Action {
     KeepAccount(AccountId),
     /// Accounts, quotas, links of others, what the system does.
     Administer,
+    /// Set somebody's password, or say who administers. Persons only, too: a program could become one by either.
+    Empower,
 }
 
 /// May the caller do it? The account that does it, if so.
@@ -61,11 +63,12 @@ pub fn may(caller: &Caller, action: Action) -> Result<AccountId, Problem> {
         Action::SaveShared => (account, Some(Scope::Write), Missing::Node),
         Action::KeepAccount(owner) => (owner, None, Missing::Account),
         Action::Administer => (account, Some(Scope::Admin), Missing::Account),
+        Action::Empower => (account, None, Missing::Account),
     };
     if owner != account {
         return Err(Problem::NotFound(missing));
     }
-    if action == Action::Administer && role != Role::Administrator {
+    if matches!(action, Action::Administer | Action::Empower) && role != Role::Administrator {
         return Err(Problem::NotAllowed);
     }
     match (by, scope) {
@@ -97,6 +100,7 @@ mod tests {
             Action::SaveShared,
             Action::KeepAccount(id(1)),
             Action::Administer,
+            Action::Empower,
         ] {
             assert_eq!(may(&Caller::Visitor, action), Err(Problem::SignInNeeded));
         }
@@ -128,11 +132,10 @@ mod tests {
         ] {
             assert_eq!(may(&caller(Role::User, Credential::Session), action), Ok(id(1)));
         }
-        assert_eq!(
-            may(&caller(Role::User, Credential::Session), Action::Administer),
-            Err(Problem::NotAllowed)
-        );
-        assert_eq!(may(&caller(Role::Administrator, Credential::Session), Action::Administer), Ok(id(1)));
+        for action in [Action::Administer, Action::Empower] {
+            assert_eq!(may(&caller(Role::User, Credential::Session), action), Err(Problem::NotAllowed));
+            assert_eq!(may(&caller(Role::Administrator, Credential::Session), action), Ok(id(1)));
+        }
     }
 
     #[test]
@@ -158,5 +161,8 @@ mod tests {
         let all = Credential::ApiToken(Scopes::of(&Scope::ALL));
         assert_eq!(may(&caller(Role::User, all), Action::KeepAccount(id(1))), Err(Problem::NotAllowed));
         assert_eq!(may(&caller(Role::User, all), Action::Administer), Err(Problem::NotAllowed));
+        for role in [Role::User, Role::Administrator] {
+            assert_eq!(may(&caller(role, all), Action::Empower), Err(Problem::NotAllowed));
+        }
     }
 }

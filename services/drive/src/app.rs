@@ -13,7 +13,6 @@ use drive_core::rate::Rate;
 use drive_core::share::SharePolicy;
 use drive_core::{DriveSecret, Problem, UnixMillis};
 use drive_db::{Cause, Database, Difference};
-use tokio::sync::Semaphore;
 
 use crate::counted_blobs::{BlobCounts, CountedBlobs};
 use crate::counts::Counts;
@@ -22,11 +21,12 @@ use crate::health::Seen;
 use crate::listed::Listed;
 use crate::page::Page;
 use crate::passwords::{HASHES_AT_ONCE, Passwords};
+use crate::places::Places;
 use crate::records::Waiting;
-use crate::take::Places;
+use crate::take::Uploads;
 use crate::thumbnails::Thumbnails;
 use crate::totals::Known;
-use crate::zip::ZIPS_AT_ONCE;
+use crate::zip::{ZIPS_AT_ONCE, ZIPS_OF_ONE};
 
 /// What an administrator configures.
 #[derive(Debug, Clone)]
@@ -126,9 +126,9 @@ pub struct Drive {
     pub(crate) thumbnails: Thumbnails,
     pub(crate) passwords: Passwords,
     /// Places of files that are being taken.
-    pub(crate) uploads: Places,
+    pub(crate) uploads: Uploads,
     /// Places of archives that are being sent.
-    pub(crate) zips: Arc<Semaphore>,
+    pub(crate) zips: Places,
     pub(crate) counts: Counts,
     pub(crate) blob_counts: Arc<BlobCounts>,
     /// How the parts were when they were asked last.
@@ -165,8 +165,8 @@ impl Drive {
             page,
             thumbnails,
             passwords,
-            uploads: Places::new(),
-            zips: Arc::new(Semaphore::new(ZIPS_AT_ONCE)),
+            uploads: Uploads::new(),
+            zips: Places::new(ZIPS_AT_ONCE, ZIPS_OF_ONE),
             counts: Counts::default(),
             blob_counts,
             seen: Mutex::default(),

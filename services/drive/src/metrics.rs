@@ -93,12 +93,11 @@ impl Node for Status {
         out.int(&FETCHED, &[], blob_counts.fetched.load(Relaxed));
         let calls = Call::ALL.map(|(call, word)| (call as usize, word));
         blob_counts.calls.sample(out, (&BLOB_CALLS, &BLOB_LATENCIES), calls, ENDS);
-        let taken = |all: usize, free: usize| all.saturating_sub(free) as u64;
         out.int(&UPLOADS, &[], uploads.taken() as u64);
         out.int(&UPLOADS_MAX, &[], UPLOADS_AT_ONCE as u64);
         out.int(&LONG_UPLOADS, &[], uploads.taken_by_long() as u64);
         out.int(&LONG_UPLOADS_MAX, &[], LONG_UPLOADS_AT_ONCE as u64);
-        out.int(&ZIPS, &[], taken(ZIPS_AT_ONCE, zips.available_permits()));
+        out.int(&ZIPS, &[], zips.taken() as u64);
         out.int(&ZIPS_MAX, &[], ZIPS_AT_ONCE as u64);
         let seen = self.drive.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(seen) = &seen {

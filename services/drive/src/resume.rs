@@ -120,7 +120,7 @@ where
 {
     let drive = Arc::clone(drive);
     let written = tokio::spawn(traces::carried(async move {
-        let _place = drive.uploads.take(incoming.length)?;
+        let _place = drive.uploads.take(owner, incoming.length)?;
         let mut writing = Writing::begin(&drive, owner, upload, incoming.offset).await?;
         let outcome = writing.run(incoming, &cause).await;
         writing.release().await;
@@ -159,15 +159,19 @@ async fn finish_one(drive: &Arc<Drive>, left: &Upload, now: UnixMillis) -> Resul
 pub async fn end_over(drive: &Arc<Drive>, now: UnixMillis, limit: u32) -> Result<u64, Problem> {
     let mut ended = 0;
     for over in drive.database.over_uploads(now, limit).await? {
-        if end(drive, &over, now).await? {
+        // Somebody whose clock is behind may have gone on with it since.
+        let claimed = drive.database.claim_over_upload(over.owner, over.id, now).await?;
+        if let Some(claimed) = claimed
+            && end(drive, &claimed, now).await?
+        {
             ended += 1;
         }
     }
     Ok(ended)
 }
 
-/// Discards the bytes of an upload that is over and removes its row. Not when the store does not do it: then it stays
-/// over, and somebody tries again.
+/// Discards the bytes of an upload that is over by every clock (cancelled, or claimed) and removes its row. Not when the
+/// store does not do it: then it stays over, and somebody tries again.
 pub(crate) async fn end(drive: &Drive, over: &Upload, now: UnixMillis) -> Result<bool, Problem> {
     if let (UploadState::Open, Some(partial)) = (&over.state, &over.partial)
         && let Err(error) = drive.blobs.discard(partial).await
@@ -314,7 +318,8 @@ impl<'d> Writing<'d> {
             bytes
         });
         let drive = self.drive;
-        let aside = self.renewing(take(drive, seen, length, Room::up_to(left))).await?;
+        let room = Room::rest_of(drive, &self.upload, left).await?;
+        let aside = self.renewing(take(drive, seen, length, room)).await?;
         let copied = match checking.check() {
             Ok(()) => self.copy(&aside).await,
             Err(refusal) => Err(refusal),

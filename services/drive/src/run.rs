@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use fastcgi::{Client, Doors};
 use futures_util::FutureExt;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -15,6 +16,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 
 use crate::door::Peer;
+use crate::unread::while_read;
 
 /// Requests of one HTTP/2 connection that are answered at the same time.
 const STREAMS_MAX: u32 = 64;
@@ -39,7 +41,8 @@ const CLOSE_WAIT: Duration = Duration::from_secs(10);
 pub struct Limits {
     /// Connections at one time; one more is closed.
     pub connections: usize,
-    /// How long a client may take to receive the next bytes of an answer.
+    /// How long a client may take to receive the next bytes of an answer. Then its connection is closed, or, if others of its
+    /// requests go on, what the answer holds is let go of.
     pub send_timeout: Duration,
     /// How long the head of a request may take, and a connection rest between two.
     pub rest_timeout: Duration,
@@ -101,14 +104,14 @@ pub async fn serve_fastcgi(
     };
     let of_requests = fastcgi::Limits::default();
     fastcgi::serve(workers, doors, of_connections, counters, stop, of_requests, move |request| {
-        let mut request = request.map(axum::body::Body::new);
+        let mut request = request.map(Body::new);
         let client = request.extensions().get::<Client>();
         // Clients that a web server says nothing of are one to the drive's limits.
         let ip = client.and_then(|client| client.ip).unwrap_or(Ipv4Addr::UNSPECIFIED.into());
         let secure = client.is_some_and(|client| client.https);
         request.extensions_mut().insert(Peer { address: SocketAddr::new(ip, 0), secure });
-        router.clone().oneshot(request).map(|answered| match answered {
-            Ok(response) => response,
+        router.clone().oneshot(request).map(move |answered| match answered {
+            Ok(response) => response.map(|body| while_read(body, limits.send_timeout)),
             Err(never) => match never {},
         })
     })
@@ -134,10 +137,14 @@ async fn connection(router: Router, conn: Conn, limits: Limits) {
         .max_header_list_size(HEAD_BYTES_MAX as u32)
         .max_send_buf_size(SEND_BUFFER_MAX);
     let from = Peer { address: peer, secure: false };
-    let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(from);
-        request.map(axum::body::Body::new)
-    });
+    let service = router
+        .map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(from);
+            request.map(Body::new)
+        })
+        .map_response(move |response: axum::response::Response| {
+            response.map(|body| while_read(body, limits.send_timeout))
+        });
     let stream = TokioIo::new(conn.into_stream(Vec::new()));
     let connection = builder.serve_connection(stream, TowerToHyperService::new(service));
     tokio::pin!(connection);

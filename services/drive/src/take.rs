@@ -1,25 +1,27 @@
 //! Contents on their way in: streamed into the store of bytes while their digests are computed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use drive_core::content::{ContentIdentity, Md5Digest, Sha256Digest};
 use drive_core::node::Node;
-use drive_core::ports::{BlobError, BlobKey, BlobStore, ByteSource, Later, PIECE_BYTES_MAX, PartialBlob};
+use drive_core::ports::{
+    BlobError, BlobKey, BlobStore, ByteSource, Later, PIECE_BYTES_MAX, PartialBlob, RateSubject,
+};
 use drive_core::quota::Quota;
+use drive_core::upload::Upload;
 use drive_core::{AccountId, ByteCount, Part, Problem};
 use drive_db::{Cause, Engine, StoredFile};
 use futures_util::{Stream, StreamExt};
 use md5::{Digest, Md5};
 use sha2::Sha256;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use crate::app::Drive;
 use crate::fields::BODY_PATIENCE;
 use crate::give::blob_problem;
+use crate::places::{Held, Places};
 use crate::records::{Reserve, Written};
 use crate::refusal::{BODY_BROKE, BODY_LATE, Refusal};
 
@@ -31,42 +33,45 @@ pub const LONG_UPLOADS_AT_ONCE: usize = 64;
 /// What has no more bytes, and says so beforehand, is short.
 pub const SHORT_BYTES_MAX: u64 = 1024 * 1024;
 
-/// When somebody who found all places taken may come again.
-pub(crate) const COME_AGAIN: Duration = Duration::from_secs(1);
+/// Files of one account among all that are taken at the same time.
+const UPLOADS_OF_ONE: usize = 64;
+/// And among those that may be long.
+pub const LONG_UPLOADS_OF_ONE: usize = 16;
 
 /// Who may send.
-pub(crate) struct Places {
-    all: Semaphore,
-    long: Semaphore,
+pub(crate) struct Uploads {
+    all: Places,
+    long: Places,
 }
 
-/// A place, as long as it is held.
-pub(crate) struct Held<'p> {
-    _one: SemaphorePermit<'p>,
-    _long: Option<SemaphorePermit<'p>>,
-}
-
-impl Places {
-    pub(crate) const fn new() -> Self {
-        Self { all: Semaphore::const_new(UPLOADS_AT_ONCE), long: Semaphore::const_new(LONG_UPLOADS_AT_ONCE) }
+impl Uploads {
+    pub(crate) fn new() -> Self {
+        Self {
+            all: Places::new(UPLOADS_AT_ONCE, UPLOADS_OF_ONE),
+            long: Places::new(LONG_UPLOADS_AT_ONCE, LONG_UPLOADS_OF_ONE),
+        }
     }
 
     /// A place for somebody who sends so many bytes, if that was said.
-    pub(crate) fn take(&self, length: Option<u64>) -> Result<Held<'_>, Problem> {
-        let full = |_| Problem::RateLimited { retry_after: COME_AGAIN };
+    pub(crate) fn take(
+        &self,
+        owner: AccountId,
+        length: Option<u64>,
+    ) -> Result<(Held, Option<Held>), Problem> {
+        let whose = RateSubject::Account(owner);
         let short = length.is_some_and(|length| length <= SHORT_BYTES_MAX);
-        let long = if short { None } else { Some(self.long.try_acquire().map_err(full)?) };
-        Ok(Held { _one: self.all.try_acquire().map_err(full)?, _long: long })
+        let long = if short { None } else { Some(self.long.take(whose)?) };
+        Ok((self.all.take(whose)?, long))
     }
 
     /// Places that are taken.
     pub(crate) fn taken(&self) -> usize {
-        UPLOADS_AT_ONCE.saturating_sub(self.all.available_permits())
+        self.all.taken()
     }
 
     /// Those of them that are for what may be long.
     pub(crate) fn taken_by_long(&self) -> usize {
-        LONG_UPLOADS_AT_ONCE.saturating_sub(self.long.available_permits())
+        self.long.taken()
     }
 }
 
@@ -103,9 +108,16 @@ impl Room {
         Self { file_max: drive.database.policy().file_max, left }
     }
 
-    /// What may still come of something for which there is room.
-    pub(crate) const fn up_to(left: ByteCount) -> Self {
-        Self { file_max: left, left: ByteCount::MAX }
+    /// What may still come of an upload: of one with a length the room is reserved. Of another it is reserved piece by piece,
+    /// and the quota says what may be stored before.
+    pub(crate) async fn rest_of(drive: &Drive, upload: &Upload, left: ByteCount) -> Result<Self, Problem> {
+        if upload.length.is_some() {
+            return Ok(Self { file_max: left, left: ByteCount::MAX });
+        }
+        let quota = drive.database.usage(upload.owner).await?;
+        let ahead = upload.reserved.minus(upload.offset).unwrap_or(ByteCount::ZERO);
+        let free = quota.left().map_or(ByteCount::MAX, |free| free.plus(ahead).unwrap_or(ByteCount::MAX));
+        Ok(Self { file_max: left, left: free })
     }
 
     /// Is there room for so many bytes?
@@ -275,10 +287,15 @@ async fn in_pieces(drive: &Drive, source: &mut dyn ByteSource) -> Result<BlobKey
 /// (docs/decisions/0011), and the queue only gets what it can't take.
 pub(crate) async fn keep(drive: &Drive, file: StoredFile, cause: Cause) -> Result<Written<Node>, Problem> {
     let mut room = Reserve::First;
-    if drive.queue.is_none() || drive.database.engine() == Engine::Sqlite {
-        match store(drive, &file, cause).await {
-            Err(Problem::Unavailable(Part::Database)) if drive.queue.is_some() => room = Reserve::Nothing,
-            outcome => return outcome.map(Written::Applied),
+    if drive.queue.is_none() {
+        return store(drive, &file, cause).await.map(Written::Applied);
+    }
+    if drive.database.engine() == Engine::Sqlite {
+        let stored = drive.database.try_store_file(&file, &cause).await;
+        match stored_or_given_up(drive, &file, stored).await? {
+            Some(node) => return Ok(Written::Applied(node)),
+            // What may be there after all is not made once more: who sends it is told that nobody knows.
+            None => room = Reserve::Nothing,
         }
     }
     let owner = file.owner;
@@ -290,13 +307,21 @@ pub(crate) async fn keep(drive: &Drive, file: StoredFile, cause: Cause) -> Resul
 
 /// As [`keep`], in the database at once.
 pub(crate) async fn store(drive: &Drive, file: &StoredFile, cause: Cause) -> Result<Node, Problem> {
-    let outcome = drive.database.store_file(file, &cause).await;
-    match &outcome {
+    let stored = drive.database.store_file(file, &cause).await;
+    stored_or_given_up(drive, file, stored).await
+}
+
+async fn stored_or_given_up<T>(
+    drive: &Drive,
+    file: &StoredFile,
+    stored: Result<T, Problem>,
+) -> Result<T, Problem> {
+    match &stored {
         // It may have been kept after all.
         Ok(_) | Err(Problem::Unavailable(_)) => {}
         Err(_) => give_up(drive, &file.blob).await,
     }
-    outcome
+    stored
 }
 
 /// A blob became nothing: it is deleted after a while, or at once when that can't be written down.

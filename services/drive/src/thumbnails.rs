@@ -24,8 +24,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::give::blob_problem;
+use crate::places::COME_AGAIN;
 use crate::refusal::{Answer, FIELD_REPEATED};
-use crate::take::COME_AGAIN;
 
 /// What a small picture's longer side may be at most, pixels: few, so that few are made of each.
 pub(crate) const THUMBNAIL_EDGES: [u32; 5] = [64, 160, 320, 640, 1280];

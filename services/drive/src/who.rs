@@ -306,7 +306,13 @@ impl Drive {
             Err(Problem::Unavailable(Part::Database)) => {
                 counts(Truth::Away).ok_or(Problem::Unavailable(Part::Database))
             }
-            Err(problem) => Err(problem),
+            Err(problem) => {
+                // Otherwise it would count again when the database is away.
+                if matches!(problem, Problem::SessionEnded | Problem::AccountFrozen) && cached.is_some() {
+                    self.forget_token(token.digest()).await;
+                }
+                Err(problem)
+            }
         }
     }
 

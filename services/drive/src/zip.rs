@@ -6,20 +6,21 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use crc32fast::Hasher;
 use drive_core::node::NodeName;
-use drive_core::ports::ByteSource;
+use drive_core::ports::{ByteSource, RateSubject};
 use drive_core::zip::{Entry, end, length};
 use drive_core::{ByteCount, Problem};
 use http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::Drive;
 use crate::give::{CONTENT_POLICY, Outgoing, blob_problem, disposition, streamed};
+use crate::places::Held;
 use crate::refusal::Answer;
-use crate::take::COME_AGAIN;
 
 /// Archives that are sent at the same time: each has the names of its files in memory.
 pub const ZIPS_AT_ONCE: usize = 32;
+/// Of one account, or of visitors from one address.
+pub const ZIPS_OF_ONE: usize = 8;
 
 /// Bytes that are gathered before they are sent: what stands around small files, and they.
 const GATHERED_BYTES: usize = 64 * 1024;
@@ -27,6 +28,7 @@ const GATHERED_BYTES: usize = 64 * 1024;
 /// Answers a GET or HEAD of an archive, or a POST that asks for one.
 pub(crate) async fn give_zip(
     drive: &Arc<Drive>,
+    whose: RateSubject,
     entries: Vec<Entry>,
     name: &NodeName,
     method: &Method,
@@ -40,8 +42,7 @@ pub(crate) async fn give_zip(
     if *method == Method::HEAD {
         return Ok((StatusCode::OK, headers).into_response());
     }
-    let turn = Arc::clone(&drive.zips).try_acquire_owned();
-    let turn = turn.map_err(|_| Problem::RateLimited { retry_after: COME_AGAIN })?;
+    let place = drive.zips.take(whose)?;
     let sending = Sending {
         drive: Arc::clone(drive),
         lines: Vec::with_capacity(entries.len()),
@@ -54,7 +55,7 @@ pub(crate) async fn give_zip(
         gathered: Vec::new(),
         rest: None,
         ended: false,
-        _turn: turn,
+        _place: place,
     };
     Ok((StatusCode::OK, headers, streamed(sending).await?).into_response())
 }
@@ -89,7 +90,7 @@ struct Sending {
     /// A long piece, which goes as it is behind what was gathered.
     rest: Option<Bytes>,
     ended: bool,
-    _turn: OwnedSemaphorePermit,
+    _place: Held,
 }
 
 impl Outgoing for Sending {

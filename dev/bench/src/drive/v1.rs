@@ -13,8 +13,8 @@ use super::world::{
     texts, v1,
 };
 
-/// Archives that the drive sends at the same time: more are sent away.
-const ZIPS: usize = 16;
+/// Archives that the drive sends to one address at the same time: more are sent away.
+const ZIPS: usize = 8;
 /// API tokens that an account may have, and a few less.
 const TOKENS_EACH: usize = 40;
 /// Uploads under way that an account may have, and a few less.

@@ -525,7 +525,7 @@ mod tests {
     async fn a_step_that_is_refused_alone_hears_so_behind_a_sync() {
         let (_folder, grouped) = ground();
         commit_one(&grouped, 1).await.unwrap();
-        grouped.with_idle(|session| session.log = Some(never_synced()));
+        grouped.break_log();
         let refused = grouped.begin().await.unwrap().refused().await;
         assert!(matches!(refused, Err(Fault::Unknown(_))), "{refused:?}");
     }
@@ -546,6 +546,11 @@ mod tests {
                 thread::yield_now();
             }
         }
+
+        /// From now on the log is not synced.
+        pub(crate) fn break_log(&self) {
+            self.with_idle(|session| session.log = Some(never_synced()));
+        }
     }
 
     async fn commit_one(grouped: &Grouped, number: i64) -> Result<(), Fault> {
@@ -558,7 +563,7 @@ mod tests {
     async fn a_group_that_is_not_synced_is_not_told_that_it_is_done_and_the_next_syncs_all_another_way() {
         let (folder, grouped) = ground();
         commit_one(&grouped, 1).await.unwrap();
-        grouped.with_idle(|session| session.log = Some(never_synced()));
+        grouped.break_log();
         let lost = commit_one(&grouped, 2).await;
         assert!(matches!(lost, Err(Fault::Unknown(_))), "{lost:?}");
         let log = folder.path().join("drive.db-wal");
@@ -579,7 +584,7 @@ mod tests {
         commit_one(&grouped, 1).await.unwrap();
         let other = rusqlite::Connection::open(folder.path().join("drive.db")).unwrap();
         other.execute_batch("BEGIN; SELECT * FROM t").unwrap();
-        grouped.with_idle(|session| session.log = Some(never_synced()));
+        grouped.break_log();
         assert!(commit_one(&grouped, 2).await.is_err());
         grouped.with_idle(|session| session.log = None);
         let unsettled = commit_one(&grouped, 3).await;

@@ -88,7 +88,7 @@ async fn receive(
         }
         let name = NodeName::new(name).map_err(Problem::from)?;
         let signed = signed(drive, parts, &texts).await?;
-        let _place = drive.uploads.take(None)?;
+        let _place = drive.uploads.take(signed.account(), None)?;
         let room = Room::of(drive, signed.account()).await?;
         let bytes = Box::pin(field.map(|bytes| bytes.map_err(form_refusal)));
         let taken = take(drive, bytes, None, room).await?;

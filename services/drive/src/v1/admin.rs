@@ -20,13 +20,17 @@ use crate::described::{CursorText, IdText, NewPasswordText, PageRows, SearchText
 use crate::fields::{Asked, Fields, Path};
 use crate::refusal::Answer;
 use crate::text::{Id, time};
-use crate::v1::refusals::{ADMIN, LAST_ADMINISTRATOR, NEW_PASSWORD, NO_ACCOUNT, NO_SHARE, PAGE};
+use crate::v1::refusals::{ADMIN, LAST_ADMINISTRATOR, NEW_PASSWORD, NO_ACCOUNT, NO_SHARE, PAGE, PERSON};
 use crate::v1::trash::PageQuery;
 use crate::v1::views::{AccountView, PageView, cursor};
 use crate::who::Signed;
 
 pub(super) fn administers(signed: &Signed) -> Result<(), Problem> {
     signed.may(|_| Action::Administer).map(drop)
+}
+
+fn empowers(signed: &Signed) -> Result<(), Problem> {
+    signed.may(|_| Action::Empower).map(drop)
 }
 
 /// Which accounts, and which page of them.
@@ -88,7 +92,7 @@ pub(crate) async fn account(
 #[schema(as = AccountChange)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Change {
-    /// What it may do.
+    /// What it may do. Changed by a session only, not by API tokens.
     Role(Role),
     /// Whether it may be used.
     State(AccountState),
@@ -114,7 +118,10 @@ pub(crate) async fn change(
     let account = AccountId::of(&account)?;
     let cause = signed.cause(drive.now());
     match fields.value {
-        Change::Role(role) => drive.database.decree(account, Decree::Role(role), &cause).await?,
+        Change::Role(role) => {
+            empowers(&signed)?;
+            drive.database.decree(account, Decree::Role(role), &cause).await?;
+        }
         Change::State(state) => drive.database.decree(account, Decree::State(state), &cause).await?,
         Change::Quota(limit) => drive.database.set_quota(account, limit, &cause).await?,
     }
@@ -129,13 +136,14 @@ pub(crate) struct GivenPassword {
     password: String,
 }
 
-/// Sets somebody's password. All their sessions and API tokens end, and old clients are let in no more.
+/// Sets somebody's password: by a session only, not by API tokens. All their sessions and API tokens end, and old clients
+/// are let in no more.
 #[utoipa::path(
     put, path = "/admin/accounts/{account}/password", operation_id = "setPassword", tag = "admin",
     params(("account" = IdText, Path, description = "An account.")),
     request_body = GivenPassword,
     responses((status = 204, description = "It is set.")),
-    extensions(("x-refusals" = json!(refused(&[ADMIN, NO_ACCOUNT, NEW_PASSWORD])))),
+    extensions(("x-refusals" = json!(refused(&[PERSON, NO_ACCOUNT, NEW_PASSWORD])))),
 )]
 pub(crate) async fn set_password(
     State(drive): State<Arc<Drive>>,
@@ -143,7 +151,7 @@ pub(crate) async fn set_password(
     Path(account): Path<String>,
     fields: Fields<GivenPassword>,
 ) -> Answer<StatusCode> {
-    administers(&signed)?;
+    empowers(&signed)?;
     let account = drive.database.account(AccountId::of(&account)?).await?;
     let typed = Typed::new(&fields.value.password).map_err(Problem::from)?;
     typed.check_policy(&account.user_name).map_err(Problem::from)?;

@@ -180,7 +180,7 @@ pub(crate) async fn put(
     let claimed = claimed(headers)?;
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     to_the_end(async move {
-        let _place = drive.uploads.take(length)?;
+        let _place = drive.uploads.take(owner, length)?;
         let taken = take(&drive, arriving(request.into_body()), length, place.room).await?;
         place.keep(&drive, &signed, name, taken, claimed).await
     })
@@ -226,7 +226,7 @@ pub(crate) async fn post(
         return Err(NOT_A_FORM.because("the body has to be multipart/form-data"));
     };
     to_the_end(async move {
-        let _place = drive.uploads.take(None)?;
+        let _place = drive.uploads.take(owner, None)?;
         let mut form = form(arriving(request.into_body()), boundary);
         for _ in 0..FORM_FIELDS_MAX {
             let Some(field) = soon(form.next_field()).await? else { break };

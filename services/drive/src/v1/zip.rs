@@ -6,7 +6,9 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, Request, State};
 use axum::response::Response;
 use drive_core::access::Action;
+use drive_core::account::AddressBlock;
 use drive_core::node::{Node, NodeKind, NodeName};
+use drive_core::ports::RateSubject;
 use drive_core::zip::{Archive, Entry};
 use drive_core::{AccountId, NodeId, Problem};
 use http::Method;
@@ -47,7 +49,7 @@ pub(crate) async fn folder(
     let owner = signed.may(Action::Read)?;
     let top = drive.database.node(owner, named(&signed, &node)?).await?;
     let (entries, name) = drive.entries_of(owner, &top).await?;
-    give_zip(&drive, entries, &name, &method).await
+    give_zip(&drive, RateSubject::Account(owner), entries, &name, &method).await
 }
 
 /// What is to be in an archive.
@@ -143,7 +145,7 @@ pub(crate) async fn several(
             archive.add_below(&drive.database.below(owner, node.id).await?)?;
         }
     }
-    give_zip(&drive, archive.into_entries(), &name, &method).await
+    give_zip(&drive, RateSubject::Account(owner), archive.into_entries(), &name, &method).await
 }
 
 /// The folder that a link leads to, as an archive. Counted as a download at its first byte.
@@ -202,7 +204,11 @@ impl Drive {
         let view = &admitted.view;
         let folder = view.asked.as_ref().unwrap_or(&view.top);
         let (entries, name) = self.entries_of(view.share.owner, folder).await?;
-        let response = give_zip(self, entries, &name, method).await?;
+        let whose = match &guest.signed {
+            Some(signed) => RateSubject::Account(signed.account()),
+            None => RateSubject::Address(AddressBlock::of(guest.visitor.address)),
+        };
+        let response = give_zip(self, whose, entries, &name, method).await?;
         if admitted.pass.count && *method == Method::GET {
             self.count_shared(&view.share, &admitted.mark).await?;
         }

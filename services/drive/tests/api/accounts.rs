@@ -6,6 +6,8 @@ use drive_core::rate::Rate;
 use md5::{Digest, Md5};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 use std::time::Duration;
 
 use crate::kit::{ADMIN, PASSWORD, World, settings};
@@ -198,6 +200,31 @@ async fn signing_in_again_ends_the_session_that_the_browser_had() {
     let second = first.signed_in("alice", PASSWORD).await;
     first.get("/me").await.problem(401, "session-ended");
     second.get("/me").await.expect(StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_in_has_the_session_also_when_a_password_is_one_whose_hash_is_not_made_anew() {
+    let world = World::new().await;
+    let digits: String = Md5::digest(PASSWORD).iter().map(|byte| format!("{byte:02x}")).collect();
+    let fields = json!({"userName": "alice", "nickName": "alice", "firstPwd": digits});
+    let url = format!("http://{}/api/reg", world.address);
+    let made = reqwest::Client::new().post(url).body(fields.to_string()).send().await.unwrap();
+    assert_eq!(made.text().await.unwrap(), r#"{"code":0}"#);
+    let file = SqliteConnectOptions::new().filename(world.folder.path().join("drive.db"));
+    let mut other = file.connect().await.unwrap();
+    let trigger = "CREATE TRIGGER no_hash BEFORE UPDATE OF text_hash ON accounts \
+         BEGIN SELECT RAISE(ABORT, 'refused by a test'); END";
+    sqlx::query(trigger).execute(&mut other).await.unwrap();
+    let first = world.visitor().signed_in("alice", PASSWORD).await;
+    let second = first.signed_in("alice", PASSWORD).await;
+    first.get("/me").await.problem(401, "session-ended");
+    second.get("/me").await.expect(StatusCode::OK);
+    // The next that signs in tries again.
+    sqlx::query("DROP TRIGGER no_hash").execute(&mut other).await.unwrap();
+    second.signed_in("alice", PASSWORD).await;
+    let hash = "SELECT text_hash FROM accounts WHERE user_name = 'alice'";
+    let hash: Option<String> = sqlx::query_scalar(hash).fetch_one(&mut other).await.unwrap();
+    assert!(hash.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

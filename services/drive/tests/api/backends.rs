@@ -18,10 +18,12 @@ use testkit::redis::Redis;
 const VARIABLE: &str = "CAIRN_TEST_BACKENDS";
 
 /// Tests that take hold of a SQLite file, or are about no back end.
-const NOT_ELSEWHERE: [&str; 7] = [
+const NOT_ELSEWHERE: [&str; 9] = [
     "backends::",
     "openapi::",
     "while_the_database_takes_nothing",
+    "while_the_database_gives_nothing",
+    "whose_hash_is_not_made_anew",
     "a_file_that_sqlite_takes",
     "a_record_that_the_database_never_takes",
     "a_file_whose_bytes_are_here_is_made",

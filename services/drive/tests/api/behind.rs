@@ -8,9 +8,9 @@ use net::StopSource;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 
-use crate::kit::{PASSWORD, World, settings, until};
+use crate::kit::{Client, PASSWORD, World, settings, until};
 
 /// A drive whose database gives up soon, and a second connection to that.
 async fn hurried() -> (World, SqliteConnection) {
@@ -72,6 +72,38 @@ async fn files_and_accounts_are_accepted_while_the_database_takes_nothing_and_ar
         .await;
     world.visitor().signed_in("bob", PASSWORD).await;
     assert_eq!(world.drive.check().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_was_refused_stays_so_while_the_database_gives_nothing() {
+    let (world, mut other) = hurried().await;
+    let (admin, alice, bob) = (world.admin().await, world.user("alice").await, world.user("bob").await);
+    let (phone, carol) = (bob.clone(), world.user("carol").await);
+    let bob = world.visitor().signed_in("bob", PASSWORD).await;
+    for client in [&alice, &bob, &phone, &carol] {
+        client.get("/nodes/root").await.expect(StatusCode::OK);
+    }
+    let account = format!("/admin/accounts/{}", alice.get("/me").await.text("/id"));
+    admin.patch(&account, json!({"state": "frozen"})).await.expect(StatusCode::OK);
+    let change = json!({"old": PASSWORD, "new": "something else"});
+    bob.put("/me/password", change).await.expect(StatusCode::OK);
+    for (client, code) in [(&alice, "account-frozen"), (&phone, "session-ended")] {
+        until("it is refused", async || (client.get("/nodes/root").await.body["code"] == code).then_some(()))
+            .await;
+    }
+
+    // What a connection has in memory counts no more after a change, and the rest is in a log that is empty.
+    for sql in ["PRAGMA wal_autocheckpoint = 0", "UPDATE accounts SET nick_name = 'somebody'"] {
+        sqlx::query(sql).execute(&mut other).await.unwrap();
+    }
+    let log = world.folder.path().join("drive.db-wal");
+    std::fs::File::options().write(true).open(log).unwrap().set_len(0).unwrap();
+    let send = async |client: &Client| client.upload(Method::PUT, "/nodes/1/files/a.txt", "content").await;
+    for client in [&alice, &phone] {
+        send(client).await.problem(503, "database-unavailable");
+    }
+    // Who was not refused is let in by what the cache says.
+    send(&carol).await.expect(StatusCode::ACCEPTED);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,6 +183,35 @@ async fn a_file_that_sqlite_takes_is_there_though_nobody_works_on_the_queue() {
     let file = sent.expect(StatusCode::CREATED).text("/id");
     assert_eq!(alice.bytes(&file).await, b"content");
     assert_eq!(alice.get("/admin/queue").await.body["lanes"][0]["waiting"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_sqlite_takes_without_being_able_to_say_so_is_not_made_by_the_queue_besides() {
+    let world = World::resting().await;
+    let alice = world.admin().await;
+    let file = world.folder.path().join("drive.db");
+    let (log, aside) = (file.with_extension("db-wal"), file.with_extension("aside"));
+    let mut other = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+    // The first takes the connection along, so that the log is opened anew to be synced; the second only opens another
+    // connection.
+    for how in ["ROLLBACK", "ABORT"] {
+        let trigger = format!(
+            "CREATE TRIGGER refuses BEFORE INSERT ON nodes BEGIN SELECT RAISE({how}, 'refused by a test'); END"
+        );
+        sqlx::query(AssertSqlSafe(trigger)).execute(&mut other).await.unwrap();
+        alice.post("/nodes/root/children", json!({"name": "x"})).await.problem(500, "contradiction");
+        sqlx::query("DROP TRIGGER refuses").execute(&mut other).await.unwrap();
+    }
+    std::fs::rename(&log, &aside).unwrap();
+    let sent = alice.upload(Method::PUT, "/nodes/root/files/a.txt", "content").await;
+    std::fs::rename(&aside, &log).unwrap();
+    sent.problem(503, "database-unavailable");
+    assert_eq!(alice.names("root").await, ["a.txt"]);
+    assert_eq!(alice.get("/usage").await.body["used"], 7);
+    assert_eq!(alice.get("/admin/queue").await.body["lanes"][0]["waiting"], 0);
+    // It goes on.
+    alice.file("b.txt", b"other").await;
+    assert_eq!(world.drive.check().await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use drive::{LONG_UPLOADS_AT_ONCE, SHORT_BYTES_MAX};
+use drive::{LONG_UPLOADS_AT_ONCE, LONG_UPLOADS_OF_ONE, SHORT_BYTES_MAX};
 use drive_core::ByteCount;
 use drive_core::ports::PIECE_BYTES_MAX;
 use futures_util::stream;
@@ -18,7 +18,7 @@ use testkit::wait;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::kit::{Reply, World, pattern, settings, until};
+use crate::kit::{Client, Reply, World, pattern, settings, until};
 
 /// A body whose length nobody says.
 fn unsaid(bytes: &[u8], piece: usize) -> Body {
@@ -371,30 +371,42 @@ async fn a_file_whose_bytes_are_here_is_made_although_its_client_goes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_short_file_is_taken_while_all_places_for_long_ones_are_taken() {
     let world = World::storing().await;
-    let (alice, admin) = (world.user("alice").await, world.admin().await);
+    let (alice, bob, admin) = (world.user("alice").await, world.user("bob").await, world.admin().await);
     let receiving = async || admin.get("/admin/overview").await.body["receiving"].as_u64().unwrap() as usize;
+    let put = async |client: &Client, name: &str, bytes: u64| {
+        client.upload(Method::PUT, &format!("/nodes/root/files/{name}"), pattern(bytes as usize)).await
+    };
+    let mut senders = vec![alice.clone()];
+    for number in 1..LONG_UPLOADS_AT_ONCE / LONG_UPLOADS_OF_ONE {
+        senders.push(world.user(&format!("sender{number}")).await);
+    }
     let mut long = Vec::new();
     for number in 0..LONG_UPLOADS_AT_ONCE {
+        let sender = &senders[number / LONG_UPLOADS_OF_ONE];
+        if number == LONG_UPLOADS_OF_ONE {
+            // One has as many as one may have. Others have theirs.
+            until("one has places", async || (receiving().await == number).then_some(())).await;
+            put(&alice, "long", SHORT_BYTES_MAX + 1).await.problem(429, "rate-limited");
+            put(&alice, "beside", SHORT_BYTES_MAX).await.expect(StatusCode::CREATED);
+            put(&bob, "long", SHORT_BYTES_MAX + 1).await.expect(StatusCode::CREATED);
+        }
         let mut stream = TcpStream::connect(world.address).await.unwrap();
         let head = format!(
             "PUT /api/v1/nodes/root/files/{number} HTTP/1.1\r\nhost: drive\r\nauthorization: {}\r\n\
              content-length: {}\r\n\r\n",
-            alice.authorization(),
+            sender.authorization(),
             SHORT_BYTES_MAX + 1
         );
         stream.write_all(head.as_bytes()).await.unwrap();
         long.push(stream);
     }
     until("all have places", async || (receiving().await == LONG_UPLOADS_AT_ONCE).then_some(())).await;
-    let put = async |name: &str, bytes: u64| {
-        alice.upload(Method::PUT, &format!("/nodes/root/files/{name}"), pattern(bytes as usize)).await
-    };
-    let refused = put("long", SHORT_BYTES_MAX + 1).await.problem(429, "rate-limited");
+    let refused = put(&bob, "longer", SHORT_BYTES_MAX + 1).await.problem(429, "rate-limited");
     assert_eq!(refused.headers["retry-after"], "1");
-    put("short", SHORT_BYTES_MAX).await.expect(StatusCode::CREATED);
+    put(&bob, "short", SHORT_BYTES_MAX).await.expect(StatusCode::CREATED);
     drop(long.pop());
     until("one has left", async || (receiving().await < LONG_UPLOADS_AT_ONCE).then_some(())).await;
-    put("long", SHORT_BYTES_MAX + 1).await.expect(StatusCode::CREATED);
+    put(&bob, "longer", SHORT_BYTES_MAX + 1).await.expect(StatusCode::CREATED);
 }
 
 #[tokio::test(flavor = "multi_thread")]

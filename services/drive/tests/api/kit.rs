@@ -44,6 +44,7 @@ pub(crate) struct World {
     pub(crate) queue: Option<Arc<dyn Queue>>,
     readable: Arc<AtomicU64>,
     stored: Arc<AtomicU64>,
+    appended: Arc<AtomicU64>,
     /// Held by a test, it holds what the store answers to who stores a blob.
     pub(crate) answers: Arc<Mutex<()>>,
     of_database: drive_db::Settings,
@@ -134,12 +135,17 @@ impl World {
         let left = Arc::new(AtomicU64::new(u64::MAX));
         let stored: Arc<AtomicU64> = Arc::default();
         let answers: Arc<Mutex<()>> = Arc::default();
+        let appended: Arc<AtomicU64> = Arc::default();
         let (kept, held) = (Arc::clone(&stored), Arc::clone(&answers));
-        let blobs = Arc::new(Brittle { inner, left: Arc::clone(&left), stored: kept, answers: held });
+        let of_pieces = Arc::clone(&appended);
+        let left_too = Arc::clone(&left);
+        let blobs =
+            Arc::new(Brittle { inner, left: left_too, stored: kept, appended: of_pieces, answers: held });
         Self {
             servers: Some(servers),
             readable: left,
             stored,
+            appended,
             answers,
             ..Self::made(TempDir::new().unwrap(), blobs, Some(looked_at), None, settings, place).await
         }
@@ -153,6 +159,11 @@ impl World {
     /// Blobs that are in the store.
     pub(crate) fn stored(&self) -> u64 {
         self.stored.load(Ordering::SeqCst)
+    }
+
+    /// Bytes that were appended to blobs under construction.
+    pub(crate) fn appended(&self) -> u64 {
+        self.appended.load(Ordering::SeqCst)
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
@@ -240,6 +251,7 @@ impl World {
             queue: None,
             readable: Arc::default(),
             stored: Arc::default(),
+            appended: Arc::default(),
             answers: Arc::default(),
             of_database,
             stop,
@@ -432,6 +444,7 @@ struct Brittle {
     inner: Arc<dyn BlobStore>,
     left: Arc<AtomicU64>,
     stored: Arc<AtomicU64>,
+    appended: Arc<AtomicU64>,
     answers: Arc<Mutex<()>>,
 }
 
@@ -481,6 +494,7 @@ impl BlobStore for Brittle {
         to: Option<&'a PartialBlob>,
         piece: Bytes,
     ) -> Later<'a, Result<PartialBlob, BlobError>> {
+        self.appended.fetch_add(piece.len() as u64, Ordering::SeqCst);
         self.inner.append(to, piece)
     }
 

@@ -39,6 +39,35 @@ async fn a_token_does_what_its_scopes_say_and_never_what_only_persons_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_administers_makes_nobody_a_person_and_nobody_an_administrator() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let own = admin.get("/me").await.text("/id");
+    let (script, _) = token(&admin, &world, json!(["admin"])).await;
+    // What scripts need: accounts are made, bounded, frozen and signed out.
+    let fields = json!({"user_name": "alice", "password": PASSWORD});
+    let made = script.post("/accounts", fields).await.expect(StatusCode::CREATED);
+    let alice = format!("/admin/accounts/{}", made.text("/id"));
+    for change in [json!({"quota": 1000}), json!({"state": "frozen"}), json!({"state": "active"})] {
+        script.patch(&alice, change).await.expect(StatusCode::OK);
+    }
+    script.delete(&format!("{alice}/sessions")).await.expect(StatusCode::NO_CONTENT);
+
+    let change = json!({"password": "something else"});
+    for account in [&format!("/admin/accounts/{own}"), &alice] {
+        for role in ["administrator", "user"] {
+            script.patch(account, json!({"role": role})).await.problem(403, "not-allowed");
+        }
+        script.put(&format!("{account}/password"), change.clone()).await.problem(403, "not-allowed");
+    }
+    let sign_in = json!({"user_name": "admin", "password": "something else"});
+    world.visitor().post("/session", sign_in).await.problem(401, "sign-in-failed");
+    assert_eq!(admin.get(&alice).await.text("/role"), "user");
+    admin.put(&format!("{alice}/password"), change).await.expect(StatusCode::NO_CONTENT);
+    admin.patch(&alice, json!({"role": "administrator"})).await.expect(StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tokens_are_listed_without_the_token_and_end_when_their_owner_says_so() {
     let world = World::new().await;
     let (alice, bob) = (world.user("alice").await, world.user("bob").await);

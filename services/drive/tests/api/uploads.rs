@@ -445,6 +445,61 @@ async fn an_upload_has_room_or_is_refused() {
     assert_eq!(alice.bytes(&node(&last)).await.len(), 1000);
 }
 
+/// What a drive answers to bytes with a checksum that is not theirs, sent whole or in chunks: the line of its status.
+async fn sent_with_a_wrong_checksum(world: &World, client: &Client, path: &str, whole: bool) -> String {
+    let stream = TcpStream::connect(world.address).await.unwrap();
+    let (mut reading, mut writing) = stream.into_split();
+    let content = pattern(4 * PIECE_BYTES_MAX);
+    let framed = match whole {
+        true => format!("content-length: {}", content.len()),
+        false => "transfer-encoding: chunked".to_owned(),
+    };
+    let head = format!(
+        "PATCH /api/v1{path} HTTP/1.1\r\nhost: drive\r\nauthorization: {}\r\ntus-resumable: 1.0.0\r\n\
+         content-type: {OCTETS}\r\nupload-offset: 0\r\nupload-checksum: sha1 {}\r\n{framed}\r\n\r\n",
+        client.authorization(),
+        STANDARD.encode([0; 20])
+    );
+    let sending = tokio::spawn(async move {
+        writing.write_all(head.as_bytes()).await?;
+        if !whole {
+            writing.write_all(format!("{:x}\r\n", content.len()).as_bytes()).await?;
+        }
+        writing.write_all(&content).await?;
+        writing.write_all(if whole { b"" } else { b"\r\n0\r\n\r\n" }).await?;
+        // Whoever closes has gone.
+        Ok::<_, std::io::Error>(writing)
+    });
+    let mut answer = vec![0; 12];
+    let read = tokio::time::timeout(Duration::from_secs(30), reading.read_exact(&mut answer)).await;
+    read.unwrap().unwrap();
+    sending.abort();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_upload_without_a_length_stores_aside_has_room_in_the_quota() {
+    let quota = 2 * PIECE_BYTES_MAX as u64;
+    let world = World::storing_with(settings(), |place| place.policy.quota = ByteCount::new(quota)).await;
+    let alice = world.user("alice").await;
+    let path = begin(&alice, None, &[("filename", "a")]).await;
+    for whole in [true, false] {
+        let answer = sent_with_a_wrong_checksum(&world, &alice, &path, whole).await;
+        assert_eq!(answer, "HTTP/1.1 413", "whole: {whole}");
+        assert_eq!(world.stored(), 0, "whole: {whole}");
+    }
+    until("free", || async { offset(&alice, &path).await == 0 }).await;
+    assert!(world.appended() <= quota, "{}", world.appended());
+
+    // With room for them it is the checksum that is wrong; what has come counts against the quota.
+    let some = pattern(PIECE_BYTES_MAX);
+    until("free", || async { patch(&alice, &path, 0, b"").await.status == StatusCode::NO_CONTENT }).await;
+    patch(&alice, &path, 0, &some).await.expect(StatusCode::NO_CONTENT);
+    let wrong = alice.with("upload-checksum", &format!("sha1 {}", STANDARD.encode([0; 20])));
+    patch(&wrong, &path, some.len(), &some).await.problem(460, "checksum-differs");
+    patch(&alice, &path, some.len(), &some).await.expect(StatusCode::NO_CONTENT);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_can_be_given_up() {
     let world = World::storing().await;
