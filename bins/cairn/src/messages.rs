@@ -40,6 +40,8 @@ pub(crate) enum Say<'a> {
     },
     /// How the first administrator signs in to the drive; the file that keeps the password.
     UpSignIn { drive: SocketAddr, password: &'a str, file: &'a Path },
+    /// The disk is full, and `up` serves all the same.
+    UpFull { data: &'a Path },
     /// What to type next, one line each.
     UpTry { program: &'a str, client_conf: &'a Path },
     /// How `up` ends.
@@ -84,6 +86,8 @@ pub(crate) enum Say<'a> {
     GetIncomplete { report: &'a GetReport },
     /// Files were deleted.
     Removed { report: &'a RemoveReport },
+    /// What is being deleted is listed by the manifest of the same folder here, too.
+    RemoveShares { manifest: &'a Path, files: usize },
     /// A manifest was to be removed as if it were one file.
     RemoveNeedsRecursive { source: &'a str },
     /// A store was checked.
@@ -121,6 +125,10 @@ impl Say<'_> {
             Self::UpSignIn { drive, password, file } => format!(
                 "Sign in at http://{drive} as admin with the password {password}\nChange it there, and then delete {}.",
                 shell::path(file)
+            ),
+            Self::UpFull { data } => format!(
+                "The disk of {} is full: uploads are refused until there is room again. Files can be read, and deleted.",
+                data.display()
             ),
             Self::UpTry { program, client_conf } => format!(
                 "In another shell:\n\n{}",
@@ -186,7 +194,7 @@ impl Say<'_> {
             }
             Self::PutDone { report, manifest, program, conf } => format!(
                 "{} files, {} in the cluster ({} sent now, {} had been sent before)\n\
-                 manifest: {}; back again with: {program} get {}{}",
+                 manifest: {}; back again with: {program} get {}{} {}",
                 report.listed.files,
                 human::bytes(report.listed.bytes),
                 report.sent,
@@ -194,6 +202,7 @@ impl Say<'_> {
                 manifest.display(),
                 conf_option(*conf),
                 shell::path(manifest),
+                back_folder(manifest),
                 program = shell::Word(program)
             ),
             Self::PutIncomplete { report, manifest } => format!(
@@ -220,8 +229,20 @@ impl Say<'_> {
                 if report.gave_up { "; too many failed in a row, so the rest was not tried" } else { "" }
             ),
             Self::Removed { report } => format!(
-                "{} files deleted, {} were gone already, {} failed",
-                report.deleted, report.missing, report.failures
+                "{} files deleted, {} were gone already, {} failed{}",
+                report.deleted,
+                report.missing,
+                report.failures,
+                match report.kept {
+                    0 => String::new(),
+                    kept => format!(", {kept} stay because a manifest of --except lists them"),
+                }
+            ),
+            Self::RemoveShares { manifest, files } => format!(
+                "{} lists {files} of these files too, and they are deleted with the rest: put the folder again with \
+                 --check to send them anew; --except {} would leave them",
+                manifest.display(),
+                shell::path(manifest)
             ),
             Self::RemoveNeedsRecursive { source } => {
                 format!("{source} is a manifest: to delete everything it lists, say -r")
@@ -294,6 +315,9 @@ impl Say<'_> {
                 "网盘登录：打开 http://{drive}，用户名 admin，密码 {password}\n登录后请修改密码，然后删除文件 {}。",
                 shell::path(file)
             ),
+            Self::UpFull { data } => {
+                format!("{} 所在的磁盘已满：腾出空间之前无法上传。已有的文件仍可读取和删除。", data.display())
+            }
             Self::UpTry { program, client_conf } => format!(
                 "在另一个终端里试试：\n\n{}",
                 Trials {
@@ -359,7 +383,7 @@ impl Say<'_> {
             }
             Self::PutDone { report, manifest, program, conf } => format!(
                 "{} 个文件（{}）已全部在集群中（本次上传 {} 个，此前已上传 {} 个）\n\
-                 清单：{}；取回：{program} get {}{}",
+                 清单：{}；取回：{program} get {}{} {}",
                 report.listed.files,
                 human::bytes(report.listed.bytes),
                 report.sent,
@@ -367,6 +391,7 @@ impl Say<'_> {
                 manifest.display(),
                 conf_option(*conf),
                 shell::path(manifest),
+                back_folder(manifest),
                 program = shell::Word(program)
             ),
             Self::PutIncomplete { report, manifest } => format!(
@@ -393,10 +418,22 @@ impl Say<'_> {
             ),
             Self::Removed { report } => {
                 format!(
-                    "删除 {} 个文件，{} 个已不存在，失败 {} 个",
-                    report.deleted, report.missing, report.failures
+                    "删除 {} 个文件，{} 个已不存在，失败 {} 个{}",
+                    report.deleted,
+                    report.missing,
+                    report.failures,
+                    match report.kept {
+                        0 => String::new(),
+                        kept => format!("，{kept} 个因列在 --except 的清单中而保留"),
+                    }
                 )
             }
+            Self::RemoveShares { manifest, files } => format!(
+                "{} 也列出了其中的 {files} 个文件，它们会一并删除：要重新上传，请带 --check 再次 put 该目录；\
+                 加上 --except {} 则会保留它们",
+                manifest.display(),
+                shell::path(manifest)
+            ),
             Self::RemoveNeedsRecursive { source } => {
                 format!("{source} 是清单：要删除其中列出的全部文件，请加 -r")
             }
@@ -466,6 +503,13 @@ fn conf_option(conf: Option<&Path>) -> String {
     conf.map(|conf| format!("-c {} ", shell::path(conf))).unwrap_or_default()
 }
 
+/// `photos-back` for `photos.cairn`: not the folder that was put, where what changed since would be in the way.
+fn back_folder(manifest: &Path) -> String {
+    let mut name = manifest.file_stem().unwrap_or_default().to_owned();
+    name.push("-back");
+    shell::path(Path::new(&name))
+}
+
 /// Commands to try, with a word on each.
 struct Trials<'a> {
     program: &'a str,
@@ -477,10 +521,10 @@ impl fmt::Display for Trials<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [file, folder, back, who] = self.words;
         let (program, conf) = (shell::Word(self.program), shell::path(self.client_conf));
-        writeln!(f, "  {program} fdfs_upload_file {conf} FILE   # {file}")?;
-        writeln!(f, "  {program} put -c {conf} FOLDER           # {folder}")?;
-        writeln!(f, "  {program} get -c {conf} FOLDER.cairn     # {back}")?;
-        write!(f, "  {program} monitor -c {conf}              # {who}")
+        writeln!(f, "  {program} fdfs_upload_file {conf} FILE      # {file}")?;
+        writeln!(f, "  {program} put -c {conf} FOLDER              # {folder}")?;
+        writeln!(f, "  {program} get -c {conf} FOLDER.cairn BACK   # {back}")?;
+        write!(f, "  {program} monitor -c {conf}                 # {who}")
     }
 }
 
@@ -508,6 +552,27 @@ impl fmt::Display for ClusterTrials<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_way_back_leads_to_another_folder_than_the_one_that_was_put() {
+        let report = PutReport::default();
+        let say = Say::PutDone {
+            report: &report,
+            manifest: Path::new("lists/my photos.cairn"),
+            program: "cairn",
+            conf: None,
+        };
+        for language in [Language::English, Language::Chinese] {
+            let text = say.in_language(language);
+            assert!(text.ends_with("cairn get 'lists/my photos.cairn' 'my photos-back'"), "{text}");
+        }
+        let conf = Path::new("client.conf");
+        let text = Say::UpTry { program: "cairn", client_conf: conf }.in_language(Language::English);
+        let comments: Vec<_> = text.lines().skip(2).map(|line| line.find('#')).collect();
+        assert_eq!(comments.len(), 4);
+        assert!(comments.iter().all(|column| *column == comments[0]), "{text}");
+        assert!(text.contains("get -c client.conf FOLDER.cairn BACK "), "{text}");
+    }
 
     #[test]
     fn a_taken_port_says_by_whom_and_what_to_do() {

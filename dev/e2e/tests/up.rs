@@ -133,7 +133,7 @@ fn it_is_ready_at_once_and_what_it_prints_can_be_typed() {
     assert!(manifest_id.trim_end().ends_with(".cairn"), "{manifest_id}");
     // It comes back beside the first one, which has to make room.
     fs::rename(&folder, place.path("original")).unwrap();
-    place.typed(&line(" get ").replace("FOLDER.cairn", "'some folder.cairn'"));
+    place.typed(&line(" get ").replace("FOLDER.cairn BACK", "'some folder.cairn' 'some folder'"));
     tree::same(&place.path("original"), &folder).unwrap();
     assert!(place.typed(line(" monitor ")).contains("ACTIVE"));
 

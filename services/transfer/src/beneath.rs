@@ -121,6 +121,32 @@ impl Tree {
         }
     }
 
+    /// Whether something is at `path`, whatever it is, that was changed after `mtime`.
+    pub(crate) fn is_newer(&self, path: &RelPath, mtime: Mtime) -> io::Result<bool> {
+        let (folder, name) = match self.parent(path, false) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            other => other?,
+        };
+        match statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(there) => {
+                let nanoseconds = u32::try_from(there.st_mtime_nsec).unwrap_or_default();
+                Ok(Mtime { seconds: there.st_mtime, nanoseconds } > mtime)
+            }
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether a symbolic link to `target` is at `path`.
+    pub(crate) fn is_symlink_to(&self, path: &RelPath, target: &[u8]) -> io::Result<bool> {
+        let (folder, name) = match self.parent(path, false) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            other => other?,
+        };
+        let there = rustix::fs::readlinkat(&folder, name, Vec::new());
+        Ok(there.is_ok_and(|there| there.as_bytes() == target))
+    }
+
     /// Gives an existing file its mode and time.
     pub(crate) fn finish_file(file: &File, mode: u32, mtime: Mtime) -> io::Result<()> {
         fchmod(file, Mode::from_raw_mode(mode & RESTORED_BITS))?;

@@ -31,6 +31,19 @@ pub enum TransferError {
         /// Why.
         error: io::Error,
     },
+    /// The folder of a put has nothing in it any more.
+    #[error(
+        "{folder} is empty, and {manifest} lists {files} files of it: is the disk mounted? If it is empty on purpose, \
+         name another manifest with --manifest OTHER, or remove this one"
+    )]
+    EmptyFolder {
+        /// The folder.
+        folder: PathBuf,
+        /// Its manifest.
+        manifest: PathBuf,
+        /// Files that it lists.
+        files: usize,
+    },
     /// Another get writes into the folder.
     #[error("{0} is in use by another run: wait for its end, or name another folder")]
     TargetBusy(PathBuf),

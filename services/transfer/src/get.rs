@@ -36,11 +36,14 @@ pub struct GetOptions {
     pub jobs: usize,
     /// Attempts at one file while the cluster does not answer, with pauses that grow to 5 s. Default 8.
     pub attempts: u32,
+    /// Leave what is there, differs and was changed after the manifest's: it may be the only copy of somebody's work.
+    /// Each is a failure. Default false.
+    pub keep_newer: bool,
 }
 
 impl Default for GetOptions {
     fn default() -> GetOptions {
-        GetOptions { jobs: 8, attempts: 8 }
+        GetOptions { jobs: 8, attempts: 8, keep_newer: false }
     }
 }
 
@@ -74,7 +77,8 @@ impl GetReport {
 
 /// Fetches everything in `manifest` into the folder `target`, which is made if it is missing.
 ///
-/// Files that are there with the right size and CRC-32 are not fetched again; other files of these names are replaced.
+/// Files that are there with the right size and CRC-32 are not fetched again; other files of these names are replaced,
+/// unless [`GetOptions::keep_newer`] says otherwise.
 /// Each file appears under its name when it is complete and its size and CRC-32 are those of the manifest. Nothing is
 /// written outside of `target`, whatever the manifest says and whatever links are there.
 ///
@@ -121,9 +125,9 @@ pub async fn get(
     if report.interrupted || report.gave_up {
         return Ok(report);
     }
-    let progress = Arc::clone(&fetcher.progress);
+    let (progress, keep_newer) = (Arc::clone(&fetcher.progress), options.keep_newer);
     tokio::task::spawn_blocking(move || {
-        make_symlinks(&manifest, &survey, &tree, &*progress, &mut report)?;
+        make_symlinks(&manifest, &survey, &tree, keep_newer, &*progress, &mut report)?;
         finish_dirs(&manifest, &survey, &tree, &*progress, &mut report)?;
         Ok(report)
     })
@@ -209,16 +213,24 @@ fn make_symlinks(
     manifest: &Manifest,
     survey: &Survey,
     tree: &Tree,
+    keep_newer: bool,
     progress: &dyn Progress,
     report: &mut GetReport,
 ) -> Result<(), TransferError> {
+    let make = |path: &RelPath, target: &[u8], mtime| {
+        let stays = || Ok(!tree.is_symlink_to(path, target)? && tree.is_newer(path, mtime)?);
+        if keep_newer && stays().map_err(Trouble::Unwritable)? {
+            return Err(Trouble::Newer);
+        }
+        tree.symlink(path, target, mtime).map_err(Trouble::Unwritable)
+    };
     manifest.for_each_that_counts(survey, &mut |Entry { path, mtime, kind }| {
         if let EntryKind::Symlink { target } = kind {
-            match tree.symlink(&path, &target, mtime) {
+            match make(&path, &target, mtime) {
                 Ok(_) => report.symlinks += 1,
-                Err(error) => {
+                Err(trouble) => {
                     report.failures += 1;
-                    progress.problem(&Problem { path, trouble: Trouble::Unwritable(error) });
+                    progress.problem(&Problem { path, trouble });
                 }
             }
         }
@@ -334,6 +346,9 @@ impl Fetcher {
         if self.is_there(&wanted).await.map_err(Trouble::Unwritable)? {
             return Ok(Outcome::Skipped);
         }
+        if self.options.keep_newer && self.is_newer(&wanted).await.map_err(Trouble::Unwritable)? {
+            return Err(Trouble::Newer);
+        }
         let mut attempts = Attempts::new(self.options.attempts);
         loop {
             match self.try_to_fetch(&wanted).await {
@@ -364,6 +379,12 @@ impl Fetcher {
             Ok(true)
         })
         .await
+    }
+
+    /// Whether something is there that was changed after what is wanted.
+    async fn is_newer(&self, wanted: &Arc<Wanted>) -> io::Result<bool> {
+        let (tree, wanted) = (Arc::clone(&self.tree), Arc::clone(wanted));
+        blocking(move || tree.is_newer(&wanted.path, wanted.mtime)).await
     }
 
     async fn try_to_fetch(&self, wanted: &Arc<Wanted>) -> Result<(), Trouble> {

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
+use std::ops::Bound;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -30,6 +32,19 @@ pub enum JournalError {
         /// The folder it is of.
         found: String,
         /// The folder to be put.
+        wanted: String,
+    },
+    /// It is the manifest of a folder of the same name elsewhere.
+    #[error(
+        "{path} is the manifest of {found}, not of {wanted}: name another one with --manifest OTHER, or, when the \
+         folder was moved, go on with this one by --manifest {path}"
+    )]
+    OtherFolder {
+        /// The manifest.
+        path: PathBuf,
+        /// Where the folder is that it is of.
+        found: String,
+        /// Where the folder is that is to be put.
         wanted: String,
     },
     /// It cannot be read, or is something else.
@@ -61,6 +76,12 @@ pub(crate) struct Known {
     kept: bool,
 }
 
+impl Known {
+    pub(crate) fn is_file(&self) -> bool {
+        matches!(self.kind, EntryKind::File { .. })
+    }
+}
+
 /// What earlier runs wrote, by path.
 #[derive(Debug, Default)]
 pub(crate) struct Earlier {
@@ -80,6 +101,18 @@ impl Earlier {
     pub(crate) fn keep(&mut self, path: &RelPath) {
         if let Some(known) = self.paths.get_mut(path) {
             known.kept = true;
+        }
+    }
+
+    /// This run could not look into the path, which is not the root: the lines of all that is below it are kept.
+    /// They are counted in `listed`.
+    pub(crate) fn keep_below(&mut self, path: &RelPath, listed: &mut End) {
+        // What is below `d` begins with `d/`, and `0` is the byte behind the slash.
+        let [from, to] = [b'/', b'0'].map(|end| [path.as_bytes(), &[end]].concat());
+        let below = (Bound::Included(&from[..]), Bound::Excluded(&to[..]));
+        for known in self.paths.range_mut::<[u8], _>(below).map(|(_, known)| known) {
+            known.kept = true;
+            listed.count(&known.kind);
         }
     }
 
@@ -104,6 +137,8 @@ pub(crate) struct Journal {
     file: File,
     /// Where this run's lines begin: behind the last entry there was.
     run_start: u64,
+    /// The first line, when that of the file does not say where the folder is now.
+    new_header: Option<Vec<u8>>,
     /// This run has written something.
     written: bool,
     unsynced: u32,
@@ -111,8 +146,14 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Opens or begins the manifest at `path` for the folder named `root`, and reads what earlier runs wrote.
-    pub(crate) fn open(path: &Path, root: &[u8], now: i64) -> Result<(Journal, Earlier), JournalError> {
+    /// Opens or begins the manifest at `path` for the folder at `folder`, an absolute path, and reads what earlier runs
+    /// wrote. One that is of a folder elsewhere is taken only if the folder was `moved`.
+    pub(crate) fn open(
+        path: &Path,
+        folder: &Path,
+        moved: bool,
+        now: i64,
+    ) -> Result<(Journal, Earlier), JournalError> {
         let fail = |error| JournalError::Io { path: path.to_owned(), error };
         let lock = Lock::take(path)?;
         let mut file = OpenOptions::new()
@@ -123,19 +164,26 @@ impl Journal {
             .open(path)
             .map_err(fail)?;
         let mut earlier = Earlier::default();
-        let run_start = if file.metadata().map_err(fail)?.len() == 0 {
-            let header = Header { version: VERSION, root: root.to_vec(), created: now };
+        let header = Header {
+            version: VERSION,
+            root: folder.file_name().unwrap_or_default().as_bytes().to_vec(),
+            created: now,
+            folder: Some(folder.as_os_str().as_bytes().to_vec()),
+        };
+        let (run_start, new_header) = if file.metadata().map_err(fail)?.len() == 0 {
             let header = Line::Header(header).to_json();
             file.write_all(&header).map_err(fail)?;
             file.sync_all().map_err(fail)?;
             sync_folder(path).map_err(fail)?;
-            header.len() as u64
+            (header.len() as u64, None)
         } else {
-            read_earlier(&mut BufReader::new(&file), root, &mut earlier, path)?
+            read_earlier(&mut BufReader::new(&file), header, moved, &mut earlier, path)?
         };
         let path = path.to_owned();
         let last_sync = Instant::now();
-        Ok((Journal { path, lock, file, run_start, written: false, unsynced: 0, last_sync }, earlier))
+        let journal =
+            Journal { path, lock, file, run_start, new_header, written: false, unsynced: 0, last_sync };
+        Ok((journal, earlier))
     }
 
     pub(crate) fn error(&self, error: io::Error) -> JournalError {
@@ -178,14 +226,15 @@ impl Journal {
     /// The id of the manifest, when this run found everything as the run before left it.
     pub(crate) fn unchanged(&self, earlier: &Earlier, end: End) -> Option<FileId> {
         let (same_end, id) = earlier.finished.as_ref().map(|(before, id)| (*before == end, id))?;
-        (!self.written && same_end && earlier.all_hold()).then(|| id.clone())
+        let same = !self.written && self.new_header.is_none() && same_end && earlier.all_hold();
+        same.then(|| id.clone())
     }
 
     /// Writes the end line. Lines that no longer hold are dropped: those of paths that are gone or were sent again.
     /// Gives the length of the finished manifest.
     pub(crate) fn finish(&mut self, earlier: &Earlier, end: End) -> Result<u64, JournalError> {
         self.begin_writing()?;
-        if !earlier.all_hold() {
+        if !earlier.all_hold() || self.new_header.is_some() {
             self.tidy(earlier).map_err(|error| self.error(error))?;
         }
         self.write_synced(&Line::End(end))?;
@@ -213,7 +262,7 @@ impl Journal {
         // The header first, then of the earlier lines those that hold, in their order.
         let mut header = Vec::new();
         old.read_until(b'\n', &mut header)?;
-        out.write_all(&header)?;
+        out.write_all(self.new_header.as_deref().unwrap_or(&header))?;
         let mut kept: Vec<u64> =
             earlier.paths.values().filter(|known| known.kept).map(|known| known.offset).collect();
         kept.sort_unstable();
@@ -232,6 +281,7 @@ impl Journal {
         std::fs::rename(&new_path, &self.path)?;
         sync_folder(&self.path)?;
         self.file = new;
+        self.new_header = None;
         Ok(())
     }
 
@@ -248,26 +298,40 @@ impl Journal {
     }
 }
 
+/// Gives where the entries end, and a new first line if there is to be one.
 fn read_earlier(
     input: &mut BufReader<&File>,
-    root: &[u8],
+    wanted: Header,
+    moved: bool,
     earlier: &mut Earlier,
     path: &Path,
-) -> Result<u64, JournalError> {
+) -> Result<(u64, Option<Vec<u8>>), JournalError> {
     let fail = |error| JournalError::Manifest { path: path.to_owned(), error };
     let mut reader = ManifestReader::open(input).map_err(fail)?;
-    if reader.header().root != root {
+    let found = reader.header();
+    if found.root != wanted.root {
         return Err(JournalError::OtherRoot {
             path: path.to_owned(),
-            found: crate::escape::escape(&reader.header().root),
-            wanted: crate::escape::escape(root),
+            found: crate::escape::escape(&found.root),
+            wanted: crate::escape::escape(&wanted.root),
         });
     }
+    let new_header = match (&found.folder, &wanted.folder) {
+        (Some(there), Some(here)) if there != here && !moved => {
+            return Err(JournalError::OtherFolder {
+                path: path.to_owned(),
+                found: crate::escape::escape(there),
+                wanted: crate::escape::escape(here),
+            });
+        }
+        (there, here) if there == here => None,
+        _ => Some(Line::Header(Header { created: found.created, ..wanted }).to_json()),
+    };
     loop {
         let offset = reader.offset();
         let Some(Entry { path, mtime, kind }) = reader.next_entry().map_err(fail)? else {
             earlier.finished = reader.end().zip(reader.stored().cloned());
-            return Ok(offset);
+            return Ok((offset, new_header));
         };
         let known = Known { mtime, kind, offset, kept: false };
         if earlier.paths.insert(path, known).is_some() {
@@ -360,7 +424,7 @@ mod tests {
     }
 
     fn open(path: &Path) -> (Journal, Earlier) {
-        Journal::open(path, b"root", 100).unwrap()
+        Journal::open(path, Path::new("/srv/root"), false, 100).unwrap()
     }
 
     fn listed(path: &Path) -> (Vec<(String, u64)>, Option<End>) {
@@ -401,7 +465,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m");
         let first = open(&path);
-        assert!(matches!(Journal::open(&path, b"root", 0), Err(JournalError::Locked(_))));
+        assert!(matches!(
+            Journal::open(&path, Path::new("/srv/root"), false, 0),
+            Err(JournalError::Locked(_))
+        ));
         assert!(matches!(remove(&path), Err(JournalError::Locked(_))));
         drop(first);
         assert_eq!(names(&path), ["m"]);
@@ -415,7 +482,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m");
         drop(open(&path));
-        assert!(matches!(Journal::open(&path, b"other", 0), Err(JournalError::OtherRoot { .. })));
+        let open = |folder: &str, moved| Journal::open(&path, Path::new(folder), moved, 0);
+        for moved in [false, true] {
+            assert!(matches!(open("/srv/other", moved), Err(JournalError::OtherRoot { .. })));
+        }
+        let Err(error) = open("/media/root", false) else { panic!("it is that of another folder") };
+        let m = path.display();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{m} is the manifest of /srv/root, not of /media/root: name another one with --manifest OTHER, or, \
+                 when the folder was moved, go on with this one by --manifest {m}"
+            )
+        );
+        assert!(open("/media/root", true).is_ok());
     }
 
     #[test]
@@ -423,7 +503,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m");
         std::fs::write(&path, "my diary").unwrap();
-        assert!(matches!(Journal::open(&path, b"root", 0), Err(JournalError::Manifest { .. })));
+        assert!(matches!(
+            Journal::open(&path, Path::new("/srv/root"), false, 0),
+            Err(JournalError::Manifest { .. })
+        ));
         assert_eq!(std::fs::read(&path).unwrap(), b"my diary");
     }
 

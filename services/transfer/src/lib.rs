@@ -7,7 +7,7 @@
 //! - [`remove()`] deletes everything a manifest lists. [`Manifest`] lists and finds.
 //!
 //! Names are bytes, as Linux has them. Memory is bounded by the number of files at once, not by their sizes; resuming a
-//! put takes the entries of the manifest into memory.
+//! put takes the entries of the manifest into memory, and a removal the ids of what is to stay.
 //!
 //! It will never know: the wire protocol, how progress is shown, command lines.
 

@@ -1,7 +1,7 @@
 //! The manifest: which path is which file id. JSON lines, one object a line, told apart by `kind`.
 //!
 //! ```text
-//! {"kind":"manifest","version":1,"root":"photos","created":1751328000}
+//! {"kind":"manifest","version":1,"root":"photos","created":1751328000,"folder":"/srv/photos"}
 //! {"kind":"dir","path":".","mode":493,"mtime":1751328000,"mtime_ns":0}
 //! {"kind":"file","path":"a.txt","mode":420,"mtime":1751328000,"mtime_ns":5,"size":14,"crc32":"0e10ba5d","id":"group1/M00/00/1B/wKgAxGhjJQCAKlw9AAAADg4Qul0482.txt"}
 //! {"kind":"symlink","path":"b","mtime":1751328000,"mtime_ns":0,"target":"a.txt"}
@@ -11,6 +11,7 @@
 //!
 //! - Names are bytes; what is not UTF-8 is escaped as `%XX` (and `%` as `%25`).
 //! - A path may occur more than once while a put is under way; the last line counts.
+//! - `folder` is where the folder was on the machine that put it. Cairn's first manifests do not say it.
 //! - `end` follows the last entry if the put that wrote the manifest finished. Without it the manifest is that of an
 //!   interrupted put, and its last line may be torn.
 //! - `stored` is only in the local file: under which id the cluster has the manifest up to `end`.
@@ -41,6 +42,8 @@ pub struct Header {
     pub root: Vec<u8>,
     /// When the put began, in Unix seconds.
     pub created: i64,
+    /// Where the folder was, as an absolute path. `None` when the manifest does not say it.
+    pub folder: Option<Vec<u8>>,
 }
 
 /// What stands at the end of a finished manifest: how many of each were listed.
@@ -151,12 +154,38 @@ pub enum LineError {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum Raw {
-    Manifest { version: u32, root: String, created: i64 },
-    Dir { path: String, mode: u32, mtime: i64, mtime_ns: u32 },
-    File { path: String, mode: u32, mtime: i64, mtime_ns: u32, size: u64, crc32: String, id: String },
-    Symlink { path: String, mtime: i64, mtime_ns: u32, target: String },
+    Manifest {
+        version: u32,
+        root: String,
+        created: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        folder: Option<String>,
+    },
+    Dir {
+        path: String,
+        mode: u32,
+        mtime: i64,
+        mtime_ns: u32,
+    },
+    File {
+        path: String,
+        mode: u32,
+        mtime: i64,
+        mtime_ns: u32,
+        size: u64,
+        crc32: String,
+        id: String,
+    },
+    Symlink {
+        path: String,
+        mtime: i64,
+        mtime_ns: u32,
+        target: String,
+    },
     End(End),
-    Stored { id: String },
+    Stored {
+        id: String,
+    },
 }
 
 impl Line {
@@ -167,9 +196,11 @@ impl Line {
     pub fn parse(line: &[u8]) -> Result<Line, LineError> {
         Ok(match serde_json::from_slice(line)? {
             Raw::Manifest { version, .. } if version > VERSION => return Err(LineError::Version(version)),
-            Raw::Manifest { version, root, created } => {
+            Raw::Manifest { version, root, created, folder } => {
                 let root = unescape(&root).ok_or(LineError::Field("root"))?;
-                Line::Header(Header { version, root, created })
+                let folder =
+                    folder.map(|folder| unescape(&folder).ok_or(LineError::Field("folder"))).transpose()?;
+                Line::Header(Header { version, root, created, folder })
             }
             Raw::Dir { path, mode, mtime, mtime_ns } => {
                 entry(&path, mtime, mtime_ns, EntryKind::Dir { mode: mode & MODE_MASK })?
@@ -192,9 +223,12 @@ impl Line {
     /// The line with its newline.
     pub fn to_json(&self) -> Vec<u8> {
         let raw = match self {
-            Line::Header(Header { version, root, created }) => {
-                Raw::Manifest { version: *version, root: escape(root), created: *created }
-            }
+            Line::Header(Header { version, root, created, folder }) => Raw::Manifest {
+                version: *version,
+                root: escape(root),
+                created: *created,
+                folder: folder.as_deref().map(escape),
+            },
             Line::Entry(Entry { path, mtime, kind }) => {
                 let path = path.to_string();
                 let Mtime { seconds: mtime, nanoseconds: mtime_ns } = *mtime;
@@ -297,7 +331,7 @@ impl<R: BufRead> ManifestReader<R> {
     /// # Errors
     /// [`ManifestError`]: it cannot be read, or is no manifest.
     pub fn open(input: R) -> Result<ManifestReader<R>, ManifestError> {
-        let header = Header { version: VERSION, root: Vec::new(), created: 0 };
+        let header = Header { version: VERSION, root: Vec::new(), created: 0, folder: None };
         let mut reader = ManifestReader {
             input,
             header,
@@ -418,8 +452,14 @@ mod tests {
 
     #[test]
     fn lines_are_written_as_documented() {
-        let header = Line::Header(Header { version: 1, root: b"photos".to_vec(), created: 1_751_328_000 });
-        assert_eq!(text(&header), HEADER);
+        let mut header =
+            Header { version: 1, root: b"photos".to_vec(), created: 1_751_328_000, folder: None };
+        assert_eq!(text(&Line::Header(header.clone())), HEADER);
+        header.folder = Some(b"/srv/\xe9/photos".to_vec());
+        assert_eq!(
+            text(&Line::Header(header)),
+            "{\"kind\":\"manifest\",\"version\":1,\"root\":\"photos\",\"created\":1751328000,\"folder\":\"/srv/%E9/photos\"}\n"
+        );
         let expected = format!(
             "{{\"kind\":\"file\",\"path\":\"a.txt\",\"mode\":420,\"mtime\":1751328000,\"mtime_ns\":5,\"size\":14,\
              \"crc32\":\"0e10ba5d\",\"id\":\"{ID}\"}}\n"
@@ -446,6 +486,26 @@ mod tests {
         let (entries, end) = read(&format!("{HEADER}{}{END}", text(&Line::Entry(entry.clone())))).unwrap();
         assert_eq!(entries, [entry]);
         assert_eq!(end, Some(End { files: 1, dirs: 0, symlinks: 0, bytes: 14 }));
+    }
+
+    #[test]
+    fn fields_of_later_versions_are_skipped() {
+        let header = HEADER.replace("}", ",\"later\":[1]}");
+        let line = text(&Line::Entry(file("a"))).replace("}", ",\"later\":{}}");
+        assert_eq!(read(&format!("{header}{line}{END}")).unwrap().0, [file("a")]);
+    }
+
+    #[test]
+    fn where_the_folder_was_is_read_back() {
+        let header = HEADER.replace("}", ",\"folder\":\"/srv/%E9/photos\"}");
+        let reader = ManifestReader::open(header.as_bytes()).unwrap();
+        assert_eq!(reader.header().folder.as_deref(), Some(&b"/srv/\xe9/photos"[..]));
+        assert_eq!(ManifestReader::open(HEADER.as_bytes()).unwrap().header().folder, None);
+        let broken = header.replace("%E9", "%E");
+        assert!(matches!(
+            read(&broken).unwrap_err(),
+            ManifestError::NotAManifest(LineError::Field("folder"))
+        ));
     }
 
     #[test]

@@ -93,6 +93,9 @@ pub enum Trouble {
         /// Their CRC-32.
         crc32: u32,
     },
+    /// Something else is there that was changed after what the manifest says, and is to stay.
+    #[error("what is here was changed later, so it stays: name the target to replace it")]
+    Newer,
     /// Two lines of the manifest are about this path.
     #[error("the manifest lists it twice")]
     Twice,

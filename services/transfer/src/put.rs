@@ -6,7 +6,7 @@
 
 use crate::count::Counting;
 use crate::error::TransferError;
-use crate::journal::{Earlier, Journal};
+use crate::journal::{Earlier, Journal, Known};
 use crate::manifest::{End, Entry, EntryKind, MANIFEST_EXT, Mtime};
 use crate::progress::{Outcome, Problem, Progress, Trouble};
 use crate::rel_path::RelPath;
@@ -49,12 +49,22 @@ pub struct PutOptions {
     /// Ask the cluster for every file that the manifest has already. Otherwise only some are tried, and all as soon as
     /// one of those is missing. Default false.
     pub check: bool,
+    /// Go on with the manifest although it is that of a folder of this name elsewhere: the folder was moved. Default
+    /// false.
+    pub moved: bool,
 }
 
 impl PutOptions {
     /// The defaults, with this manifest.
     pub fn new(manifest: impl Into<PathBuf>) -> PutOptions {
-        PutOptions { manifest: manifest.into(), group: None, jobs: 8, attempts: 8, check: false }
+        PutOptions {
+            manifest: manifest.into(),
+            group: None,
+            jobs: 8,
+            attempts: 8,
+            check: false,
+            moved: false,
+        }
     }
 }
 
@@ -105,9 +115,17 @@ pub async fn put(
 ) -> Result<PutReport, TransferError> {
     let local = |error| TransferError::Local { path: root.to_owned(), error };
     let root = tokio::fs::canonicalize(root).await.map_err(local)?;
-    let (journal, earlier) = open_journal(&options.manifest, &root).await?;
+    let (journal, earlier) = open_journal(options, &root).await?;
     let leave_out = journal.own_files().map_err(|error| journal.error(error))?;
-    let check = options.check || samples_are_missing(client, &earlier, options.attempts).await?;
+    refuse_if_emptied(&root, &leave_out, &options.manifest, &earlier).await?;
+    let all_or_some = async {
+        Ok::<_, TransferError>(
+            options.check || samples_are_missing(client, &earlier, options.attempts).await?,
+        )
+    };
+    let Some(check) = stop.unless_requested(all_or_some).await.transpose()? else {
+        return Ok(PutReport { interrupted: true, ..PutReport::default() });
+    };
 
     let (to_journal, entries) = mpsc::channel(JOURNAL_QUEUE_LEN);
     let writing = tokio::task::spawn_blocking(move || write_entries(journal, entries));
@@ -144,7 +162,8 @@ pub async fn put(
     let journal = writing.await??;
     walked.map_err(|error| TransferError::Local { path: sender.root.clone(), error })?;
     if !report.interrupted && !report.gave_up && cluster_failures == 0 {
-        report.manifest = Some(finish(journal, earlier, report.listed, &sender).await?);
+        report.manifest = finish(journal, earlier, report.listed, &sender, stop).await?;
+        report.interrupted = report.manifest.is_none();
     }
     Ok(report)
 }
@@ -161,8 +180,13 @@ pub async fn put_file(
     progress: Arc<dyn Progress>,
 ) -> Result<Uploaded, TransferError> {
     let local = |error| TransferError::Local { path: path.to_owned(), error };
-    let size = tokio::fs::metadata(path).await.map_err(local)?.len();
-    progress.total(1, size);
+    let not_regular = || local(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    let metadata = tokio::fs::metadata(path).await.map_err(local)?;
+    if !metadata.is_file() {
+        // Before it is opened: a named pipe would wait for somebody who writes to it.
+        return Err(not_regular());
+    }
+    progress.total(1, metadata.len());
     let name = path.file_name().unwrap_or_default();
     let upload = UploadOptions {
         ext: Some(ExtName::from_path(&name.to_string_lossy())),
@@ -174,7 +198,7 @@ pub async fn put_file(
         let file = tokio::fs::File::open(path).await.map_err(local)?;
         let metadata = file.metadata().await.map_err(local)?;
         if !metadata.is_file() {
-            return Err(local(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+            return Err(not_regular());
         }
         let mut reader = Counting::new(file, &*progress);
         match client.upload(Content::reader(&mut reader, metadata.len()), &upload).await {
@@ -189,13 +213,39 @@ pub async fn put_file(
     }
 }
 
-async fn open_journal(manifest: &Path, root: &Path) -> Result<(Journal, Earlier), TransferError> {
-    use std::os::unix::ffi::OsStrExt as _;
-    let name = root.file_name().unwrap_or_default().as_bytes().to_vec();
+async fn open_journal(options: &PutOptions, root: &Path) -> Result<(Journal, Earlier), TransferError> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let now = i64::try_from(now).unwrap_or_default();
-    let manifest = manifest.to_owned();
-    Ok(tokio::task::spawn_blocking(move || Journal::open(&manifest, &name, now)).await??)
+    let (manifest, root, moved) = (options.manifest.clone(), root.to_owned(), options.moved);
+    Ok(tokio::task::spawn_blocking(move || Journal::open(&manifest, &root, moved, now)).await??)
+}
+
+/// Refuses a folder that has nothing in it although the manifest lists files: more likely its disk is not mounted
+/// than that somebody deleted everything, and the manifest would forget all ids.
+async fn refuse_if_emptied(
+    root: &Path,
+    leave_out: &[(u64, u64)],
+    manifest: &Path,
+    earlier: &Earlier,
+) -> Result<(), TransferError> {
+    let files = earlier.file_ids().count();
+    if files == 0 {
+        return Ok(());
+    }
+    let (folder, leave_out) = (root.to_owned(), leave_out.to_owned());
+    let empty = tokio::task::spawn_blocking(move || {
+        let mut empty = true;
+        walk(&folder, &leave_out, &mut |found| {
+            empty = found.path.is_root();
+            if empty { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })
+        .map_err(|error| TransferError::Local { path: folder, error })?;
+        Ok::<_, TransferError>(empty)
+    });
+    if !empty.await?? {
+        return Ok(());
+    }
+    Err(TransferError::EmptyFolder { folder: root.to_owned(), manifest: manifest.to_owned(), files })
 }
 
 /// Whether some of the files that earlier runs sent are not in this cluster: it may be another cluster, or somebody
@@ -237,17 +287,21 @@ fn write_entries(mut journal: Journal, mut entries: mpsc::Receiver<Entry>) -> Re
     Ok(journal)
 }
 
-/// Ends the manifest and stores it.
+/// Ends the manifest and stores it; gives nothing when it is asked to stop before that.
 async fn finish(
     journal: Journal,
     earlier: Earlier,
     listed: End,
     sender: &Sender,
-) -> Result<FileId, TransferError> {
-    if let Some(id) = journal.unchanged(&earlier, listed)
-        && is_stored(&sender.client, &id, sender.options.attempts).await?
-    {
-        return Ok(id);
+    stop: &Stop,
+) -> Result<Option<FileId>, TransferError> {
+    if let Some(id) = journal.unchanged(&earlier, listed) {
+        let asked = stop.unless_requested(is_stored(&sender.client, &id, sender.options.attempts)).await;
+        match asked.transpose()? {
+            Some(true) => return Ok(Some(id)),
+            Some(false) => {}
+            None => return Ok(None),
+        }
     }
     let (mut journal, len) = tokio::task::spawn_blocking(move || {
         let mut journal = journal;
@@ -261,18 +315,21 @@ async fn finish(
         group: sender.options.group,
         ..UploadOptions::default()
     };
-    let mut attempts = Attempts::new(sender.options.attempts);
-    let uploaded = loop {
-        let file = tokio::fs::File::open(journal.path()).await.map_err(local)?;
-        match sender.client.upload(Content::reader(file, len), &options).await {
-            Ok(uploaded) => break uploaded,
-            Err(error) if error.transient() && attempts.again().await => {}
-            Err(error) => return Err(error.into()),
+    let upload = async {
+        let mut attempts = Attempts::new(sender.options.attempts);
+        loop {
+            let file = tokio::fs::File::open(journal.path()).await.map_err(local)?;
+            match sender.client.upload(Content::reader(file, len), &options).await {
+                Ok(uploaded) => return Ok::<_, TransferError>(uploaded),
+                Err(error) if error.transient() && attempts.again().await => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     };
+    let Some(uploaded) = stop.unless_requested(upload).await.transpose()? else { return Ok(None) };
     let id = uploaded.id.clone();
     tokio::task::spawn_blocking(move || journal.stored(&uploaded.id)).await??;
-    Ok(id)
+    Ok(Some(id))
 }
 
 /// Decides what is sent.
@@ -293,6 +350,8 @@ struct Planner {
 struct Finished {
     path: RelPath,
     outcome: Result<Stored, Trouble>,
+    /// The cluster does not have what the manifest lists under this path.
+    lost: bool,
 }
 
 /// A file that is in the cluster.
@@ -353,7 +412,12 @@ impl Planner {
                 self.report.left_out += 1;
                 self.tell(path, Trouble::Special(special));
             }
-            What::Unreadable(error) => self.failed(path, Trouble::Unreadable(error)),
+            What::Unreadable(error) => {
+                // That it cannot be read now does not mean that it is gone.
+                self.keep(&path);
+                self.earlier.keep_below(&path, &mut self.report.listed);
+                self.failed(path, Trouble::Unreadable(error));
+            }
             What::BadName { name, error } => self.failed(path, Trouble::BadName { name, error }),
         }
     }
@@ -390,11 +454,11 @@ impl Planner {
         if self.check {
             self.running.spawn(async move { sender.check(path, size, id, stored).await });
         } else {
-            self.finished(Finished { path, outcome: Ok(stored) }).await;
+            self.finished(Finished { path, outcome: Ok(stored), lost: false }).await;
         }
     }
 
-    async fn finished(&mut self, Finished { path, outcome }: Finished) {
+    async fn finished(&mut self, Finished { path, outcome, lost }: Finished) {
         let progress = Arc::clone(&self.sender.progress);
         match outcome {
             Ok(Stored::Kept) => {
@@ -421,6 +485,9 @@ impl Planner {
                 if matches!(trouble, Trouble::Cluster(_)) {
                     self.failures_in_row += 1;
                     self.cluster_failures += 1;
+                } else if !lost && self.earlier.get(&path).is_some_and(Known::is_file) {
+                    // What was stored before is better than nothing.
+                    self.keep(&path);
                 }
                 self.failed(path.clone(), trouble);
                 progress.file_done(&path, Outcome::Failed);
@@ -464,16 +531,16 @@ impl Sender {
     /// Sends a file, unless the cluster has it under the id of the manifest.
     async fn check(&self, path: RelPath, size: u64, id: FileId, stored: Stored) -> Finished {
         match is_stored(&self.client, &id, self.options.attempts).await {
-            Ok(true) => Finished { path, outcome: Ok(stored) },
-            Ok(false) => self.send(path, size).await,
-            Err(error) => Finished { path, outcome: Err(error.into()) },
+            Ok(true) => Finished { path, outcome: Ok(stored), lost: false },
+            Ok(false) => Finished { lost: true, ..self.send(path, size).await },
+            Err(error) => Finished { path, outcome: Err(error.into()), lost: false },
         }
     }
 
     async fn send(&self, path: RelPath, size: u64) -> Finished {
         self.progress.file_started(&path, size);
         let outcome = self.try_to_send(&path).await;
-        Finished { path, outcome }
+        Finished { path, outcome, lost: false }
     }
 
     async fn try_to_send(&self, path: &RelPath) -> Result<Stored, Trouble> {
@@ -568,5 +635,83 @@ impl Counter {
 impl Drop for Counter {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::Silent;
+    use crate::source::Manifest;
+
+    const ID: &str = "group1/M00/00/1B/wKgAxGhjJQCAKlw9AAAADg4Qul0482.txt";
+    const MTIME: Mtime = Mtime { seconds: 1, nanoseconds: 2 };
+
+    fn path(text: &str) -> RelPath {
+        RelPath::from_text(text).unwrap()
+    }
+
+    fn listed(manifest: &Path) -> Vec<String> {
+        let mut paths = Vec::new();
+        Manifest::open(manifest).unwrap().for_each(|entry| paths.push(entry.path.to_string())).unwrap();
+        paths.sort();
+        paths
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_now_stays_listed_with_all_that_is_below_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let manifest = dir.path().join("m");
+        let mut options = PutOptions::new(&manifest);
+        options.attempts = 1;
+        let (mut journal, _) = open_journal(&options, dir.path()).await.unwrap();
+        let file = EntryKind::File { mode: 0o644, size: 5, crc32: 1, id: ID.parse().unwrap() };
+        for (name, kind) in [
+            ("changed", file.clone()),
+            ("d", EntryKind::Dir { mode: 0o755 }),
+            ("d!", file.clone()),
+            ("d/e/y", file.clone()),
+            ("d/x", file.clone()),
+            ("d0", file.clone()),
+            ("same", file),
+        ] {
+            journal.append(Entry { path: path(name), mtime: MTIME, kind }).unwrap();
+        }
+        drop(journal);
+
+        let (mut journal, earlier) = open_journal(&options, dir.path()).await.unwrap();
+        let (to_journal, mut entries) = mpsc::channel(JOURNAL_QUEUE_LEN);
+        let (to_planner, mut found) = mpsc::channel(FOUND_QUEUE_LEN);
+        let mut planner = Planner {
+            sender: Arc::new(Sender {
+                client: Client::new(fdfs_client::ClientConfig::new([])),
+                root: dir.path().to_owned(),
+                options,
+                progress: Arc::new(Silent),
+            }),
+            earlier,
+            check: false,
+            to_journal,
+            running: JoinSet::new(),
+            failures_in_row: 0,
+            cluster_failures: 0,
+            report: PutReport::default(),
+        };
+        let seen = |mtime| What::File { mode: 0o644, mtime, size: 5 };
+        for (name, what) in [
+            // It is not there when it is to be read.
+            ("changed", seen(Mtime { seconds: 9, nanoseconds: 0 })),
+            ("d", What::Unreadable(io::ErrorKind::PermissionDenied.into())),
+            ("same", seen(MTIME)),
+        ] {
+            to_planner.send(Found { path: path(name), what }).await.unwrap();
+        }
+        drop(to_planner);
+        planner.run(&mut found, &Stop::new()).await;
+        assert!(entries.try_recv().is_err());
+        let listed_then = End { files: 4, dirs: 1, symlinks: 0, bytes: 20 };
+        assert_eq!((planner.report.failures, planner.report.listed), (2, listed_then));
+        journal.finish(&planner.earlier, planner.report.listed).unwrap();
+        assert_eq!(listed(&manifest), ["changed", "d", "d/e/y", "d/x", "same"]);
     }
 }

@@ -1,6 +1,7 @@
 //! Paths inside a tree: relative, and unable to leave it.
 
 use crate::escape::{escape, unescape};
+use std::borrow::Borrow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -126,6 +127,13 @@ impl RelPath {
     pub fn below(&self, root: &Path) -> PathBuf {
         use std::os::unix::ffi::OsStrExt as _;
         if self.is_root() { root.to_owned() } else { root.join(std::ffi::OsStr::from_bytes(&self.0)) }
+    }
+}
+
+/// Paths are in the order of their bytes, and so are found by bytes that are no path.
+impl Borrow<[u8]> for RelPath {
+    fn borrow(&self) -> &[u8] {
+        &self.0
     }
 }
 

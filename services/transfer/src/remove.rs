@@ -10,6 +10,7 @@ use crate::source::{Manifest, Source};
 use crate::stop::Stop;
 use fdfs_client::Client;
 use fdfs_fileid::FileId;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -24,11 +25,13 @@ pub struct RemoveOptions {
     pub jobs: usize,
     /// Attempts at one file while the cluster does not answer, with pauses that grow to 5 s. Default 8.
     pub attempts: u32,
+    /// What these manifests list stays: those of one folder share the files that did not change. Default none.
+    pub except: Vec<Source>,
 }
 
 impl Default for RemoveOptions {
     fn default() -> RemoveOptions {
-        RemoveOptions { jobs: 8, attempts: 8 }
+        RemoveOptions { jobs: 8, attempts: 8, except: Vec::new() }
     }
 }
 
@@ -39,6 +42,8 @@ pub struct RemoveReport {
     pub deleted: u64,
     /// Files that were gone already.
     pub missing: u64,
+    /// Files that stay because a manifest of [`RemoveOptions::except`] lists them.
+    pub kept: u64,
     /// Files that could not be deleted; each was told as a problem.
     pub failures: u64,
     /// It ended early because that was asked.
@@ -55,10 +60,11 @@ impl RemoveReport {
 }
 
 /// Deletes a file, or all files of a manifest and then the manifest itself, the local one too: a later put that
-/// relied on it would believe the files are still there. A manifest some files of which could not be deleted stays.
+/// relied on it would believe the files are still there. A manifest some files of which could not be deleted stays, and
+/// so does what [`RemoveOptions::except`] lists.
 ///
 /// # Errors
-/// [`TransferError`] when the manifest cannot be read or deleted. What concerns single files is told to `progress` and
+/// [`TransferError`] when a manifest cannot be read, and nothing is deleted then, or when it cannot be deleted. What concerns single files is told to `progress` and
 /// counted in the report.
 pub async fn remove(
     client: &Client,
@@ -70,30 +76,53 @@ pub async fn remove(
     let mut report = RemoveReport::default();
     if let Source::File(id) = source {
         progress.total(1, 0);
-        match delete(client, id, options.attempts).await? {
-            true => report.deleted += 1,
-            false => report.missing += 1,
+        match stop.unless_requested(delete(client, id, options.attempts)).await.transpose()? {
+            Some(true) => report.deleted += 1,
+            Some(false) => report.missing += 1,
+            None => report.interrupted = true,
         }
         return Ok(report);
     }
-    let manifest = source.manifest(client).await?;
-    let stored = remove_listed(client, manifest, options, &progress, stop, &mut report).await?;
-    if report.is_complete() {
-        if let Some(id) = stored {
-            delete(client, &id, options.attempts).await?;
-        }
-        if let Source::LocalManifest(path) = source {
-            let path = path.clone();
-            tokio::task::spawn_blocking(move || journal::remove(&path)).await??;
-        }
+    let manifests = async {
+        Ok::<_, TransferError>((source.manifest(client).await?, ids_of_all(client, &options.except).await?))
+    };
+    let Some((manifest, kept)) = stop.unless_requested(manifests).await.transpose()? else {
+        report.interrupted = true;
+        return Ok(report);
+    };
+    let stored = remove_listed(client, manifest, &kept, options, &progress, stop, &mut report).await?;
+    let is_kept = options.except.contains(source) || stored.as_ref().is_some_and(|id| kept.contains(id));
+    if !report.is_complete() || is_kept {
+        return Ok(report);
+    }
+    if let Some(id) = stored
+        && stop.unless_requested(delete(client, &id, options.attempts)).await.transpose()?.is_none()
+    {
+        report.interrupted = true;
+        return Ok(report);
+    }
+    if let Source::LocalManifest(path) = source {
+        let path = path.clone();
+        tokio::task::spawn_blocking(move || journal::remove(&path)).await??;
     }
     Ok(report)
 }
 
-/// Deletes the files of a manifest; gives the id under which it is stored itself.
+/// What these manifests list, and they themselves.
+async fn ids_of_all(client: &Client, manifests: &[Source]) -> Result<BTreeSet<FileId>, TransferError> {
+    let mut all = BTreeSet::new();
+    for source in manifests {
+        let manifest = source.manifest(client).await?;
+        all.append(&mut tokio::task::spawn_blocking(move || manifest.ids()).await??);
+    }
+    Ok(all)
+}
+
+/// Deletes the files of a manifest that are not to be kept; gives the id under which it is stored itself.
 async fn remove_listed(
     client: &Client,
     manifest: Manifest,
+    kept: &BTreeSet<FileId>,
     options: &RemoveOptions,
     progress: &Arc<dyn Progress>,
     stop: &Stop,
@@ -148,6 +177,10 @@ async fn remove_listed(
                 }
             },
             next = queue.recv(), if open && running.len() < options.jobs.max(1) => match next {
+                Some((path, id)) if kept.contains(&id) => {
+                    report.kept += 1;
+                    progress.file_done(&path, Outcome::Skipped);
+                }
                 Some((path, id)) => {
                     let (client, attempts) = (client.clone(), options.attempts);
                     running.spawn(async move { (path, delete(&client, &id, attempts).await) });

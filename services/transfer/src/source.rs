@@ -1,11 +1,11 @@
 //! What is fetched, listed or removed: a file of the cluster, or everything in a manifest.
 
 use crate::error::TransferError;
-use crate::manifest::{End, Entry, Header, MANIFEST_EXT, ManifestError, ManifestReader};
+use crate::manifest::{End, Entry, EntryKind, Header, MANIFEST_EXT, ManifestError, ManifestReader};
 use crate::rel_path::RelPath;
 use fdfs_client::{Client, DownloadOptions};
 use fdfs_fileid::FileId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, Seek as _};
 use std::path::{Path, PathBuf};
@@ -115,6 +115,23 @@ impl Manifest {
             visit(entry);
             std::ops::ControlFlow::Continue(())
         })
+    }
+
+    /// The ids of all files it names, on lines that no longer count too, and its own where that is known. Blocks, and
+    /// takes all of them into memory.
+    ///
+    /// # Errors
+    /// [`TransferError::Manifest`].
+    pub fn ids(&self) -> Result<BTreeSet<FileId>, TransferError> {
+        let mut ids = BTreeSet::new();
+        let mut reader = self.read()?;
+        while let Some(entry) = reader.next_entry().map_err(|error| self.error(error))? {
+            if let EntryKind::File { id, .. } = entry.kind {
+                ids.insert(id);
+            }
+        }
+        ids.extend(self.stored.as_ref().or(reader.stored()).cloned());
+        Ok(ids)
     }
 
     /// The entry at `path`.

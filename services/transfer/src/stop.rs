@@ -17,6 +17,15 @@ impl Stop {
         self.0.send_replace(true);
     }
 
+    /// Does `work`, or breaks it off when it is asked to end: then there is nothing.
+    pub async fn unless_requested<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.requested() => None,
+            done = work => Some(done),
+        }
+    }
+
     /// Returns when it is asked.
     pub(crate) async fn requested(&self) {
         // The sender lives in `self`, so the channel cannot close.

@@ -12,11 +12,20 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tempfile::TempDir;
 use transfer::{
     Entry, EntryKind, GetOptions, GetReport, Manifest, Outcome, Problem, Progress, PutOptions, PutReport,
     RelPath, RemoveOptions, Silent, Source, Stop, TransferError, get, get_file, put, put_file, remove,
 };
+
+/// A transfer that is asked to stop ends within this, whatever the cluster does.
+const STOPS_WITHIN: Duration = Duration::from_secs(10);
+
+const UPLOAD: u8 = 11;
+const DELETE: u8 = 12;
+const DOWNLOAD: u8 = 14;
+const FILE_INFO: u8 = 22;
 
 /// What a progress was told.
 #[derive(Default)]
@@ -167,7 +176,7 @@ async fn a_folder_comes_back_as_it_was() {
     fs::create_dir(place.tree().join(OsStr::from_bytes(b"caf\xe9"))).unwrap();
     fs::write(place.tree().join(name), "latin").unwrap();
     let old = fs::File::open(place.tree().join("a.txt")).unwrap();
-    old.set_modified(std::time::UNIX_EPOCH + std::time::Duration::new(1_000_000_000, 123_456_789)).unwrap();
+    old.set_modified(std::time::UNIX_EPOCH + Duration::new(1_000_000_000, 123_456_789)).unwrap();
     let before = picture(&place.tree());
 
     let told = Arc::new(Told::default());
@@ -354,6 +363,123 @@ async fn two_puts_into_one_manifest_at_once_are_refused() {
         error.to_string().ends_with("is in use by another run: wait for its end, or name another manifest"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_folder_that_has_become_empty_is_refused_and_its_manifest_stays_as_it_is() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    let options = PutOptions { manifest: place.tree().join("manifest"), ..place.options() };
+    place.write("a", "hello");
+    let first = place.put_with(&fake, &options, Arc::new(Silent)).await;
+    assert!(first.is_complete());
+    let before = fs::read(&options.manifest).unwrap();
+    // The manifest itself is in the folder, and is nothing of it.
+    fs::remove_file(place.tree().join("a")).unwrap();
+    let error =
+        put(&fake.client(), &place.tree(), &options, Arc::new(Silent), &Stop::new()).await.unwrap_err();
+    assert!(error.to_string().contains("is the disk mounted?"), "{error}");
+    assert_eq!(fs::read(&options.manifest).unwrap(), before);
+}
+
+#[tokio::test]
+async fn an_empty_folder_that_was_put_empty_is_no_failure() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    assert!(place.put(&fake).await.is_complete());
+    assert!(place.put(&fake).await.is_complete());
+}
+
+#[tokio::test]
+async fn another_folder_of_the_same_name_does_not_take_over_the_manifest_of_the_first() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    let (first, second) = (place.at("card1/DCIM"), place.at("card2/DCIM"));
+    for folder in [&first, &second] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    fs::write(first.join("1.jpg"), "one").unwrap();
+    fs::write(second.join("2.jpg"), "two").unwrap();
+    let (client, options) = (fake.client(), place.options());
+    let stop = Stop::new();
+    put(&client, &first, &options, Arc::new(Silent), &stop).await.unwrap();
+    let before = fs::read(&options.manifest).unwrap();
+    let error = put(&client, &second, &options, Arc::new(Silent), &stop).await.unwrap_err().to_string();
+    assert!(error.contains("--manifest OTHER") && error.contains(&first.display().to_string()), "{error}");
+    assert_eq!(fs::read(&options.manifest).unwrap(), before);
+}
+
+#[tokio::test]
+async fn the_manifest_of_a_folder_that_was_moved_goes_with_it_when_that_is_said() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    place.write("a", "hello");
+    assert!(place.put(&fake).await.is_complete());
+    fs::create_dir(place.at("new")).unwrap();
+    fs::rename(place.tree(), place.at("new/tree")).unwrap();
+    let options = PutOptions { moved: true, ..place.options() };
+    let (client, stop) = (fake.client(), Stop::new());
+    let report = put(&client, &place.at("new/tree"), &options, Arc::new(Silent), &stop).await.unwrap();
+    assert_eq!((report.is_complete(), report.sent, report.skipped), (true, 0, 1));
+    // From now on it is known where it is.
+    let options = place.options();
+    let again = put(&client, &place.at("new/tree"), &options, Arc::new(Silent), &stop).await.unwrap();
+    assert_eq!(again.manifest, report.manifest);
+}
+
+#[tokio::test]
+async fn a_manifest_that_does_not_say_where_its_folder_was_is_gone_on_with_and_says_it_then() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    place.write("a", "hello");
+    place.put(&fake).await;
+    let written = fs::read_to_string(place.at("manifest")).unwrap();
+    let (_, lines) = written.split_once('\n').unwrap();
+    let header = r#"{"kind":"manifest","version":1,"root":"tree","created":1}"#;
+    fs::write(place.at("manifest"), format!("{header}\n{lines}")).unwrap();
+    let report = place.put(&fake).await;
+    assert_eq!((report.is_complete(), report.sent, report.skipped), (true, 0, 1));
+    let header = Manifest::open(&place.at("manifest")).unwrap().header().unwrap();
+    let tree = place.tree().canonicalize().unwrap();
+    assert_eq!((header.created, header.folder), (1, Some(tree.into_os_string().into_vec())));
+}
+
+#[tokio::test]
+async fn what_is_newer_than_the_manifest_stays_when_that_is_wanted() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    for name in ["edited", "stale", "same"] {
+        place.write(name, "stored");
+    }
+    symlink("same", place.tree().join("link")).unwrap();
+    let report = place.put(&fake).await;
+    place.get(&fake, &report).await;
+    let change = |name: &str, seconds: i64| {
+        fs::write(place.at("copy").join(name), "changed").unwrap();
+        let stored = place.tree().join(name).symlink_metadata().unwrap().modified().unwrap();
+        let shift = Duration::from_secs(seconds.unsigned_abs());
+        let time = if seconds < 0 { stored - shift } else { stored + shift };
+        fs::File::options()
+            .write(true)
+            .open(place.at("copy").join(name))
+            .unwrap()
+            .set_modified(time)
+            .unwrap();
+    };
+    change("edited", 60);
+    change("stale", -60);
+    fs::remove_file(place.at("copy/link")).unwrap();
+    change("link", 60);
+
+    let (client, told) = (fake.client(), Arc::new(Told::default()));
+    let options = GetOptions { attempts: 1, keep_newer: true, ..GetOptions::default() };
+    let manifest = Manifest::open(&place.at("manifest")).unwrap();
+    let copy = place.at("copy");
+    let got = get(&client, manifest, &copy, &options, told.clone(), &Stop::new()).await.unwrap();
+    assert_eq!((got.fetched, got.skipped, got.failures, got.is_complete()), (1, 1, 2, false));
+    let read = |name: &str| fs::read_to_string(place.at("copy").join(name)).unwrap();
+    assert_eq!([read("edited"), read("stale"), read("link")], ["changed", "stored", "changed"]);
+    let mut problems = told.problems();
+    problems.sort();
+    let newer = "what is here was changed later, so it stays: name the target to replace it";
+    assert_eq!(problems, [format!("edited: {newer}"), format!("link: {newer}")]);
+    // To a target that was named everything comes.
+    assert!(place.get(&fake, &report).await.is_complete());
+    assert_eq!(picture(&place.at("copy")), picture(&place.tree()));
 }
 
 #[tokio::test]
@@ -549,6 +675,109 @@ async fn removing_a_stored_manifest_leaves_nothing_behind() {
     let removed = remove(&client, &source, &options, Arc::new(Silent), &Stop::new()).await.unwrap();
     assert_eq!((removed.deleted, removed.missing, removed.is_complete()), (2, 1, true));
     assert_eq!(fake.ids(), [""; 0]);
+}
+
+#[tokio::test]
+async fn removing_an_old_manifest_leaves_what_an_excepted_one_lists() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    for name in ["a", "b", "c"] {
+        place.write(name, name);
+    }
+    let old = place.put(&fake).await;
+    place.write("b", "changed");
+    let new = place.put(&fake).await;
+    let except = vec![Source::StoredManifest(new.manifest.clone().unwrap())];
+    let (client, options) = (fake.client(), RemoveOptions { except, ..RemoveOptions::default() });
+    let source = Source::StoredManifest(old.manifest.unwrap());
+    let removed = remove(&client, &source, &options, Arc::new(Silent), &Stop::new()).await.unwrap();
+    assert_eq!((removed.deleted, removed.kept, removed.is_complete()), (1, 2, true));
+    assert!(place.get(&fake, &new).await.is_complete());
+    assert_eq!(picture(&place.at("copy")), picture(&place.tree()));
+    assert_eq!(fake.ids().len(), 4, "three files and the manifest that lists them");
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_excepted_from_its_own_removal_stays() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    place.write("a", "a");
+    let report = place.put(&fake).await;
+    let local = Source::LocalManifest(place.at("manifest"));
+    for except in [local.clone(), Source::StoredManifest(report.manifest.unwrap())] {
+        let (client, options) =
+            (fake.client(), RemoveOptions { except: vec![except], ..RemoveOptions::default() });
+        let removed = remove(&client, &local, &options, Arc::new(Silent), &Stop::new()).await.unwrap();
+        assert_eq!((removed.deleted, removed.kept), (0, 1));
+        assert_eq!((fake.ids().len(), place.at("manifest").exists()), (2, true));
+    }
+}
+
+#[tokio::test]
+async fn an_excepted_manifest_that_cannot_be_read_keeps_everything() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    place.write("a", "a");
+    let report = place.put(&fake).await;
+    let except = vec![Source::File(place.id("a"))];
+    let (client, options) = (fake.client(), RemoveOptions { except, ..RemoveOptions::default() });
+    let source = Source::StoredManifest(report.manifest.unwrap());
+    assert!(remove(&client, &source, &options, Arc::new(Silent), &Stop::new()).await.is_err());
+    assert_eq!(fake.ids().len(), 2);
+}
+
+/// Asks `work` to stop when the cluster gets this command, which it does not answer.
+async fn stopped_at<T>(fake: &Fake, command: u8, stop: &Stop, work: impl Future<Output = T>) -> T {
+    let asked = fake.keep_silent_to(command);
+    let stopping = async {
+        asked.notified().await;
+        stop.request();
+    };
+    let both = async { tokio::join!(work, stopping) };
+    tokio::time::timeout(STOPS_WITHIN, both).await.unwrap().0
+}
+
+#[tokio::test]
+async fn a_put_that_is_asked_to_stop_does_not_wait_for_the_cluster() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    place.write("a", "a");
+    place.write("b", "b");
+    place.put(&fake).await;
+    fs::remove_file(place.tree().join("b")).unwrap();
+    // While it tries files of the manifest, and while it sends the manifest.
+    for command in [FILE_INFO, UPLOAD] {
+        let (client, tree, options, stop) = (fake.client(), place.tree(), place.options(), Stop::new());
+        let work = put(&client, &tree, &options, Arc::new(Silent), &stop);
+        let report = stopped_at(&fake, command, &stop, Box::pin(work)).await.unwrap();
+        assert!(report.interrupted && report.manifest.is_none(), "{command}: {report:?}");
+    }
+    fake.answer_again();
+    assert!(place.put(&fake).await.is_complete());
+}
+
+#[tokio::test]
+async fn a_removal_that_is_asked_to_stop_does_not_wait_for_the_cluster() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    place.write("a", "a");
+    let report = place.put(&fake).await;
+    let (file, manifest) = (Source::File(place.id("a")), Source::StoredManifest(report.manifest.unwrap()));
+    for (source, command) in [(&file, DELETE), (&manifest, DOWNLOAD), (&manifest, DELETE)] {
+        let (client, options, stop) = (fake.client(), RemoveOptions::default(), Stop::new());
+        let work = remove(&client, source, &options, Arc::new(Silent), &stop);
+        let report = stopped_at(&fake, command, &stop, Box::pin(work)).await.unwrap();
+        assert!(report.interrupted, "{command}: {report:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_named_pipe_is_refused_and_not_waited_for() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    let pipe = place.tree().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+    let (client, options) = (fake.client(), place.options());
+    let work = put_file(&client, &pipe, &options, Arc::new(Silent));
+    let waited = tokio::time::timeout(STOPS_WITHIN, work).await;
+    // Whoever does open it to read is let go, or the test would wait for that.
+    let _writer = fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    let error = waited.unwrap().unwrap_err();
+    assert!(error.to_string().ends_with("not a regular file"), "{error}");
 }
 
 #[tokio::test]

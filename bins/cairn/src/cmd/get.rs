@@ -11,7 +11,7 @@ use serde_json::json;
 use transfer::{GetOptions, GetReport, RelPath, Source, Stop, TransferError};
 
 use super::cluster::ClusterArgs;
-use super::transfer_view::{EXIT_INTERRUPTED, View, until_done};
+use super::transfer_view::{EXIT_INTERRUPTED, View, unless_interrupted, until_done};
 use crate::messages::{Language, Say};
 
 /// What is asked for.
@@ -21,7 +21,7 @@ pub(crate) struct Args {
     cluster: ClusterArgs,
     /// A manifest (its file, or its id) or a file id
     source: OsString,
-    /// Where to [default: for a folder its old name, for a file the last part of its id]
+    /// Where to; what is there and differs is replaced [default: for a folder its old name, and what is newer there stays; for a file the last part of its id]
     target: Option<PathBuf>,
     /// Files fetched at once
     #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -34,12 +34,15 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
     let client = args.cluster.client()?;
     let source = Source::parse(&args.source)?;
-    let options = GetOptions { jobs: args.jobs.into(), ..GetOptions::default() };
-    let stop = Stop::new();
+    // Without a target it goes to a folder of the old name here, and that may be the one that was put.
+    let keep_newer = args.target.is_none();
+    let options = GetOptions { jobs: args.jobs.into(), keep_newer, ..GetOptions::default() };
     if let Source::File(id) = &source {
         let target = args.target.clone().unwrap_or_else(|| PathBuf::from("."));
-        let (path, downloaded) =
-            until_done(async { Ok(transfer::get_file(&client, id, &target, &options).await?) }, &stop)?;
+        let work = async { Ok(transfer::get_file(&client, id, &target, &options).await?) };
+        let Some((path, downloaded)) = unless_interrupted(work)? else {
+            return Ok(ExitCode::from(EXIT_INTERRUPTED));
+        };
         let line = if args.json {
             let crc32 = format!("{:08x}", downloaded.crc32);
             json!({ "path": path.display().to_string(), "size": downloaded.size, "crc32": crc32, "verified": downloaded.verified })
@@ -51,9 +54,10 @@ pub(crate) fn run(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let view = View::new(args.json);
+    let stop = Stop::new();
     let fetched = until_done(fetch(&client, &source, args.target.clone(), &options, &view, &stop), &stop);
     view.finish();
-    let (target, report) = fetched?;
+    let Some((target, report)) = fetched? else { return Ok(ExitCode::from(EXIT_INTERRUPTED)) };
     if args.json {
         let report = json!({
             "complete": report.is_complete(),
@@ -83,6 +87,7 @@ pub(crate) fn run(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
     })
 }
 
+/// Gives nothing when it was asked to stop before there was a manifest.
 async fn fetch(
     client: &Client,
     source: &Source,
@@ -90,14 +95,16 @@ async fn fetch(
     options: &GetOptions,
     view: &std::sync::Arc<View>,
     stop: &Stop,
-) -> anyhow::Result<(PathBuf, GetReport)> {
-    let manifest = source.manifest(client).await?;
+) -> anyhow::Result<Option<(PathBuf, GetReport)>> {
+    let Some(manifest) = stop.unless_requested(source.manifest(client)).await.transpose()? else {
+        return Ok(None);
+    };
     let target = match target {
         Some(target) => target,
         None => folder_name(manifest.header()?.root)?,
     };
     let report = transfer::get(client, manifest, &target, options, view.clone(), stop).await?;
-    Ok((target, report))
+    Ok(Some((target, report)))
 }
 
 /// The folder's old name, if it is one name: a manifest must not lead us elsewhere.

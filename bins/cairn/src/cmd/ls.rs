@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
 use transfer::manifest::Line;
-use transfer::{Entry, EntryKind, Source, Stop};
+use transfer::{Entry, EntryKind, Source};
 
 use super::cluster::ClusterArgs;
-use super::transfer_view::until_done;
+use super::transfer_view::wait_for;
 use crate::fdfs::human;
 
 /// What is asked for.
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Source::LocalManifest(path) => transfer::Manifest::open(path)?,
         _ => {
             let client = args.cluster.client()?;
-            until_done(async { Ok(source.manifest(&client).await?) }, &Stop::new())?
+            wait_for(async { Ok(source.manifest(&client).await?) })?
         }
     };
     let zone = TimeZone::system();

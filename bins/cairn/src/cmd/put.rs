@@ -10,7 +10,7 @@ use serde_json::json;
 use transfer::{PutOptions, PutReport, Stop};
 
 use super::cluster::ClusterArgs;
-use super::transfer_view::{EXIT_INTERRUPTED, View, until_done};
+use super::transfer_view::{EXIT_INTERRUPTED, View, unless_interrupted, until_done};
 use crate::messages::{Language, Say};
 
 /// What is asked for.
@@ -20,7 +20,7 @@ pub(crate) struct Args {
     cluster: ClusterArgs,
     /// The file or folder
     path: PathBuf,
-    /// The folder's manifest, which maps paths to file ids; a put that finds it sends only what changed [default: NAME.cairn in the current folder]
+    /// The folder's manifest, which maps paths to file ids; a put that finds it sends only what changed. One that is named is taken although the folder was elsewhere before [default: NAME.cairn in the current folder]
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
     /// Into this group; otherwise the trackers choose
@@ -41,18 +41,23 @@ pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
     let path = args.path.canonicalize().with_context(|| args.path.display().to_string())?;
     let client = args.cluster.client()?;
     let manifest = args.manifest.clone().unwrap_or_else(|| usual_manifest(&path));
-    let mut options = PutOptions { check: args.check, jobs: args.jobs.into(), ..PutOptions::new(manifest) };
+    let mut options = PutOptions {
+        check: args.check,
+        jobs: args.jobs.into(),
+        // Who names the manifest means it, wherever the folder was before.
+        moved: args.manifest.is_some(),
+        ..PutOptions::new(manifest)
+    };
     if let Some(group) = &args.group {
         let name = GroupName::parse(group.as_bytes()).with_context(|| format!("group {group}"))?;
         options.group = Some(name);
     }
     let view = View::new(args.json);
-    let stop = Stop::new();
     if !path.is_dir() {
         let work = async { Ok(transfer::put_file(&client, &path, &options, view.clone()).await?) };
-        let uploaded = until_done(work, &stop);
+        let uploaded = unless_interrupted(work);
         view.finish();
-        let uploaded = uploaded?;
+        let Some(uploaded) = uploaded? else { return Ok(ExitCode::from(EXIT_INTERRUPTED)) };
         let line = if args.json {
             json!({ "id": uploaded.id.to_string(), "size": uploaded.size, "crc32": format!("{:08x}", uploaded.crc32) })
                 .to_string()
@@ -62,6 +67,7 @@ pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
         writeln!(io::stdout(), "{line}")?;
         return Ok(ExitCode::SUCCESS);
     }
+    let stop = Stop::new();
     let work = async { Ok(transfer::put(&client, &path, &options, view.clone(), &stop).await?) };
     let report = until_done(work, &stop);
     view.finish();
@@ -75,7 +81,7 @@ pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
 }
 
 /// `photos.cairn` for the folder `photos`.
-fn usual_manifest(folder: &Path) -> PathBuf {
+pub(super) fn usual_manifest(folder: &Path) -> PathBuf {
     let mut name = folder.file_name().unwrap_or_else(|| "root".as_ref()).to_owned();
     name.push(".");
     name.push(transfer::manifest::MANIFEST_EXT);

@@ -2,13 +2,17 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::bail;
+use fdfs_client::Client;
 use serde_json::json;
-use transfer::{RemoveOptions, Source, Stop};
+use transfer::{Manifest, RemoveOptions, Source, Stop};
 
 use super::cluster::ClusterArgs;
+use super::put::usual_manifest;
 use super::transfer_view::{EXIT_INTERRUPTED, View, until_done};
 use crate::messages::{Language, Say};
 
@@ -19,9 +23,12 @@ pub(crate) struct Args {
     cluster: ClusterArgs,
     /// A file id; with -r a manifest (its file, or its id)
     source: OsString,
-    /// Delete everything the manifest lists, and the manifest
+    /// Delete everything the manifest lists, and the manifest. Manifests of one folder share the files that did not change between them: name those that stay with --except
     #[arg(short, long)]
     recursive: bool,
+    /// Leave what this manifest (its file, or its id) lists; may be given several times
+    #[arg(long, value_name = "MANIFEST", requires = "recursive")]
+    except: Vec<OsString>,
     /// Files deleted at once
     #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
@@ -35,11 +42,20 @@ pub(crate) fn run(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
     if !args.recursive && !matches!(source, Source::File(_)) {
         bail!(Say::RemoveNeedsRecursive { source: &args.source.to_string_lossy() }.in_language(language));
     }
+    let except = args.except.iter().map(|manifest| Source::parse(manifest)).collect::<Result<_, _>>()?;
     let client = args.cluster.client()?;
-    let options = RemoveOptions { jobs: args.jobs.into(), ..RemoveOptions::default() };
+    let options = RemoveOptions { jobs: args.jobs.into(), except, ..RemoveOptions::default() };
     let view = View::new(args.json);
     let stop = Stop::new();
-    let work = async { Ok(transfer::remove(&client, &source, &options, view.clone(), &stop).await?) };
+    let work = async {
+        if !matches!(source, Source::File(_)) && options.except.is_empty() {
+            let shared = stop.unless_requested(shared_with_usual(&client, &source)).await.transpose()?;
+            if let Some((manifest, files)) = shared.flatten() {
+                view.say(Say::RemoveShares { manifest: &manifest, files }.in_language(language));
+            }
+        }
+        Ok(transfer::remove(&client, &source, &options, view.clone(), &stop).await?)
+    };
     let report = until_done(work, &stop);
     view.finish();
     let report = report?;
@@ -50,6 +66,7 @@ pub(crate) fn run(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
             "complete": report.is_complete() && !lone_and_missing,
             "deleted": report.deleted,
             "missing": report.missing,
+            "kept": report.kept,
             "failures": report.failures,
             "interrupted": report.interrupted,
             "gave_up": report.gave_up,
@@ -63,4 +80,29 @@ pub(crate) fn run(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
         (false, true) => ExitCode::from(EXIT_INTERRUPTED),
         (false, false) => ExitCode::FAILURE,
     })
+}
+
+/// The manifest in the current folder that a put of the same folder goes on with, and how many files of `source` it
+/// lists too. Nothing when it lists none, or is `source` itself.
+async fn shared_with_usual(client: &Client, source: &Source) -> anyhow::Result<Option<(PathBuf, usize)>> {
+    let manifest = source.manifest(client).await?;
+    let root = OsString::from_vec(manifest.header()?.root);
+    let usual = usual_manifest(Path::new(&root));
+    let Ok(here) = Manifest::open(&usual) else { return Ok(None) };
+    let source = source.clone();
+    let look = move || {
+        // What cannot be read is no manifest of anything.
+        let listed_here = here.ids().unwrap_or_default();
+        let is_itself = match &source {
+            Source::LocalManifest(path) => same_file(path, &usual),
+            Source::StoredManifest(id) | Source::File(id) => listed_here.contains(id),
+        };
+        let files = if is_itself { 0 } else { manifest.ids()?.intersection(&listed_here).count() };
+        Ok((files > 0).then_some((usual, files)))
+    };
+    tokio::task::spawn_blocking(look).await?
+}
+
+fn same_file(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }

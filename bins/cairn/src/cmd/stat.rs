@@ -10,10 +10,10 @@ use fdfs_client::{Client, FileInfo, InfoFlags, Metadata};
 use fdfs_fileid::{FileId, Kind, Source as Origin};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
-use transfer::{EntryKind, RelPath, Source, Stop};
+use transfer::{EntryKind, RelPath, Source};
 
 use super::cluster::ClusterArgs;
-use super::transfer_view::until_done;
+use super::transfer_view::wait_for;
 use crate::fdfs::human;
 
 /// What is asked for.
@@ -40,7 +40,7 @@ struct Known {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let client = args.cluster.client()?;
     let source = Source::parse(&args.source)?;
-    let known = until_done(look(&client, &source, args.path.as_ref()), &Stop::new())?;
+    let known = wait_for(look(&client, &source, args.path.as_ref()))?;
     let text =
         if args.json { format!("{:#}\n", as_json(&known)) } else { as_text(&known, &TimeZone::system()) };
     io::stdout().write_all(text.as_bytes())?;

@@ -1,11 +1,13 @@
 //! How a transfer shows itself: a bar on a terminal, only what went wrong elsewhere.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use tokio::signal::unix::{SignalKind, signal};
 use transfer::{Outcome, Problem, Progress, RelPath, Stop};
 
 /// Exit status after Ctrl-C, as shells have it.
@@ -34,6 +36,14 @@ impl View {
             bar.enable_steady_tick(TICK);
         }
         Arc::new(Self { bar, files_done })
+    }
+
+    /// A line on standard error, above the bar.
+    pub(super) fn say(&self, line: impl Display) {
+        self.bar.suspend(|| {
+            // Nobody may be there to read it.
+            let _ = writeln!(io::stderr(), "{line}");
+        });
     }
 
     /// Takes the bar away.
@@ -76,21 +86,21 @@ impl Progress for View {
     }
 
     fn problem(&self, problem: &Problem) {
-        self.bar.suspend(|| {
-            let _ = writeln!(io::stderr(), "{problem}");
-        });
+        self.say(problem);
     }
 }
 
-/// Waits for `work`. The first Ctrl-C asks it to end in order, the second ends the process.
+/// Waits for `work`, which looks at `stop`. The first Ctrl-C asks it to end in order, the second ends the process.
 pub(super) fn until_done<T>(work: impl Future<Output = anyhow::Result<T>>, stop: &Stop) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        // Before the work begins: from here on Ctrl-C does not end the process by itself.
+        let mut interrupts = signal(SignalKind::interrupt())?;
         let stop = stop.clone();
         let watching = tokio::spawn(async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
+            if interrupts.recv().await.is_some() {
                 stop.request();
-                if tokio::signal::ctrl_c().await.is_ok() {
+                if interrupts.recv().await.is_some() {
                     std::process::exit(i32::from(EXIT_INTERRUPTED));
                 }
             }
@@ -99,4 +109,17 @@ pub(super) fn until_done<T>(work: impl Future<Output = anyhow::Result<T>>, stop:
         watching.abort();
         result
     })
+}
+
+/// Waits for `work`. Ctrl-C breaks it off, and then there is no result.
+pub(super) fn unless_interrupted<T>(
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<Option<T>> {
+    let stop = Stop::new();
+    until_done(async { stop.unless_requested(work).await.transpose() }, &stop)
+}
+
+/// Waits for `work` that leaves nothing behind when it does not end. Ctrl-C ends the process, now and later.
+pub(super) fn wait_for<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }

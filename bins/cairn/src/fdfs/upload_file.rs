@@ -12,6 +12,12 @@ const EINVAL: u8 = 22;
 pub(super) fn run(call: &mut Call<'_>) -> Result<(), Trouble> {
     let (conf, local) = (call.path(0)?, call.path(1)?);
     let session = Session::open(call, &conf)?;
+    if std::fs::metadata(&local).is_ok_and(|metadata| !metadata.is_file()) {
+        // Before it is opened: a named pipe would wait for somebody who writes to it.
+        call.say_failed("upload file", EINVAL, To::Err)?;
+        let _ = writeln!(call.err, "{}: only regular files have content", local.display());
+        return Err(Trouble::Said(EINVAL));
+    }
     let options = UploadOptions::default();
     let uploaded = if call.args.len() > 2 {
         let storage = call.address(2, "storage server", STORAGE_PORT)?;

@@ -14,6 +14,7 @@ use fdfs_proto::tracker::{Server, query_fetch, query_store};
 use fdfs_proto::{AddrWidth, HEADER_LEN, Header, IpText, Status, frame};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 /// The running cluster.
 pub(crate) struct Fake {
@@ -32,6 +33,8 @@ struct State {
     uploads_left: Option<u32>,
     uploads: u32,
     downloads: u32,
+    /// A command that is not answered, and who is told when it comes.
+    silent_to: Option<(u8, Arc<Notify>)>,
 }
 
 impl Fake {
@@ -63,6 +66,18 @@ impl Fake {
     /// After so many uploads no more are answered.
     pub(crate) fn break_after(&self, count: Option<u32>) {
         self.state.lock().unwrap().uploads_left = count;
+    }
+
+    /// This command gets no answer any more, and its connection stays open. Gives what is told when it comes.
+    pub(crate) fn keep_silent_to(&self, command: u8) -> Arc<Notify> {
+        let asked = Arc::new(Notify::new());
+        self.state.lock().unwrap().silent_to = Some((command, Arc::clone(&asked)));
+        asked
+    }
+
+    /// Every command is answered again.
+    pub(crate) fn answer_again(&self) {
+        self.state.lock().unwrap().silent_to = None;
     }
 
     /// Uploads answered.
@@ -108,6 +123,13 @@ async fn serve(mut stream: TcpStream, address: SocketAddr, state: Arc<Mutex<Stat
         let mut body = vec![0; usize::try_from(header.body_len).unwrap()];
         if stream.read_exact(&mut body).await.is_err() {
             return;
+        }
+        let silent_to = state.lock().unwrap().silent_to.clone();
+        if let Some((command, asked)) = silent_to
+            && command == header.command
+        {
+            asked.notify_one();
+            return std::future::pending().await;
         }
         let answer = answer(header, &body, address, &mut state.lock().unwrap());
         let Some(answer) = answer else { return };
