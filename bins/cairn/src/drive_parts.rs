@@ -90,7 +90,7 @@ async fn parts(conf: &DriveConf) -> anyhow::Result<Parts> {
         cluster: cluster(&conf.bytes),
         cache: cache(conf).context("[cache]")?,
         queue: queue(&conf.queue, &data).await.context("[queue]")?,
-        secret: drive_secret(&conf.secret_file)?,
+        secret: drive_secret(&conf.secret_file, &conf.database)?,
         settings: settings(conf),
         page: Page::built_in(),
         thumbnails: DiskCache::open(&conf.thumbnails.cache_path, conf.thumbnails.cache_max)?,
@@ -329,11 +329,18 @@ pub(crate) fn written_secret(file: &Path) -> anyhow::Result<Option<String>> {
     secret(file.exists().then_some(file), "CAIRN_SECRET")
 }
 
-/// The secret of the installation; made when it is not written down.
-fn drive_secret(file: &Path) -> anyhow::Result<DriveSecret> {
-    let text = match written_secret(file)? {
-        Some(text) => text,
-        None => {
+/// The secret of the installation; made when it is not written down, and nobody else can need the same.
+fn drive_secret(file: &Path, database: &DatabaseConf) -> anyhow::Result<DriveSecret> {
+    let text = match (written_secret(file)?, database) {
+        (Some(text), _) => text,
+        // Each would make its own, and refuse the codes of links that another shows.
+        (None, DatabaseConf::MySql { .. }) => bail!(
+            "no secret is in {} (secret_file) or CAIRN_SECRET, and none is made with a database that several drives \
+             may share: write one there, the same for all of them: that of the other drives or of a backup, or for a \
+             new installation what `openssl rand -hex {SECRET_LEN}` prints",
+            file.display()
+        ),
+        (None, DatabaseConf::Sqlite(_)) => {
             let bytes: [u8; SECRET_LEN] = rand::random();
             let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             match write_new(file, &text) {

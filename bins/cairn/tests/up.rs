@@ -4,7 +4,9 @@
 
 mod place;
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::process::Signal;
@@ -260,6 +262,84 @@ fn a_store_is_unpacked_when_its_storage_is_stopped_and_not_before() {
         (&summary["clean"], &summary["normal"], &summary["packed"]),
         (&true.into(), &1.into(), &0.into())
     );
+}
+
+/// Everything below, itself included.
+fn everything_in(path: &Path) -> Vec<PathBuf> {
+    let mut found = vec![path.to_owned()];
+    if path.symlink_metadata().unwrap().is_dir() {
+        found.extend(fs::read_dir(path).unwrap().flat_map(|entry| everything_in(&entry.unwrap().path())));
+    }
+    found
+}
+
+/// The user `nobody`, on nearly every system.
+const NOBODY: u32 = 65534;
+
+/// A store with one packed file and a storage.conf with these lines, all of it nobody's; none where this is not root.
+fn store_of_nobody(lines: &str) -> Option<(Place, PathBuf, String)> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root becomes somebody else");
+        return None;
+    }
+    let place = Place::new();
+    let mut server = place.up();
+    fs::write(place.folder.path().join("hello.txt"), "hello fastdfs\n").unwrap();
+    let (code, out, err) = place.cairn(&["put", "-c", &place.conf(), "hello.txt"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(server.terminate().unwrap().success());
+    let text = fs::read_to_string(place.data().join("conf/storage.conf")).unwrap();
+    let conf = place.data().join("nobody.conf");
+    fs::write(&conf, format!("subdir_count_per_path = 2\n{lines}{text}")).unwrap();
+    fs::set_permissions(place.folder.path(), Permissions::from_mode(0o755)).unwrap();
+    for path in everything_in(&place.data()) {
+        std::os::unix::fs::lchown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    Some((place, conf, out.trim_end().strip_prefix("group1/M00/").unwrap().to_owned()))
+}
+
+/// A command typed by root, who keeps everything to himself.
+fn typed_by_root(words: &[&str]) -> (i32, String, String) {
+    let script = "umask 077; exec \"$@\"";
+    let output = Command::new("sh")
+        .args(["-c", script, "sh", env!("CARGO_BIN_EXE_cairn")])
+        .args(words)
+        .env("LC_ALL", "C")
+        .output();
+    told(&output.unwrap())
+}
+
+#[test]
+fn what_root_unpacks_belongs_to_who_serves_the_store() {
+    for lines in ["run_by_user = nobody\n", ""] {
+        let Some((place, conf, name)) = store_of_nobody(lines) else { return };
+        let (code, _, err) = typed_by_root(&["unpack", conf.to_str().unwrap()]);
+        assert_eq!(code, 0, "{err}");
+        let data = place.data().join("storage/data");
+        assert_eq!(fs::read_to_string(data.join(&name)).unwrap(), "hello fastdfs\n");
+        for path in everything_in(&place.data().join("storage")) {
+            assert_eq!(fs::symlink_metadata(&path).unwrap().uid(), NOBODY, "{}", path.display());
+        }
+        let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(data.join(&name)), mode(data.join("01/01"))), (0o644, 0o755), "{lines}");
+    }
+}
+
+#[test]
+fn what_root_marks_as_damaged_can_be_read_by_who_serves_the_store() {
+    for lines in ["run_by_user = nobody\n", ""] {
+        let Some((place, conf, _)) = store_of_nobody(lines) else { return };
+        let own = place.data().join("storage/data/.cairn");
+        let pack = own.join("packs/000000000001.pack");
+        let mut bytes = fs::read(&pack).unwrap();
+        let at = bytes.windows(5).position(|window| window == b"hello").unwrap();
+        bytes[at + 4] = b'O';
+        fs::write(&pack, &bytes).unwrap();
+        let (code, _, err) = typed_by_root(&["fsck", "--mark", conf.to_str().unwrap()]);
+        assert_eq!(code, 1, "{err}");
+        let marks = fs::metadata(own.join("damaged")).unwrap();
+        assert_eq!((marks.uid(), marks.permissions().mode() & 0o777), (NOBODY, 0o644), "{lines}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::fs;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -10,11 +11,13 @@ use std::time::{Duration, Instant};
 
 use e2e::curl::curl;
 use serde_json::{Value, json};
+use testkit::address::Loopback;
 use testkit::cluster::Cluster;
 use testkit::drive::{ADMIN_PASSWORD, Drive};
 use testkit::mariadb::MariaDb;
 use testkit::nats::Nats;
 use testkit::nginx::Nginx;
+use testkit::process::Server;
 use testkit::redis::Redis;
 use testkit::seaweed::{self, Seaweed};
 use testkit::{binary, logs};
@@ -129,6 +132,34 @@ fn passwords_of_the_parts_come_from_files_or_from_the_environment() {
     }
     let refused = Drive::start_with(folder.path(), "refused", &neither, &[]).unwrap_err();
     assert!(format!("{refused:#}").contains("open the database"), "{refused:#}");
+}
+
+#[test]
+fn drives_that_may_share_a_database_make_no_secret_each() {
+    let (cluster, server) = (Cluster::start().unwrap(), MariaDb::start().unwrap());
+    let (folder, address) = (tempfile::tempdir().unwrap(), Loopback::claim().unwrap());
+    let (conf, base, printed) =
+        (folder.path().join("drive.conf"), folder.path().join("base"), folder.path().join("printed"));
+    let url = server.url(&server.database().unwrap());
+    let keys = format!("bind_addr = {}\nport = 18080\nbase_path = {}\n", address.ip(), base.display());
+    fs::write(&conf, format!("{keys}{}[database]\nurl = {url}\n", tracker(&cluster))).unwrap();
+    let start = || {
+        let words = ["drive".as_ref(), conf.as_os_str(), "--no-daemon".as_ref()];
+        Server::start("drive", binary::cairn().unwrap(), words, &printed).unwrap()
+    };
+    let mut refused = start();
+    assert!(!refused.wait().unwrap().success());
+    let (told, secret) = (refused.output(), base.join("data/secret"));
+    for words in [&secret.display().to_string(), "secret_file", "CAIRN_SECRET", "openssl rand -hex 32"] {
+        assert!(told.contains(words), "{told}");
+    }
+    assert!(!secret.exists());
+    // Nor is there an account yet, whose password would be here.
+    assert!(!base.join("data/first-password").exists());
+    fs::write(&secret, "07".repeat(32)).unwrap();
+    let mut drive = start();
+    drive.until_ready(|| TcpStream::connect(address.port(18080)).is_ok()).unwrap();
+    assert!(drive.terminate().unwrap().success());
 }
 
 #[test]

@@ -6,14 +6,17 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 use e2e::on_disk;
 use e2e::small_disk::SmallDisk;
 use e2e::tree::content;
 use e2e::wire::{Answer, Wire, field, request};
+use testkit::address::Loopback;
 use testkit::cluster::{Cluster, Plan};
-use testkit::{probe, wait};
+use testkit::process::Server;
+use testkit::{binary, probe, wait};
 
 const UPLOAD: u8 = 11;
 const DELETE: u8 = 12;
@@ -23,6 +26,7 @@ const GET_METADATA: u8 = 15;
 const UPLOAD_APPENDER: u8 = 23;
 const APPEND: u8 = 24;
 const MODIFY: u8 = 34;
+const QUERY_STORE: u8 = 101;
 
 const ENOSPC: u8 = 28;
 const OK: Answer = Answer { status: 0, body: Vec::new() };
@@ -30,6 +34,8 @@ const OK: Answer = Answer { status: 0, body: Vec::new() };
 const MIB: usize = 1 << 20;
 /// Of which the journal takes 32.
 const DISK_MIB: u32 = 128;
+/// For all of `cairn up`, whose journal is as large as it is when nobody says anything.
+const UP_DISK_MIB: u32 = 512;
 
 fn int8(number: usize) -> [u8; 8] {
     (number as u64).to_be_bytes()
@@ -283,4 +289,57 @@ fn d22_a_burst_of_uploads_gets_what_there_is_room_for() {
     assert!((1..24).contains(&stored), "{stored}");
     site.check();
     site.end();
+}
+
+/// Starts `cairn up` with all its data there, and waits until it says that it is up.
+fn up(disk: &SmallDisk, address: &Loopback, printed: &Path) -> Server {
+    let _ = fs::remove_file(printed);
+    let (cairn, data) = (binary::cairn().unwrap().display().to_string(), disk.path().join("data"));
+    let (data, ip) = (data.display().to_string(), address.ip().to_string());
+    let words = ["LC_ALL=C", &cairn, "up", "--data", &data, "--listen", &ip];
+    // It becomes `up` itself, under the same number.
+    let mut server = Server::start("up", Path::new("env"), words, printed).unwrap();
+    server.until_ready(|| fs::read_to_string(printed).is_ok_and(|text| text.contains("Ctrl-C"))).unwrap();
+    server
+}
+
+#[test]
+fn up_starts_on_a_full_disk_and_gives_out_and_deletes_what_is_there() {
+    let disk = match SmallDisk::mount(UP_DISK_MIB).unwrap() {
+        Ok(disk) => disk,
+        Err(reason) => return eprintln!("skipped, a small file system cannot be mounted here: {reason}"),
+    };
+    let (address, place) = (Loopback::claim().unwrap(), tempfile::tempdir().unwrap());
+    let (storage, printed) = (address.port(23000), place.path().join("printed"));
+    let ask = |command: u8, body: &[u8]| Wire::connect(storage).unwrap().ask(command, body).unwrap();
+    let mut server = up(&disk, &address, &printed);
+    assert!(!server.output().contains(" is full: uploads are refused"), "{}", server.output());
+    let mut names = Vec::new();
+    for len in [20 * MIB, MIB, 200_000] {
+        loop {
+            let answer = ask(UPLOAD, &upload_body(&content(len as u64, len)));
+            if answer.status != 0 {
+                assert_eq!(answer.status, ENOSPC);
+                break;
+            }
+            names.push((String::from_utf8(answer.body[16..].to_vec()).unwrap(), len));
+        }
+    }
+    assert!(server.terminate().unwrap().success(), "{}", server.output());
+
+    let mut server = up(&disk, &address, &printed);
+    assert!(server.output().contains(" is full: uploads are refused"), "{}", server.output());
+    let tracker = Wire::connect(address.port(22122)).unwrap().ask(QUERY_STORE, &[]).unwrap();
+    assert_eq!(tracker.status, ENOSPC);
+    for (name, len) in &names {
+        let answer = ask(DOWNLOAD, &[&int8(0)[..], &int8(0), &named(name)].concat());
+        assert_eq!(answer.status, 0, "{name}");
+        assert!(answer.body == content(*len as u64, *len), "{name}");
+    }
+    // There is room again for who makes some.
+    let (name, len) = &names[0];
+    assert_eq!(ask(DELETE, &named(name)), OK);
+    let answer = ask(UPLOAD, &upload_body(&content(7, len / 2)));
+    assert_eq!(answer.status, 0);
+    assert!(server.terminate().unwrap().success(), "{}", server.output());
 }

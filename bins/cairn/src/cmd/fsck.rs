@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use fdfs_conf::service::RunBy;
 use fdfs_fileid::FileName;
 use indicatif::ProgressBar;
 use serde_json::json;
 use store::fsck::{Event, Finding, FsckSettings, Progress, Severity, Stage, Summary, check};
 
 use super::bar::bar;
+use super::store_owner::become_owner;
 use crate::conf;
 use crate::messages::{Language, Say};
 
@@ -54,7 +56,11 @@ pub(crate) fn run(args: &Args, language: Language) -> ExitCode {
 }
 
 fn try_run(args: &Args, language: Language) -> anyhow::Result<Summary> {
-    let mut settings = settings(&args.store)?;
+    let (mut settings, run_by) = settings(&args.store)?;
+    if args.mark {
+        // The storage has to read the marks, and to remove them.
+        become_owner(&run_by, &settings.paths)?;
+    }
     settings.content = !args.quick;
     settings.records = !args.no_records;
     if let Some(jobs) = args.jobs {
@@ -108,8 +114,8 @@ fn mark(settings: &FsckSettings, victims: &BTreeSet<FileName>) -> io::Result<()>
     Ok(())
 }
 
-/// Where the store is, from what was named.
-fn settings(named: &Path) -> anyhow::Result<FsckSettings> {
+/// Where the store is, from what was named, and who serves it as far as that is configured.
+fn settings(named: &Path) -> anyhow::Result<(FsckSettings, RunBy)> {
     let inside = named.join("conf/storage.conf");
     let conf = if named.is_file() { named.to_owned() } else { inside };
     if conf.is_file() {
@@ -117,12 +123,12 @@ fn settings(named: &Path) -> anyhow::Result<FsckSettings> {
         let paths = conf.store_paths.into_iter().map(|store| store.path).collect();
         let mut settings = FsckSettings::new(conf.base_path, paths);
         settings.subdir_count = conf.subdir_count_per_path;
-        return Ok(settings);
+        return Ok((settings, conf.run_by));
     }
     if !named.join("data").is_dir() {
         bail!("{}: neither a storage.conf nor a folder with a store in it", named.display());
     }
-    Ok(FsckSettings::new(named.to_owned(), vec![named.to_owned()]))
+    Ok((FsckSettings::new(named.to_owned(), vec![named.to_owned()]), RunBy::default()))
 }
 
 fn show(bar: &ProgressBar, progress: Progress) {

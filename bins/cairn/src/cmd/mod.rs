@@ -17,6 +17,7 @@ pub(crate) mod put;
 pub(crate) mod reference;
 pub(crate) mod rm;
 pub(crate) mod stat;
+mod store_owner;
 pub(crate) mod table;
 mod transfer_view;
 pub(crate) mod unpack;

@@ -11,6 +11,7 @@ use store::Durability;
 use store::unpack::unpack;
 
 use super::bar::bar;
+use super::store_owner::become_owner;
 use crate::conf;
 use crate::messages::{Language, Say};
 
@@ -28,6 +29,8 @@ pub(crate) fn run(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
     let (conf, _) = conf::storage(&args.conf)?;
     // The packs are removed at the end, so what takes their place must be on disk.
     let settings = store::StoreSettings { durability: Durability::Disk, ..storage::store_settings(&conf) };
+    // What is unpacked here, FastDFS has to read and delete.
+    become_owner(&conf.run_by, &settings.paths)?;
     let bar = bar(args.json);
     bar.set_message("files");
     let done = unpack(&settings, conf.subdir_count_per_path, &mut |done| {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use daemon::detach::Detached;
 use daemon::limits;
 use daemon::log::{LogGuard, LogSetup, rotate_all};
@@ -112,14 +112,23 @@ fn run(
         launcher.ready().context("tell the launcher")?;
     }
     manager.ready(&format!("{} serves on {:?}", loaded.role().program(), running.addresses()));
-    runtime.block_on(until_stopped(signals, std::slice::from_ref(&running), &manager));
-    stop(running, endpoint)
+    let ended = runtime.block_on(until_stopped(signals, std::slice::from_ref(&running), &manager));
+    stop(running, endpoint)?;
+    ended
 }
 
 /// Waits for the wish to stop, or until a server has ended by itself: a process that serves no more must not
 /// look as if it did. Begins new logs on the way when asked, and tells the watchdog of a service manager, if there is
 /// one, as long as no server hangs.
-pub(crate) async fn until_stopped(signals: Signals, servers: &[Running], manager: &ServiceManager) {
+///
+/// # Errors
+/// When a server has ended by itself. The process fails with it when the others are stopped, for a service manager to
+/// start it again.
+pub(crate) async fn until_stopped(
+    signals: Signals,
+    servers: &[Running],
+    manager: &ServiceManager,
+) -> anyhow::Result<()> {
     let one_ended = async {
         while !servers.iter().any(Running::has_ended) {
             if manager.watchdog().is_some() {
@@ -128,11 +137,16 @@ pub(crate) async fn until_stopped(signals: Signals, servers: &[Running], manager
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
-    tokio::select! {
-        () = signals.stop_wished(rotate_all) => {}
-        () = one_ended => tracing::error!("a server has ended by itself"),
-    }
+    let ended = tokio::select! {
+        () = signals.stop_wished(rotate_all) => Ok(()),
+        () = one_ended => {
+            // At once: the others are stopped first.
+            tracing::error!("a server has ended by itself");
+            Err(anyhow!("a server had ended by itself"))
+        }
+    };
     manager.stopping();
+    ended
 }
 
 fn feed(manager: &ServiceManager, servers: &[Running]) {

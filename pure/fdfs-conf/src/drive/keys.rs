@@ -60,7 +60,7 @@ conf_keys! {
         trusted_origins: One<String> = text("origin,origin").default("")
             .doc("Origins other than the drive's own, such as https://example.org, whose pages may send requests with a cookie.");
         secret_file: Maybe<String> = text("file").absent("data/secret in base_path")
-            .doc("The secret of the installation, made at the first start: 64 hexadecimal digits. Several processes of one drive need the same. Instead of the file, CAIRN_SECRET may hold it.");
+            .doc("The secret of the installation: 64 hexadecimal digits. With SQLite it is made at the first start; with MySQL, whose drives all need the same, it must be there before. Instead of the file, CAIRN_SECRET may hold it.");
         admin_password_file: Maybe<String> = text("file").absent("one is made up and written to data/first-password in base_path")
             .doc("The password that the first administrator gets, read when there is none. Instead of the file, CAIRN_ADMIN_PASSWORD may hold it.");
     }

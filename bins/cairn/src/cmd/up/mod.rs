@@ -19,7 +19,7 @@ use daemon::memory;
 use daemon::pid_file::{PidFile, PidFileError};
 use daemon::service_manager::ServiceManager;
 use daemon::signals::Signals;
-use fdfs_client::{Client, ClientConfig, ServerAddr};
+use fdfs_client::{Client, ClientConfig, ServerAddr, Status};
 use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
 
@@ -99,10 +99,13 @@ pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
     let _traces = traces::init()?;
     let mut running = Vec::new();
     let started = start_all(&folder, &runtime, tracker_at, &mut running);
-    if let Err(error) = started {
-        stop(running)?;
-        return Err(error.context(format!("see {}", folder.path().join(LOG).display())));
-    }
+    let room = match started {
+        Ok(room) => room,
+        Err(error) => {
+            stop(running)?;
+            return Err(error.context(format!("see {}", folder.path().join(LOG).display())));
+        }
+    };
     let endpoint = match server::tell_status(told, &running) {
         Ok(endpoint) => endpoint,
         Err(error) => {
@@ -112,12 +115,13 @@ pub(crate) fn run(args: &Args, program: &str, language: Language) -> anyhow::Res
     };
     tracing::info!(%tracker_at, %storage_at, %drive_at, data = %folder.path().display(), "up");
     let first = running.iter().any(Running::made_administrator);
-    greet(args, &folder, program, (&at, status_at), first, language)?;
+    greet(args, &folder, program, (&at, status_at), (first, room), language)?;
     manager.ready(&format!("the drive is at http://{drive_at}"));
-    runtime.block_on(server::until_stopped(signals, &running, &manager));
+    let ended = runtime.block_on(server::until_stopped(signals, &running, &manager));
     writeln!(io::stdout(), "{}", Say::UpStopping.in_language(language))?;
     endpoint.stop();
     stop(running)?;
+    ended?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -132,12 +136,15 @@ fn start_all(
     runtime: &Runtime,
     tracker_at: SocketAddr,
     running: &mut Vec<Running>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Room> {
     running.push(start(folder, Role::Tracker)?);
     running.push(start(folder, Role::Storage)?);
-    runtime.block_on(uploads_find_a_place(tracker_at))?;
+    let room = runtime.block_on(until_active(tracker_at))?;
+    if room == Room::Full {
+        tracing::warn!(data = %folder.path().display(), "the disk is full, uploads are refused");
+    }
     running.push(start(folder, Role::Drive)?);
-    Ok(())
+    Ok(room)
 }
 
 /// Nobody else may serve this folder: not another `up`, and not one of its halves as a process of its own.
@@ -189,19 +196,34 @@ fn start(folder: &Folder, role: Role) -> anyhow::Result<Running> {
     loaded.start().with_context(|| format!("start the {}", role.word()))
 }
 
-/// Waits until the tracker would send an upload somewhere.
-async fn uploads_find_a_place(tracker: SocketAddr) -> anyhow::Result<()> {
+/// Whether an upload finds a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// It does.
+    Left,
+    /// No more than what is reserved is free: what is there can be read, and deleted to make room.
+    Full,
+}
+
+/// Waits until the storage serves: the tracker would send an upload to it, or knows that it is full.
+async fn until_active(tracker: SocketAddr) -> anyhow::Result<Room> {
     let until = Instant::now() + READY_PATIENCE;
     let config = ClientConfig::new([ServerAddr::new(tracker.ip(), tracker.port())]);
     let tracker = Client::new(config).tracker(ServerAddr::new(tracker.ip(), tracker.port()));
+    let mut space_known = false;
     loop {
         match tracker.query_store(None).await {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(Room::Left),
+            // Before it has heard of any space, a tracker says the same of every storage.
+            Err(error) if space_known && error.status() == Some(Status::ENOSPC) => return Ok(Room::Full),
             Err(error) if Instant::now() >= until => {
                 return Err(error).context("the storage did not become active in time");
             }
             Err(_) => tokio::time::sleep(ASK_EVERY).await,
         }
+        // Of a group a tracker keeps no size: it has the one that was reported since it started.
+        let groups = tracker.list_groups().await;
+        space_known = groups.is_ok_and(|groups| groups.iter().any(|group| group.total_mb > 0));
     }
 }
 
@@ -216,7 +238,7 @@ fn greet(
     folder: &Folder,
     program: &str,
     (at, status): (&Addresses, SocketAddr),
-    first: bool,
+    (first, room): (bool, Room),
     language: Language,
 ) -> anyhow::Result<()> {
     let client_conf = args.data.join(folder::CLIENT_CONF);
@@ -230,6 +252,7 @@ fn greet(
         drive,
         status,
     }];
+    texts.extend((room == Room::Full).then_some(Say::UpFull { data: folder.path() }));
     let password = if first { first_password(folder)? } else { None };
     texts.extend(password.as_ref().map(|(password, file)| Say::UpSignIn { drive, password, file }));
     texts.extend([Say::UpTry { program, client_conf: &client_conf }, Say::UpStop]);
