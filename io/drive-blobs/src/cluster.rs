@@ -193,6 +193,7 @@ fn member(storage: &StorageStat) -> MemberSeen {
         connections_max: stat.connection_max_count,
         heard_at: time(stat.last_heart_beat_time),
         changed_at_s: stat.last_source_update,
+        came_at_s: stat.last_sync_update,
         synced_at_s: stat.last_synced_timestamp,
     }
 }

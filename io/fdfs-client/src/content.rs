@@ -1,6 +1,7 @@
 //! What is sent: bytes in memory, or a reader of known length.
 
 use crate::error::{Error, Kind, Result};
+use std::fs::Metadata;
 use std::path::Path;
 use std::pin::Pin;
 use tokio::io::AsyncRead;
@@ -32,11 +33,15 @@ impl<'a> Content<'a> {
     pub async fn file(path: impl AsRef<Path>) -> Result<Content<'static>> {
         const OPERATION: &str = "open file";
         let failed = |cause| Error::local(Kind::LocalRead, OPERATION).caused_by(cause);
+        let regular = |metadata: &Metadata| match metadata.is_file() {
+            true => Ok(()),
+            false => Err(Error::local(Kind::InvalidRequest("only regular files have content"), OPERATION)),
+        };
+        // Before it is opened, too: opening a pipe waits for somebody who writes into it.
+        regular(&tokio::fs::metadata(&path).await.map_err(failed)?)?;
         let file = tokio::fs::File::open(path).await.map_err(failed)?;
         let metadata = file.metadata().await.map_err(failed)?;
-        if !metadata.is_file() {
-            return Err(Error::local(Kind::InvalidRequest("only regular files have content"), OPERATION));
-        }
+        regular(&metadata)?;
         Ok(Content::reader(file, metadata.len()))
     }
 

@@ -83,7 +83,8 @@ impl Client {
     }
 
     /// Downloads into the file `local`, in bounded memory. The file appears under its name, or replaces an old one,
-    /// only when it is complete; until then it has a name of its own in the same folder.
+    /// only when it is complete; until then it has a name of its own in the same folder. A symbolic link stays, and leads to
+    /// the new file; a device or a pipe is written to as by [`Client::download_to_writer`].
     ///
     /// # Errors
     /// As [`Client::download`]; [`Kind::LocalWrite`] when the file cannot be written.
@@ -95,6 +96,15 @@ impl Client {
     ) -> Result<Downloaded> {
         let local = local.as_ref();
         let failed = |cause| Error::local(Kind::LocalWrite, DOWNLOAD).caused_by(cause);
+        let there = tokio::fs::metadata(local).await.ok();
+        if there.as_ref().is_some_and(|there| !there.is_file() && !there.is_dir()) {
+            let mut file = tokio::fs::OpenOptions::new().write(true).open(local).await.map_err(failed)?;
+            return self.download_to_writer(id, options, &mut file).await;
+        }
+        let local = &match there {
+            Some(_) => tokio::fs::canonicalize(local).await.map_err(failed)?,
+            None => local.to_owned(),
+        };
         let (partial, file) = Partial::beside(local).await.map_err(failed)?;
         let mut receiver = Receiver::new(Sink::File(tokio::fs::File::from_std(file)), DOWNLOAD);
         let downloaded = self.receive(id, options, &mut receiver).await?;

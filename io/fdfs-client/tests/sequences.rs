@@ -409,6 +409,36 @@ async fn a_file_under_the_name_that_a_download_would_have_meanwhile_is_left_alon
 }
 
 #[tokio::test]
+async fn what_a_link_leads_to_is_replaced_and_a_pipe_is_written_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let [file, link, pipe] = ["file", "link", "pipe"].map(|name| dir.path().join(name));
+    std::fs::write(&file, "old").unwrap();
+    std::os::unix::fs::symlink("file", &link).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let read = {
+        let pipe = pipe.clone();
+        tokio::task::spawn_blocking(move || std::fs::read(pipe).unwrap())
+    };
+    for local in [&link, &pipe] {
+        let storage = Peer::start(vec![talk(vec![reply(0, CONTENT)])]).await;
+        let tracker = Peer::start(vec![talk(vec![reply(0, &fetch_body(storage.address))])]).await;
+        client(&[tracker.address]).download_to_file(&id(), &whole(), local).await.unwrap();
+    }
+    assert_eq!((std::fs::read(&file).unwrap(), read.await.unwrap()), (CONTENT.to_vec(), CONTENT.to_vec()));
+    assert_eq!(std::fs::read_link(&link).unwrap(), std::path::Path::new("file"));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
+}
+
+#[tokio::test]
+async fn a_pipe_has_no_content_and_is_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let error = fdfs_client::Content::file(&pipe).await.unwrap_err();
+    assert!(matches!(error.kind(), Kind::InvalidRequest(_)), "{error}");
+}
+
+#[tokio::test]
 async fn verification_can_be_switched_off() {
     let storage = Peer::start(vec![talk(vec![reply(0, b"jello fastdfs\n")])]).await;
     let options = DownloadOptions { verify: false, ..whole() };

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use doctor_core::decide::{self, Behind, Changes};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -117,7 +118,9 @@ pub struct MemberSeen {
     pub heard_at: Option<UnixMillis>,
     /// When a client last changed something on it, Unix seconds; 0 = never.
     pub changed_at_s: i64,
-    /// Up to when it has what was changed on others, Unix seconds; 0 = it never got anything.
+    /// When replication last changed something on it, Unix seconds; 0 = never.
+    pub came_at_s: i64,
+    /// Up to when it has what was changed on that of the others of which it has least, Unix seconds; 0 = it never got anything.
     pub synced_at_s: i64,
 }
 
@@ -174,31 +177,42 @@ pub struct Lag {
     pub reason: LagReason,
 }
 
-/// How far the member at this place is behind.
+/// How far the member at this place is behind, as far as that is certain ([`decide::behind`]).
 pub fn lag(members: &[MemberSeen], place: usize) -> Lag {
     let Some(member) = members.get(place) else { return Lag { seconds: None, reason: LagReason::Away } };
-    let gone = |other: &MemberSeen| matches!(other.state, MemberState::Deleted | MemberState::IpChanged);
-    let others = members.iter().enumerate().filter(|(at, other)| *at != place && !gone(other));
-    let newest = others.map(|(_, other)| other.changed_at_s).max();
-    let behind = |newest: i64| u64::try_from(newest.saturating_sub(member.synced_at_s)).unwrap_or(0);
-    let (seconds, reason) = match (newest, member.state) {
-        (None, _) => (None, LagReason::Alone),
-        (Some(newest), _) if newest <= 0 => (Some(0), LagReason::NothingToDo),
-        (
-            Some(_),
-            MemberState::Init | MemberState::WaitSync | MemberState::Syncing | MemberState::Recovery,
-        ) => (None, LagReason::Filling),
-        (Some(_), _) if member.synced_at_s <= 0 && member.state != MemberState::Active => {
-            (None, LagReason::Away)
+    let others = members.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, other)| other.changes());
+    if others.clone().all(|other| other.gone) {
+        return Lag { seconds: None, reason: LagReason::Alone };
+    }
+    let (seconds, reason) = match (decide::behind(member.changes(), others), member.state) {
+        (Behind::Nothing, _) => (Some(0), LagReason::NothingToDo),
+        (_, MemberState::Init | MemberState::WaitSync | MemberState::Syncing | MemberState::Recovery) => {
+            (None, LagReason::Filling)
         }
-        (Some(_), _) if member.synced_at_s <= 0 => (None, LagReason::NeverSynced),
-        (Some(newest), MemberState::Active | MemberState::Online) => match behind(newest) {
-            0 => (Some(0), LagReason::UpToDate),
-            seconds => (Some(seconds), LagReason::CatchingUp),
-        },
-        (Some(newest), _) => (Some(behind(newest)), LagReason::Away),
+        (Behind::Never, MemberState::Active) => (None, LagReason::NeverSynced),
+        (Behind::Never, _) => (None, LagReason::Away),
+        (Behind::Seconds(seconds), state) => {
+            let seconds = u64::try_from(seconds).unwrap_or(0);
+            let reason = match (state, seconds) {
+                (MemberState::Active | MemberState::Online, 0) => LagReason::UpToDate,
+                (MemberState::Active | MemberState::Online, _) => LagReason::CatchingUp,
+                _ => LagReason::Away,
+            };
+            (Some(seconds), reason)
+        }
     };
     Lag { seconds, reason }
+}
+
+impl MemberSeen {
+    fn changes(&self) -> Changes {
+        Changes {
+            made: self.changed_at_s,
+            came: self.came_at_s,
+            synced: self.synced_at_s,
+            gone: matches!(self.state, MemberState::Deleted | MemberState::IpChanged),
+        }
+    }
 }
 
 /// What happens in a second.
@@ -346,6 +360,7 @@ mod tests {
             connections_max: 0,
             heard_at: Some(UnixMillis(0)),
             changed_at_s: changed,
+            came_at_s: 0,
             synced_at_s: synced,
         }
     }
@@ -372,6 +387,11 @@ mod tests {
         assert_eq!(lags(&[active(100, 0), member("b", S::Syncing, 0, 50)])[1], (None, R::Filling));
         assert_eq!(lags(&[active(100, 0), member("b", S::Offline, 0, 50)])[1], (Some(50), R::Away));
         assert_eq!(lags(&[active(100, 0), member("b", S::Offline, 0, 0)])[1], (None, R::Away));
+        // Of three one is idle: what it made long ago is all there is of it.
+        let busy = MemberSeen { came_at_s: 95, ..active(100, 10) };
+        assert_eq!(lags(&[busy.clone(), active(100, 10), active(10, 100)])[0], (Some(5), R::CatchingUp));
+        let fresh = MemberSeen { came_at_s: 100, ..busy };
+        assert_eq!(lags(&[fresh, active(100, 10), active(10, 100)])[0], (Some(0), R::UpToDate));
         // Who was removed is nobody to be behind.
         assert_eq!(lags(&[active(5, 5), member("b", S::Deleted, 100, 0)])[0], (None, R::Alone));
     }
