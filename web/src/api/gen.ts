@@ -81,7 +81,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Sets somebody's password. All their sessions and API tokens end, and old clients are let in no more. */
+        /**
+         * Sets somebody's password: by a session only, not by API tokens. All their sessions and API tokens end, and old clients
+         *     are let in no more.
+         */
         put: operations["setPassword"];
         post?: never;
         delete?: never;
@@ -1085,7 +1088,7 @@ export interface components {
         };
         /** @description What is changed about an account: one thing at a time, so that it is done or not. */
         AccountChange: {
-            /** @description What it may do. */
+            /** @description What it may do. Changed by a session only, not by API tokens. */
             role: components["schemas"]["Role"];
         } | {
             /** @description Whether it may be used. */
@@ -2843,7 +2846,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "account-frozen" | "cross-origin" | "not-allowed" | "scope-missing";
+                        code?: "account-frozen" | "cross-origin" | "not-allowed";
                     };
                 };
             };
