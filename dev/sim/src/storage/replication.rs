@@ -20,7 +20,7 @@ use storage_core::replication::exchange::{self, Exchange};
 use storage_core::replication::life::{Duty, duty};
 use storage_core::replication::need::{Kept, Start, start};
 use storage_core::replication::sender::{How, Sender, SenderRules, Travel, position};
-use storage_core::replication::steps::{Answer, Done, Local, Next, Step};
+use storage_core::replication::steps::{self, Answer, Done, Local, Next, Step};
 use storage_core::replication::window::Verdict;
 use storage_core::time::Mono;
 
@@ -358,6 +358,7 @@ fn go(
             How::Done(done)
         }
         Next::Refused(_) | Next::Nowhere => How::Failed,
+        Next::PeerUnable(status) if steps::is_want_of_room(status) => How::PeerFull,
         Next::PeerUnable(_) => How::PeerUnable,
     };
     let Some((travel, _)) = lane.job.take() else { return };
@@ -367,7 +368,7 @@ fn go(
 fn back(storage: &Storage, env: &mut Env, stream: &mut Stream, travel: &Travel, how: How) {
     let me = storage.place.me;
     let how = match how {
-        How::Failed | How::PeerUnable if env.is(Fault::SkipOnError) => How::Done(Done::Taken),
+        How::Failed | How::PeerUnable | How::PeerFull if env.is(Fault::SkipOnError) => How::Done(Done::Taken),
         how => how,
     };
     if matches!(how, How::Done(_)) {
