@@ -17,6 +17,8 @@
 //! Begin reading at `store.rs`, then `writer.rs` (how a change is made), then `journal/`.
 
 pub mod binlog;
+mod changes;
+mod disks;
 mod error;
 pub mod fsck;
 mod journal;

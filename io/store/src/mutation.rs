@@ -99,8 +99,8 @@ pub(crate) enum Mutation {
     Write { name: FileName, at: At, content: Content, origin: Origin },
     /// Another size for an appender, which has the size `old` if that is given.
     Truncate { name: FileName, size: u64, old: Option<u64>, origin: Origin },
-    /// Another name for an appender; when `seen` is given, only if size and modification time are still these.
-    Move { name: FileName, new: NewName, seen: Option<Seen>, origin: Origin },
+    /// Another name for an appender; when `seen` is given, only if it was not changed since.
+    Move { name: FileName, new: NewName, seen: Option<Before>, origin: Origin },
     /// A file and its metadata go.
     Delete { name: FileName, origin: Origin },
     /// A good copy of a file in the place of a `bad` one, or of none, when that is still what is there.
@@ -146,6 +146,15 @@ pub(crate) enum Standing {
 pub(crate) struct Seen {
     pub(crate) size: u64,
     pub(crate) mtime: (i64, u64),
+}
+
+/// How a file was before it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Before {
+    /// Tells of changes that others than the store made.
+    pub(crate) seen: Seen,
+    /// [`crate::changes::Changes::of`] it.
+    pub(crate) changes: u64,
 }
 
 /// What a mutation came to.

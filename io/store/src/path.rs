@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use fdfs_format::journal::Change;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
 use crate::StoreError;
+use crate::changes::Changes;
+use crate::disks::Disks;
 use crate::memory::Memory;
 use crate::pack::Packs;
-use crate::plain::Plain;
+use crate::plain::{Plain, Turn};
 use crate::pool::Pool;
 use crate::quarantine::Quarantine;
 use crate::space::Space;
@@ -32,6 +35,8 @@ pub(crate) struct Files {
     pub(crate) data: PathBuf,
     /// `data/`, for opening relative to it.
     pub(crate) data_fd: OwnedFd,
+    pub(crate) disks: Arc<Disks>,
+    pub(crate) changes: Changes,
     pub(crate) temp_dir: PathBuf,
     pub(crate) journal_dir: PathBuf,
     pub(crate) pack_dir: PathBuf,
@@ -60,14 +65,44 @@ impl Files {
         })?;
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
         let data_fd = rustix::fs::open(&data, flags, Mode::empty())?;
+        let disks = Arc::new(Disks::new(data_fd.as_fd(), rustix::fs::stat(&journal_dir)?.st_dev)?);
         let quarantine = Quarantine::open(own.join(QUARANTINE_DIR))?;
         let trunk = Trunk::new();
-        Ok(Self { data, data_fd, temp_dir, journal_dir, pack_dir, trunk, quarantine, _lock: lock })
+        Ok(Self {
+            data,
+            data_fd,
+            disks,
+            changes: Changes::new(),
+            temp_dir,
+            journal_dir,
+            pack_dir,
+            trunk,
+            quarantine,
+            _lock: lock,
+        })
     }
 
     /// The files in the original's layout.
     pub(crate) fn plain(&self) -> Plain<'_> {
         Plain { data: self.data_fd.as_fd(), temp_dir: &self.temp_dir, follows: true }
+    }
+
+    /// Does a change to the files, see [`Plain::apply`]; on whatever file system it is, that will be synced.
+    pub(crate) fn apply(&self, change: &Change<'_>, mtime: u32, turn: Turn) -> io::Result<()> {
+        self.note(change)?;
+        let applied = self.plain().apply(change, mtime, turn);
+        let (name, other) = names_of(change);
+        std::iter::once(name).chain(other).for_each(|name| self.changes.add(name));
+        applied
+    }
+
+    /// Sees to it that the file systems that a change is done on are synced.
+    pub(crate) fn note(&self, change: &Change<'_>) -> io::Result<()> {
+        if let Change::Note { .. } = change {
+            return Ok(());
+        }
+        let (name, other) = names_of(change);
+        std::iter::once(name).chain(other).try_for_each(|name| self.disks.note(self.data_fd.as_fd(), name))
     }
 }
 
@@ -99,6 +134,24 @@ impl StorePath {
 
     pub(crate) fn temp_path(&self, number: u64) -> PathBuf {
         temp_path(&self.files.temp_dir, number)
+    }
+}
+
+/// The name that a change is about, of a move the one before; and the one after.
+pub(crate) fn names_of<'a>(change: &Change<'a>) -> (&'a [u8], Option<&'a [u8]>) {
+    match *change {
+        Change::Create { name, .. }
+        | Change::Adopt { name, .. }
+        | Change::Replace { name, .. }
+        | Change::Write { name, .. }
+        | Change::Splice { name, .. }
+        | Change::Truncate { name, .. }
+        | Change::Delete { name }
+        | Change::Fill { name, .. }
+        | Change::FillStaged { name, .. }
+        | Change::Empty { name }
+        | Change::Note { name } => (name, None),
+        Change::Move { from, to } => (from, Some(to)),
     }
 }
 

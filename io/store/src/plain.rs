@@ -16,6 +16,12 @@ use crate::mutation::Seen;
 use crate::path::temp_path;
 use crate::trunk::{self, SlotContent};
 
+/// What is copied or compared at a time, bytes.
+const COPY_STEP: usize = 1 << 20;
+
+/// How the name of a copy begins that has not its own yet.
+pub(crate) const HALF_PREFIX: &str = ".cairn-";
+
 /// The plain files of one store path.
 #[derive(Clone, Copy)]
 pub(crate) struct Plain<'a> {
@@ -104,9 +110,7 @@ impl Plain<'_> {
             Change::Delete { name } => {
                 rustix::fs::unlinkat(self.data, text(name)?, AtFlags::empty()).map_err(Into::into)
             }
-            Change::Move { from, to } => {
-                rustix::fs::renameat(self.data, text(from)?, self.data, text(to)?).map_err(Into::into)
-            }
+            Change::Move { from, to } => self.move_file(text(from)?, text(to)?, mode),
             Change::Fill { name, file_len, content } => {
                 trunk::fill(self, name, file_len, &SlotContent::Bytes(content), mode)
             }
@@ -172,23 +176,109 @@ impl Plain<'_> {
         if mode == Turn::Again && !temp.try_exists()? {
             return Ok(());
         }
-        match rustix::fs::renameat(rustix::fs::CWD, &temp, self.data, name) {
+        self.name_temp(&temp, name, mode)
+    }
+
+    /// Gives a temporary file its name, whatever stands there.
+    fn name_temp(&self, temp: &Path, name: &str, mode: Turn) -> io::Result<()> {
+        let renamed = match rustix::fs::renameat(rustix::fs::CWD, temp, self.data, name) {
             Err(Errno::NOENT) => {
                 self.make_dirs(name)?;
-                Ok(rustix::fs::renameat(rustix::fs::CWD, &temp, self.data, name)?)
+                rustix::fs::renameat(rustix::fs::CWD, temp, self.data, name)
             }
-            result => Ok(result?),
+            renamed => renamed,
+        };
+        if renamed != Err(Errno::XDEV) {
+            return Ok(renamed?);
+        }
+        self.carry(&File::open(temp)?, name, mode)?;
+        if let Err(error) = std::fs::remove_file(temp) {
+            // The next start removes it.
+            tracing::warn!(%error, temp = %temp.display(), "cannot remove a temporary file");
+        }
+        Ok(())
+    }
+
+    fn move_file(&self, from: &str, to: &str, mode: Turn) -> io::Result<()> {
+        let renamed = match rustix::fs::renameat(self.data, from, self.data, to) {
+            Err(Errno::NOENT) if self.stat(from)?.is_some() => {
+                self.make_dirs(to)?;
+                rustix::fs::renameat(self.data, from, self.data, to)
+            }
+            renamed => renamed,
+        };
+        if renamed != Err(Errno::XDEV) {
+            return Ok(renamed?);
+        }
+        self.carry(&self.open(from)?.ok_or(io::ErrorKind::InvalidInput)?, to, mode)?;
+        let removed = rustix::fs::unlinkat(self.data, from, AtFlags::empty());
+        if removed.is_err() && mode == Turn::First {
+            let _ = rustix::fs::unlinkat(self.data, to, AtFlags::empty());
+        }
+        Ok(removed?)
+    }
+
+    /// Puts a file that is on another file system under a name, durably, with its time: a start that finds its source gone
+    /// takes this for done. Under the name there is all of it or what was there before.
+    fn carry(&self, source: &File, name: &str, mode: Turn) -> io::Result<()> {
+        // Nothing has to be written again, for which a full disk may have no room.
+        if mode == Turn::Again
+            && let Some(there) = self.open_if_there(name)?
+            && same_content(source, &there)?
+        {
+            self.sync(name)?;
+            return self.sync_high_dir(name);
+        }
+        let half = half(name)?;
+        let carried = self.copy_to(source, &half).and_then(|()| {
+            rustix::fs::renameat(self.data, half.as_str(), self.data, name).map_err(Into::into)
+        });
+        if carried.is_err() {
+            let _ = rustix::fs::unlinkat(self.data, half.as_str(), AtFlags::empty());
+        }
+        carried?;
+        self.sync_dir(name)?;
+        self.sync_high_dir(name)
+    }
+
+    fn copy_to(&self, source: &File, half: &str) -> io::Result<()> {
+        let stat = rustix::fs::fstat(source)?;
+        let file = self.create_file(half, OFlags::TRUNC)?;
+        copy(source, &file, 0)?;
+        rustix::fs::fchmod(&file, Mode::from_raw_mode(stat.st_mode))?;
+        let times = Timestamps {
+            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+            last_modification: Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec.cast_signed() },
+        };
+        rustix::fs::futimens(&file, &times)?;
+        file.sync_all()
+    }
+
+    /// Removes what a crash may have left of a copy that a change had to make. What comes of the change itself is made anew.
+    pub(crate) fn remove_half(&self, change: &Change<'_>) -> io::Result<()> {
+        let (Change::Adopt { name, .. } | Change::Replace { name, .. } | Change::Move { to: name, .. }) =
+            *change
+        else {
+            return Ok(());
+        };
+        match rustix::fs::unlinkat(self.data, half(text(name)?)?, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens a regular file; none for what is missing or a symbolic link.
+    fn open_if_there(&self, name: &str) -> io::Result<Option<File>> {
+        match self.open(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => opened,
         }
     }
 
     /// The file, when it is there with exactly this content: then nothing has to be written again, for which a full
     /// disk may have no room.
     fn holds(&self, name: &str, content: &[u8]) -> io::Result<Option<File>> {
-        let file = match self.open(name) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(Some(file)) => file,
-            Ok(None) | Err(_) => return Ok(None),
-        };
+        let Some(file) = self.open_if_there(name)? else { return Ok(None) };
         let metadata = file.metadata()?;
         if !metadata.is_file() || metadata.len() != content.len() as u64 {
             return Ok(None);
@@ -214,13 +304,7 @@ impl Plain<'_> {
             let _ = std::fs::remove_file(&temp);
             return Err(error);
         }
-        match rustix::fs::renameat(rustix::fs::CWD, &temp, self.data, name) {
-            Err(Errno::NOENT) => {
-                self.make_dirs(name)?;
-                Ok(rustix::fs::renameat(rustix::fs::CWD, &temp, self.data, name)?)
-            }
-            result => Ok(result?),
-        }
+        self.name_temp(&temp, name, mode)
     }
 
     fn open_for_writing(&self, name: &str) -> io::Result<File> {
@@ -260,7 +344,15 @@ impl Plain<'_> {
     }
 
     fn sync_dir(&self, name: &str) -> io::Result<()> {
-        let dir = name.get(..5).ok_or(io::ErrorKind::InvalidInput)?;
+        self.sync_folder(name.get(..5).ok_or(io::ErrorKind::InvalidInput)?)
+    }
+
+    /// For a folder of files that may just have been made.
+    fn sync_high_dir(&self, name: &str) -> io::Result<()> {
+        self.sync_folder(name.get(..2).ok_or(io::ErrorKind::InvalidInput)?)
+    }
+
+    fn sync_folder(&self, dir: &str) -> io::Result<()> {
         let fd: OwnedFd =
             rustix::fs::openat(self.data, dir, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         Ok(rustix::fs::fsync(fd.as_fd())?)
@@ -326,19 +418,46 @@ pub(crate) fn set_mtime(file: &File, mtime: u32) -> io::Result<()> {
     Ok(rustix::fs::futimens(file, &times)?)
 }
 
+/// Whether two files have the same content.
+fn same_content(one: &File, other: &File) -> io::Result<bool> {
+    let (of_one, of_other) = (one.metadata()?, other.metadata()?);
+    if !of_other.is_file() || of_one.len() != of_other.len() {
+        return Ok(false);
+    }
+    let mut buffers = [vec![0; COPY_STEP], vec![0; COPY_STEP]];
+    let mut at = 0;
+    while at < of_one.len() {
+        let len = COPY_STEP.min(usize::try_from(of_one.len() - at).unwrap_or(COPY_STEP));
+        let [a, b] = buffers.each_mut().map(|buffer| buffer.get_mut(..len).unwrap_or_default());
+        one.read_exact_at(a, at)?;
+        other.read_exact_at(b, at)?;
+        if a != b {
+            return Ok(false);
+        }
+        at += len as u64;
+    }
+    Ok(true)
+}
+
+/// What a copy that is being made of a file is called until it has its name; in the same folder, and no file's name. The
+/// journal has the change, so the next start knows where to look for it.
+fn half(name: &str) -> io::Result<String> {
+    let (folder, base) = name.rsplit_once('/').ok_or(io::ErrorKind::InvalidInput)?;
+    Ok(format!("{folder}/{HALF_PREFIX}{base}"))
+}
+
 /// Copies all of `from` to `to` at `offset`, in the kernel where it can.
 pub(crate) fn copy(from: &File, to: &File, offset: u64) -> io::Result<()> {
-    const STEP: usize = 1 << 20;
     let (mut read_at, mut write_at) = (0, offset);
     loop {
-        match rustix::fs::copy_file_range(from, Some(&mut read_at), to, Some(&mut write_at), STEP) {
+        match rustix::fs::copy_file_range(from, Some(&mut read_at), to, Some(&mut write_at), COPY_STEP) {
             Ok(0) => return Ok(()),
             Ok(_) | Err(Errno::INTR) => {}
             Err(Errno::XDEV | Errno::NOSYS | Errno::OPNOTSUPP | Errno::INVAL) => break,
             Err(error) => return Err(error.into()),
         }
     }
-    let mut buffer = vec![0; STEP];
+    let mut buffer = vec![0; COPY_STEP];
     loop {
         let n = from.read_at(&mut buffer, read_at)?;
         if n == 0 {

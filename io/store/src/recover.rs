@@ -11,7 +11,7 @@ use crate::StoreError;
 use crate::binlog::Binlog;
 use crate::journal::{Replay, replay};
 use crate::pack::{Loaded, RecordLine};
-use crate::path::Files;
+use crate::path::{Files, names_of};
 use crate::plain::Turn;
 
 /// Where a journal folder goes once its entries are done and synced; found at a start it is only removed.
@@ -45,6 +45,7 @@ pub(crate) fn recover(
     for (path, journal) in paths.iter().zip(&journals) {
         if !journal.is_empty() {
             rustix::fs::syncfs(&path.data_fd)?;
+            path.disks.sync()?;
         }
         let done = path.journal_dir.with_file_name(DONE_DIR);
         fs::rename(&path.journal_dir, &done)?;
@@ -64,7 +65,14 @@ pub(crate) fn recover(
 fn redo(path: &Files, journal: &Replay) -> io::Result<usize> {
     let taken_back = taken_back(journal)?;
     let mut current_since: HashMap<Vec<u8>, usize> = HashMap::new();
+    let plain = path.plain();
     journal.for_each(|index, entry| {
+        let noted = path.note(&entry.change);
+        // Of a change that was refused because its disk was not there, nothing can be there.
+        if !entry.line.is_empty() && !taken_back.contains(&index) {
+            noted?;
+        }
+        plain.remove_half(&entry.change)?;
         match entry.change {
             _ if taken_back.contains(&index) => {}
             Change::Create { name, .. }
@@ -84,32 +92,13 @@ fn redo(path: &Files, journal: &Replay) -> io::Result<usize> {
         }
         Ok(())
     })?;
-    let plain = path.plain();
     journal.for_each(|index, entry| {
-        let name = name_of(&entry.change);
+        let name = names_of(&entry.change).0;
         if taken_back.contains(&index) || current_since.get(name).is_some_and(|&since| index < since) {
             return Ok(());
         }
         plain.apply(&entry.change, entry.mtime, Turn::Again)
     })
-}
-
-/// The first name of a change.
-fn name_of<'a>(change: &Change<'a>) -> &'a [u8] {
-    match *change {
-        Change::Create { name, .. }
-        | Change::Adopt { name, .. }
-        | Change::Replace { name, .. }
-        | Change::Write { name, .. }
-        | Change::Splice { name, .. }
-        | Change::Truncate { name, .. }
-        | Change::Delete { name }
-        | Change::Fill { name, .. }
-        | Change::FillStaged { name, .. }
-        | Change::Empty { name }
-        | Change::Note { name }
-        | Change::Move { from: name, .. } => name,
-    }
 }
 
 /// The entries that could not be done when it was their turn, as the next one of the same name says: it has no binlog
@@ -118,7 +107,7 @@ fn taken_back(journal: &Replay) -> io::Result<HashSet<usize>> {
     let mut last: HashMap<Vec<u8>, usize> = HashMap::new();
     let mut found = HashSet::new();
     journal.for_each(|index, entry| {
-        let before = last.insert(name_of(&entry.change).to_vec(), index);
+        let before = last.insert(names_of(&entry.change).0.to_vec(), index);
         if entry.line.is_empty() {
             found.extend(before);
         }

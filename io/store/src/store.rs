@@ -12,7 +12,7 @@ use crate::binlog::Binlog;
 use crate::journal::{Journal, JournalSettings};
 use crate::look::{Found, look};
 use crate::memory::AsLogged;
-use crate::mutation::{At, Content, MetadataUpdate, Mutation, NewName, Origin, Outcome};
+use crate::mutation::{At, Before, Content, MetadataUpdate, Mutation, NewName, Origin, Outcome};
 use crate::pack::{self, CompactSettings, Compactor, PackSettings, PackUsage, Packs};
 use crate::path::{Files, StorePath};
 use crate::recover::recover;
@@ -193,6 +193,7 @@ impl Store {
                 JournalSettings {
                     dir: files.journal_dir.clone(),
                     temp_dir: files.temp_dir.clone(),
+                    disks: Arc::clone(&files.disks),
                     segment_len,
                     segments_max: usize::try_from(segments).unwrap_or(usize::MAX),
                     sync: settings.durability == Durability::Disk,
@@ -418,6 +419,7 @@ impl Store {
         make: impl Fn(u32, u64, u32, u32) -> FileName + Clone + Send + 'static,
     ) -> Result<FileName, StoreError> {
         for _ in 0..LOOKS {
+            let changes = self.path_of(&name)?.files.changes.of(name.true_name().as_bytes());
             let stored = self.open_file(&name).await?;
             if name.kind() != Kind::Appender {
                 return Err(StoreError::NotAppender);
@@ -427,7 +429,8 @@ impl Store {
             let new = NewName::fresh(move |attempt| make(time, size, crc32, attempt));
             let seen = stored.seen().ok_or(StoreError::NotAppender)?;
             let origin = Origin::Here(time);
-            let mutation = Mutation::Move { name: name.clone(), new, seen: Some(seen), origin };
+            let before = Before { seen, changes };
+            let mutation = Mutation::Move { name: name.clone(), new, seen: Some(before), origin };
             match self.ask(name.path_index(), mutation).await? {
                 Outcome::Named(new) => return Ok(new),
                 _ => continue,
@@ -627,5 +630,57 @@ impl Drop for Store {
         if let Err(error) = self.end() {
             tracing::error!(%error, "a writer ended with an error");
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use fdfs_fileid::{ExtName, SizeWord, Source, Stamp, build_name};
+
+    use super::*;
+
+    async fn look(store: &Store, name: &FileName) -> Option<Before> {
+        let changes = store.path_of(name).unwrap().files.changes.of(name.true_name().as_bytes());
+        let seen = store.open_file(name).await.unwrap().seen()?;
+        Some(Before { seen, changes })
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_changed_since_it_was_read_is_not_renamed_though_size_and_time_are_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(&StoreSettings {
+            binlog_dir: dir.path().join("data/sync"),
+            paths: vec![dir.path().to_owned()],
+            durability: Durability::Disk,
+            inline_max: 64 * 1024,
+            journal_len: 4 << 20,
+            packing: Packing::OFF,
+            commit_wait: Duration::ZERO,
+        })
+        .unwrap();
+        // A long time before: the file's time is set to that second, without a fraction.
+        const NOW: u32 = 1_751_328_000;
+        let name = |size, random| {
+            let stamp = Stamp { source: Source::Id(100_001), timestamp: NOW, size, crc32: 7 };
+            build_name(StorePathIndex(0), (0, 1), &stamp, &ExtName::NONE, random)
+        };
+        let (old, new) = (name(SizeWord::appender(1), 1), name(SizeWord::normal(5, 2), 2));
+        let bytes = |content: &'static [u8]| Content::Bytes(content.into());
+        store.create(StorePathIndex(0), NewName::Fixed(old.clone()), bytes(b"hello"), NOW).await.unwrap();
+        store.modify(old.clone(), 0, bytes(b"first"), NOW).await.unwrap();
+        let first = look(&store, &old).await;
+        store.modify(old.clone(), 0, bytes(b"other"), NOW).await.unwrap();
+        let rename = |seen| Mutation::Move {
+            name: old.clone(),
+            new: NewName::Fixed(new.clone()),
+            seen,
+            origin: Origin::Here(NOW),
+        };
+        let came_to = store.ask(StorePathIndex(0), rename(first)).await.unwrap();
+        assert!(matches!(came_to, Outcome::Changed), "{came_to:?}");
+        let second = look(&store, &old).await;
+        let came_to = store.ask(StorePathIndex(0), rename(second)).await.unwrap();
+        assert!(matches!(came_to, Outcome::Named(_)), "{came_to:?}");
     }
 }

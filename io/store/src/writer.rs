@@ -25,8 +25,8 @@ use crate::fsck::name_key;
 use crate::journal::Journal;
 use crate::memory::Memory;
 use crate::mutation::{
-    At, Checked, Content, Job, Mutation, NewName, Origin, Outcome, OwnedChange, OwnedEntry, PackedChange,
-    Prepared,
+    At, Before, Checked, Content, Job, Mutation, NewName, Origin, Outcome, OwnedChange, OwnedEntry,
+    PackedChange, Prepared,
 };
 use crate::pack::{Head, New, Packs};
 use crate::path::Files;
@@ -357,7 +357,7 @@ impl State {
     fn apply(&mut self, entries: &[OwnedEntry]) -> io::Result<()> {
         for owned in entries {
             let entry = owned.entry();
-            if let Err(error) = self.files.plain().apply(&entry.change, entry.mtime, Turn::First) {
+            if let Err(error) = self.files.apply(&entry.change, entry.mtime, Turn::First) {
                 // A full disk is said by whoever asked.
                 if error.kind() != io::ErrorKind::StorageFull {
                     tracing::error!(%error, path = %self.files.data.display(), "a change could not be done");
@@ -406,9 +406,10 @@ impl State {
                     None => OwnedChange::Delete { name: name.clone() },
                 }
             }
+            // Another disk may have had no room.
+            OwnedChange::Move { from, .. } => OwnedChange::Note { name: from.clone() },
             OwnedChange::Truncate { .. }
             | OwnedChange::Delete { .. }
-            | OwnedChange::Move { .. }
             | OwnedChange::Empty { .. }
             | OwnedChange::Note { .. } => return,
         };
@@ -498,7 +499,9 @@ impl State {
             Mutation::Move { name, new, seen: before, origin } => {
                 let new = self.unused(new, touched)?;
                 let stat = self.changeable(&name, origin)?;
-                if before.is_some_and(|before| seen(&stat) != before) {
+                let changes = self.files.changes.of(name.true_name().as_bytes());
+                let now = Before { seen: seen(&stat), changes };
+                if before.is_some_and(|before| before != now) {
                     return Ok(Checked::nothing(Outcome::Changed));
                 }
                 self.rename(name, new, origin)

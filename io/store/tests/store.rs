@@ -474,6 +474,24 @@ async fn a_change_that_was_refused_when_it_was_due_is_not_done_by_the_next_start
     assert_eq!(own_files(&dir, "tmp"), 0);
 }
 
+#[tokio::test]
+async fn a_file_that_could_not_be_renamed_keeps_its_name_at_the_next_start_too() {
+    let dir = TempDir::new().unwrap();
+    let (store, _) = open(&dir);
+    put(&store, &appender(1), b"hello").await;
+    let folder = dir.path().join("data/07");
+    fs::write(&folder, "no folder").unwrap();
+    let stamp = Stamp { source: Source::Id(100_001), timestamp: NOW, size: SizeWord::normal(5, 2), crc32: 7 };
+    let new = build_name(M00, (7, 7), &stamp, &ExtName::NONE, 2);
+    let make = move |_, _, _, _| new.clone();
+    store.regenerate(appender(1), make).await.unwrap_err();
+    drop(store);
+    fs::remove_file(&folder).unwrap();
+    open(&dir);
+    assert_eq!(read(&dir, &appender(1)).unwrap(), b"hello");
+    assert_eq!(binlog(&dir), format!("{NOW} C {}\n", appender(1)));
+}
+
 /// What metadata of a file is written to first.
 fn replacing(dir: &TempDir, name: &FileName) -> PathBuf {
     let temp = format!("replace-{}", name.metadata_name().true_name().replace('/', "-"));

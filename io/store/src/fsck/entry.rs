@@ -18,7 +18,7 @@ use super::container::{self, Seen};
 use super::finding::{Finding, MetadataFault, Place};
 use super::scan::Scan;
 use super::{Home, names, own};
-use crate::plain::{Plain, is_link, is_regular};
+use crate::plain::{HALF_PREFIX, Plain, is_link, is_regular};
 
 /// Characters of the stamp at the beginning of a generated name.
 const STAMP_TEXT_LEN: usize = 27;
@@ -122,6 +122,10 @@ impl Scan<'_> {
         buffer: &mut Vec<u8>,
     ) -> Option<Looked> {
         let folder = format!("{high:02X}/{low:02X}");
+        if file_name.as_encoded_bytes().starts_with(HALF_PREFIX.as_bytes()) {
+            // A change is under way, or the next start removes it.
+            return None;
+        }
         let path = home.data.join(&folder).join(file_name);
         let name = file_name.to_str().and_then(|text| {
             let name = FileName::parse(format!("{}/{folder}/{text}", home.index).as_bytes()).ok()?;

@@ -15,6 +15,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::JournalSettings;
 use super::segment::Segment;
 use crate::binlog::Binlog;
+use crate::disks::Disks;
 
 /// Segments kept for the next rotation instead of being removed.
 const SPARES_MAX: usize = 1;
@@ -81,7 +82,8 @@ impl Checkpointer {
         });
         // One for all checkpoints: what was said to another descriptor before this one was opened is not said again.
         let disk = File::open(&settings.dir)?;
-        let run = Run { sync: settings.sync, disk, binlog, shared: Arc::clone(&shared) };
+        let others = Arc::clone(&settings.disks);
+        let run = Run { sync: settings.sync, disk, others, binlog, shared: Arc::clone(&shared) };
         let thread = std::thread::Builder::new().name("checkpoint".into()).spawn(move || {
             let mut result = Ok(());
             for segment in sealed {
@@ -184,8 +186,10 @@ impl Drop for Checkpointer {
 
 struct Run {
     sync: bool,
-    /// Anything of the file system that all files of the store path are on.
+    /// Anything of the file system that the journal is on, and mostly all files of the store path.
     disk: File,
+    /// The other ones that files are on.
+    others: Arc<Disks>,
     binlog: Arc<Binlog>,
     shared: Arc<Shared>,
 }
@@ -200,6 +204,7 @@ impl Run {
             self.binlog.sync()?;
             // One call for all files of the segment; reports write errors of the file system since Linux 5.8.
             rustix::fs::syncfs(&self.disk)?;
+            self.others.sync()?;
         }
         self.invalidate(segment)?;
         for temp in &segment.temps {

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use fdfs_format::journal::{BATCH_HEADER_LEN, BLOCK_LEN, BatchHeader, Entry, SegmentHeader, padded};
 
 use crate::binlog::Binlog;
+use crate::disks::Disks;
 use checkpoint::{Checkpointer, Sealed};
 pub(crate) use replay::{Replay, replay};
 use segment::{Blank, Segment};
@@ -40,6 +41,8 @@ pub(crate) struct JournalSettings {
     pub(crate) dir: PathBuf,
     /// The folder of temporary files; synced before a batch that adopts one.
     pub(crate) temp_dir: PathBuf,
+    /// Where changes are done besides the file system of the journal.
+    pub(crate) disks: Arc<Disks>,
     /// Length of one segment, bytes.
     pub(crate) segment_len: u64,
     /// How many segments there may be.
