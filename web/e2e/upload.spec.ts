@@ -485,6 +485,7 @@ onDesktops((face) => {
     });
     drive.on("filechooser", () => {});
     await drive.goto(`/files/${inside.id}`);
+    await expect(drive.getByRole("main")).toBeVisible();
     await expect(drive.locator("[data-drop-zone]")).toBeAttached();
     await pick(drive, face, write("early.txt", "early"));
     await expect(lineOf(drive, face)).toHaveText(t("upload.over", { count: 1 }));
