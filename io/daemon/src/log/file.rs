@@ -122,7 +122,8 @@ impl RotatingFile {
 
     pub(super) fn write(&mut self, line: &[u8], now: &Zoned) -> io::Result<()> {
         if self.rules.at_bytes.is_some_and(|most| self.bytes > 0 && self.bytes + line.len() as u64 > most) {
-            self.rotate(now)?;
+            // One that fails is tried again with the next line; the old file goes on.
+            let _ = self.rotate(now);
         }
         self.file.write_all(line)?;
         self.bytes += line.len() as u64;
@@ -316,6 +317,21 @@ mod tests {
         log.flush().unwrap();
         assert_eq!(fs::read_to_string(folder.path().join("a.log")).unwrap(), "next\n");
         assert_eq!(names(folder.path()), ["a.log", "a.log.20261122_123109"]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_put_aside_takes_the_lines_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let rules = Rotation { at_bytes: Some(10), ..Rotation::default() };
+        let now = at("2026-11-22T12:31:09");
+        // No room in its name for that of a time.
+        let path = folder.path().join("a".repeat(250));
+        let mut log = RotatingFile::open(path.clone(), rules, &now).unwrap();
+        for line in [b"12345678\n", b"and more\n", b"the last\n"] {
+            log.write(line, &now).unwrap();
+        }
+        log.flush().unwrap();
+        assert_eq!(fs::read_to_string(path).unwrap(), "12345678\nand more\nthe last\n");
     }
 
     #[test]

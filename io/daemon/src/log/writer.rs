@@ -180,7 +180,13 @@ impl Targets {
         if dropped + failed > 0 {
             let lost =
                 format!("[{}] WARNING - log lines lost dropped={dropped} unwritten={failed}\n", stamp(now));
-            self.write_file(lost.as_bytes(), now);
+            if let Some(file) = &mut self.file
+                && file.write(lost.as_bytes(), now).is_err()
+            {
+                // Said when the file takes a line again.
+                self.failed = failed;
+                self.dropped.fetch_add(dropped, Relaxed);
+            }
         }
     }
 }
