@@ -41,6 +41,7 @@ mod passwords;
 mod places;
 mod records;
 mod refusal;
+mod resting;
 mod resume;
 mod router;
 mod run;

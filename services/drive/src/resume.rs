@@ -15,6 +15,8 @@ use drive_core::{AccountId, ByteCount, NodeId, Part, Problem, UnixMillis, Upload
 use drive_db::{Cause, FinishBy, Piece, SealedUpload};
 use futures_util::{Stream, StreamExt, stream};
 use md5::{Digest, Md5};
+use net::Stop;
+use rand::seq::SliceRandom;
 use sha1::Sha1;
 use sha2::Sha256;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
@@ -130,21 +132,44 @@ where
     written.await.map_err(|_| Problem::Contradiction("a bug"))?
 }
 
-/// Finishes up to `limit` uploads whose bytes are all here and whose clients are not ([`Upload::is_left`]): how many
-/// became files. For a background worker; several may do it at once.
-pub async fn finish_left(drive: &Arc<Drive>, now: UnixMillis, limit: u32) -> Result<u64, Problem> {
-    let mut finished = 0;
-    for left in drive.database.left_uploads(now, limit).await? {
+/// Blobs, one after the other, that the store does not answer for, until the rest of a batch is left for later: each more
+/// would wait as long.
+pub(crate) const AWAY_RUN_MAX: u32 = 5;
+
+/// Finishes up to `limit` uploads whose bytes are all here and whose clients are not ([`Upload::is_left`]), until `stop`:
+/// how many became files. For a background worker; several may do it at once.
+///
+/// # Errors
+/// [`Part::BlobStore`] is away for some of them: then the others became files, unless it is away for all.
+pub async fn finish_left(
+    drive: &Arc<Drive>,
+    now: UnixMillis,
+    limit: u32,
+    stop: &Stop,
+) -> Result<u64, Problem> {
+    let mut left = drive.database.left_uploads(now, limit).await?;
+    // Those whose group is away are not always the first.
+    left.shuffle(&mut rand::rng());
+    let (mut finished, mut away_run, mut away) = (0, 0, None);
+    for left in left {
+        if stop.stopping() || away_run == AWAY_RUN_MAX {
+            break;
+        }
         let id = left.id;
         match finish_one(drive, &left, now).await {
-            Ok(()) => finished += 1,
+            Ok(()) => (finished, away_run) = (finished + 1, 0),
             // Somebody else is about it.
             Err(Problem::UploadBusy | Problem::UploadEnded | Problem::NotFound(_)) => {}
-            Err(problem @ Problem::Unavailable(_)) => return Err(problem),
-            Err(problem) => tracing::warn!(upload = %id, %problem, "an upload does not become a file"),
+            Err(problem @ Problem::Unavailable(Part::Database | Part::Queue)) => return Err(problem),
+            Err(problem) => {
+                tracing::warn!(upload = %id, %problem, "an upload does not become a file");
+                if matches!(problem, Problem::Unavailable(_)) {
+                    (away_run, away) = (away_run + 1, Some(problem));
+                }
+            }
         }
     }
-    Ok(finished)
+    away.map_or(Ok(finished), Err)
 }
 
 async fn finish_one(drive: &Arc<Drive>, left: &Upload, now: UnixMillis) -> Result<(), Problem> {
@@ -154,20 +179,31 @@ async fn finish_one(drive: &Arc<Drive>, left: &Upload, now: UnixMillis) -> Resul
     outcome.map(drop)
 }
 
-/// Ends up to `limit` uploads whose time is over ([`Upload::is_over`]): their bytes are discarded, their room is given
-/// back. How many. For a background worker; several may do it at once.
-pub async fn end_over(drive: &Arc<Drive>, now: UnixMillis, limit: u32) -> Result<u64, Problem> {
-    let mut ended = 0;
-    for over in drive.database.over_uploads(now, limit).await? {
+/// Ends up to `limit` uploads whose time is over ([`Upload::is_over`]), until `stop`: their bytes are discarded, their room
+/// is given back. How many. For a background worker; several may do it at once.
+///
+/// # Errors
+/// [`Part::BlobStore`] did not discard some of them: then the others are ended, unless it is away for all.
+pub async fn end_over(drive: &Arc<Drive>, now: UnixMillis, limit: u32, stop: &Stop) -> Result<u64, Problem> {
+    let mut over = drive.database.over_uploads(now, limit).await?;
+    // Those whose group is away are not always the first.
+    over.shuffle(&mut rand::rng());
+    let (mut ended, mut away_run, mut away) = (0, 0, None);
+    for over in over {
+        if stop.stopping() || away_run == AWAY_RUN_MAX {
+            break;
+        }
         // Somebody whose clock is behind may have gone on with it since.
-        let claimed = drive.database.claim_over_upload(over.owner, over.id, now).await?;
-        if let Some(claimed) = claimed
-            && end(drive, &claimed, now).await?
-        {
-            ended += 1;
+        let Some(claimed) = drive.database.claim_over_upload(over.owner, over.id, now).await? else {
+            continue;
+        };
+        if end(drive, &claimed, now).await? {
+            (ended, away_run) = (ended + 1, 0);
+        } else {
+            (away_run, away) = (away_run + 1, Some(Problem::Unavailable(Part::BlobStore)));
         }
     }
-    Ok(ended)
+    away.map_or(Ok(ended), Err)
 }
 
 /// Discards the bytes of an upload that is over by every clock (cancelled, or claimed) and removes its row. Not when the

@@ -7,15 +7,17 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use fastcgi::{Client, Doors};
-use futures_util::FutureExt;
+use futures_util::{FutureExt, TryFutureExt};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
 use net::{Conn, ConnCounters, ConnLimits, Listener, Stop, Workers};
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, sleep_until, timeout};
 use tower::ServiceExt;
 
 use crate::door::Peer;
+use crate::resting::{Answering, Requests};
 use crate::unread::while_read;
 
 /// Requests of one HTTP/2 connection that are answered at the same time.
@@ -33,7 +35,7 @@ const HEAD_FIELDS_MAX: usize = 100;
 /// How often a peer of HTTP/2 is asked whether it is there, and how long it may take to say so.
 const PING_EACH: Duration = Duration::from_secs(20);
 
-/// How long what is being answered may take when the drive stops.
+/// How long what is being answered may take when the drive stops, and a connection that was asked to end.
 const CLOSE_WAIT: Duration = Duration::from_secs(10);
 
 /// What bounds connections.
@@ -44,7 +46,7 @@ pub struct Limits {
     /// How long a client may take to receive the next bytes of an answer. Then its connection is closed, or, if others of its
     /// requests go on, what the answer holds is let go of.
     pub send_timeout: Duration,
-    /// How long the head of a request may take, and a connection rest between two.
+    /// How long the head of a request may take, and a connection rest before the first and between two.
     pub rest_timeout: Duration,
 }
 
@@ -73,7 +75,10 @@ pub async fn serve(
         network_timeout: limits.send_timeout,
         allow: Arc::new(|_| true),
     };
-    let handler = move |conn| connection(router.clone(), conn, limits);
+    let handler = move |conn: Conn| {
+        let (peer, stop) = (conn.peer(), conn.stop());
+        connection(router.clone(), conn.into_stream(Vec::new()), peer, limits, stop)
+    };
     net::serve(workers, listeners, of_connections, counters, stop, handler).await;
 }
 
@@ -118,8 +123,10 @@ pub async fn serve_fastcgi(
     .await;
 }
 
-async fn connection(router: Router, conn: Conn, limits: Limits) {
-    let (peer, mut stop) = (conn.peer(), conn.stop());
+async fn connection<S>(router: Router, stream: S, peer: SocketAddr, limits: Limits, mut stop: Stop)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -137,29 +144,184 @@ async fn connection(router: Router, conn: Conn, limits: Limits) {
         .max_header_list_size(HEAD_BYTES_MAX as u32)
         .max_send_buf_size(SEND_BUFFER_MAX);
     let from = Peer { address: peer, secure: false };
-    let service = router
-        .map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+    let requests = Arc::new(Requests::new());
+    let service = {
+        let requests = Arc::clone(&requests);
+        service_fn(move |request: http::Request<hyper::body::Incoming>| {
+            let under_way = Requests::begin(&requests);
+            let mut request = request.map(Body::new);
             request.extensions_mut().insert(from);
-            request.map(Body::new)
+            let answered = router.clone().oneshot(request);
+            answered.map_ok(move |response| {
+                response.map(|body| Answering {
+                    body: while_read(body, limits.send_timeout),
+                    _request: under_way,
+                })
+            })
         })
-        .map_response(move |response: axum::response::Response| {
-            response.map(|body| while_read(body, limits.send_timeout))
-        });
-    let stream = TokioIo::new(conn.into_stream(Vec::new()));
-    let connection = builder.serve_connection(stream, TowerToHyperService::new(service));
+    };
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    let ended = tokio::select! {
-        biased;
-        ended = connection.as_mut() => ended,
-        () = stop.wait() => {
-            connection.as_mut().graceful_shutdown();
-            match timeout(CLOSE_WAIT, connection).await {
-                Ok(ended) => ended,
-                Err(_) => return,
+    let broke = |error| tracing::debug!(%peer, %error, "a connection broke");
+    loop {
+        let rested_out = requests.rested_out(limits.rest_timeout);
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => return ended.unwrap_or_else(broke),
+            () = stop.wait() => break,
+            () = sleep_until(rested_out) => {
+                if requests.rested_out(limits.rest_timeout) <= Instant::now() {
+                    break;
+                }
             }
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "a connection broke");
+    }
+    connection.as_mut().graceful_shutdown();
+    // What was asked at the last moment may end, unless the drive stops.
+    loop {
+        match timeout(CLOSE_WAIT, connection.as_mut()).await {
+            Ok(ended) => return ended.unwrap_or_else(broke),
+            Err(_) if requests.rest() || stop.stopping() => return,
+            Err(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::routing::get;
+    use bytes::Bytes;
+    use futures_util::stream;
+    use http_body_util::{BodyExt, Empty};
+    use hyper::client::conn::{http1, http2};
+    use net::StopSource;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::task::JoinHandle;
+    use tokio::time::sleep;
+
+    use super::*;
+
+    /// How long a connection may rest.
+    const REST: Duration = Duration::from_secs(75);
+
+    /// Longer than whatever is to end may take: the clock of these tests is not the world's.
+    const LATE: Duration = Duration::from_secs(3600);
+
+    /// A connection to a router that answers at once, slowly, with content that comes slowly, or never.
+    struct Served {
+        stop: StopSource,
+        ended: JoinHandle<()>,
+    }
+
+    fn connect() -> (DuplexStream, Served) {
+        let slow = || async {
+            sleep(REST * 3).await;
+            "slow"
+        };
+        let pieces = || async {
+            let pieces = stream::unfold(0, |made| async move {
+                sleep(REST * 2).await;
+                (made < 3).then(|| (Ok::<_, Infallible>("piece "), made + 1))
+            });
+            Body::from_stream(Box::pin(pieces))
+        };
+        let router = Router::new()
+            .route("/", get(|| async { "fast" }))
+            .route("/slow", get(slow))
+            .route("/pieces", get(pieces))
+            .route("/never", get(std::future::pending::<&str>));
+        let limits = Limits { rest_timeout: REST, ..Limits::default() };
+        let (ours, theirs) = duplex(64 * 1024);
+        let (source, stop) = StopSource::new();
+        let peer = (Ipv4Addr::LOCALHOST, 1).into();
+        let ended = tokio::spawn(connection(router, theirs, peer, limits, stop));
+        (ours, Served { stop: source, ended })
+    }
+
+    async fn connect_http2() -> (http2::SendRequest<Empty<Bytes>>, Served) {
+        let (stream, served) = connect();
+        let (asking, connection) =
+            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        (asking, served)
+    }
+
+    async fn connect_http1() -> (http1::SendRequest<Empty<Bytes>>, Served) {
+        let (stream, served) = connect();
+        let (asking, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        (asking, served)
+    }
+
+    fn request(path: &str) -> http::Request<Empty<Bytes>> {
+        let uri = format!("http://drive{path}");
+        http::Request::get(uri).header("host", "drive").body(Empty::new()).unwrap()
+    }
+
+    async fn text(response: http::Response<hyper::body::Incoming>) -> String {
+        assert_eq!(response.status(), 200);
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    impl Served {
+        /// It ends, after about so long.
+        async fn ends_after(self, about: Duration) {
+            let began = Instant::now();
+            timeout(LATE, self.ended).await.expect("the connection is still open").unwrap();
+            let took = began.elapsed();
+            assert!(took + Duration::from_secs(1) > about && took <= about + CLOSE_WAIT, "{took:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_on_which_nothing_is_asked_is_closed() {
+        for said in ["", "P", "PRI * HT", "GET / HTTP/1.1\r\nhost: dr"] {
+            let (mut stream, served) = connect();
+            stream.write_all(said.as_bytes()).await.unwrap();
+            served.ends_after(REST).await;
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_of_http2_that_asks_nothing_is_let_go_although_it_is_there() {
+        let (_asking, served) = connect_http2().await;
+        served.ends_after(REST).await;
+
+        let (mut asking, served) = connect_http2().await;
+        for _ in 0..3 {
+            assert_eq!(text(asking.send_request(request("/")).await.unwrap()).await, "fast");
+            sleep(REST - Duration::from_secs(1)).await;
+        }
+        assert_eq!(text(asking.send_request(request("/")).await.unwrap()).await, "fast");
+        served.ends_after(REST).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_asked_may_take_longer_than_a_connection_may_rest() {
+        for (path, whole) in [("/slow", "slow"), ("/pieces", "piece piece piece ")] {
+            let (mut asking, served) = connect_http1().await;
+            assert_eq!(text(asking.send_request(request(path)).await.unwrap()).await, whole);
+            served.ends_after(REST).await;
+
+            let (mut asking, served) = connect_http2().await;
+            assert_eq!(text(asking.send_request(request(path)).await.unwrap()).await, whole);
+            served.ends_after(REST).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_asked_when_a_connection_is_let_go_may_end_but_not_hold_up_a_stop() {
+        let (mut asking, served) = connect_http2().await;
+        let never = tokio::spawn(asking.send_request(request("/never")));
+        sleep(REST * 3).await;
+        assert!(!served.ended.is_finished());
+        served.stop.stop();
+        served.ends_after(CLOSE_WAIT).await;
+        never.await.unwrap().unwrap_err();
     }
 }

@@ -12,6 +12,7 @@ use fastcgi::Doors;
 use net::{DEEP_STACK_LEN, Listener, Stop, StopSource, Workers};
 use status::{Node, Pulse};
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::sleep;
 
 use crate::app::{Drive, Parts};
 use crate::metrics::Status;
@@ -21,6 +22,10 @@ use crate::work::work;
 
 /// How long tasks may take to end once all connections are closed.
 const STOP_WAIT: Duration = Duration::from_secs(10);
+
+/// How long what the drive does by itself may take to end when it stops. Whatever is cut off then, as by a crash, is done
+/// again later; who manages services kills one that takes a minute.
+const WORK_WAIT: Duration = Duration::from_secs(20);
 
 /// Where a drive listens.
 #[derive(Debug, Clone)]
@@ -153,7 +158,42 @@ where
 }
 
 fn run(runtime: Runtime, served: impl Future<Output = ()>, drive: Arc<Drive>, stopping: Stop) {
-    runtime.block_on(async { tokio::join!(served, work(drive, stopping)) });
+    let worked = in_time(work(drive, stopping.clone()), stopping);
+    runtime.block_on(async { tokio::join!(served, worked) });
     runtime.shutdown_timeout(STOP_WAIT);
     tracing::info!("drive stopped");
+}
+
+/// Waits for background work: after `stop` not for long.
+async fn in_time(work: impl Future<Output = ()>, mut stop: Stop) {
+    let late = async {
+        stop.wait().await;
+        sleep(WORK_WAIT).await;
+    };
+    tokio::select! {
+        biased;
+        () = work => {}
+        () = late => tracing::warn!("background work did not end in time and is cut off"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_does_not_end_holds_up_a_stop_for_a_bounded_time() {
+        let (source, stop) = StopSource::new();
+        let waiting = in_time(pending(), stop);
+        tokio::pin!(waiting);
+        timeout(WORK_WAIT * 100, waiting.as_mut()).await.expect_err("it ended although nobody stopped it");
+        source.stop();
+        let stopped = Instant::now();
+        waiting.await;
+        assert_eq!(stopped.elapsed(), WORK_WAIT);
+    }
 }

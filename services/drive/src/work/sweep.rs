@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use drive_core::Problem;
+use drive_core::{Part, Problem, UnixMillis};
 use drive_db::Cause;
 use net::{Stop, StopSource};
+use rand::seq::SliceRandom;
 
 use super::pause;
 use crate::app::Drive;
 use crate::give::blob_problem;
-use crate::resume::{end_over, finish_left};
+use crate::resume::{AWAY_RUN_MAX, end_over, finish_left};
 
 /// How often it is looked for.
 const SWEEP_PERIOD: Duration = Duration::from_secs(60);
@@ -39,6 +40,15 @@ macro_rules! all {
     };
 }
 
+/// What the store of bytes did not do is told at the end: its group may be away, and nothing else waits for that.
+fn bytes_apart(done: Result<(), Problem>) -> Result<Option<Problem>, Problem> {
+    match done {
+        Ok(()) => Ok(None),
+        Err(problem @ Problem::Unavailable(Part::BlobStore)) => Ok(Some(problem)),
+        Err(problem) => Err(problem),
+    }
+}
+
 impl Drive {
     /// Removes all that time has ended, now.
     pub async fn sweep_now(self: &Arc<Self>) -> Result<(), Problem> {
@@ -57,11 +67,22 @@ impl Drive {
         if let Some(kept) = self.settings.audit_kept {
             all!(stop, database.sweep_audit(now.minus(kept), PART_ROWS));
         }
-        all!(stop, finish_left(self, now, PART_ROWS));
-        all!(stop, end_over(self, now, PART_ROWS));
+        let finished = bytes_apart(self.finish_all(now, stop).await)?;
+        let ended = bytes_apart(self.end_all(now, stop).await)?;
         self.purge_due(stop).await?;
         all!(stop, database.collect_contents(now, PART_ROWS));
-        self.delete_dropped(stop).await
+        self.delete_dropped(stop).await?;
+        finished.or(ended).map_or(Ok(()), Err)
+    }
+
+    async fn finish_all(self: &Arc<Self>, now: UnixMillis, stop: &Stop) -> Result<(), Problem> {
+        all!(stop, finish_left(self, now, PART_ROWS, stop));
+        Ok(())
+    }
+
+    async fn end_all(self: &Arc<Self>, now: UnixMillis, stop: &Stop) -> Result<(), Problem> {
+        all!(stop, end_over(self, now, PART_ROWS, stop));
+        Ok(())
     }
 
     /// Empties what lay in the trash long enough, or was left half emptied.
@@ -87,18 +108,32 @@ impl Drive {
 
     /// Deletes blobs that nobody refers to any more.
     async fn delete_dropped(&self, stop: &Stop) -> Result<(), Problem> {
-        let mut failed = None;
-        loop {
-            let due = self.database.due_blobs(self.now(), PART_ROWS).await?;
-            if due.is_empty() || stop.stopping() {
+        let (mut failed, mut away_run) = (None, 0);
+        while away_run < AWAY_RUN_MAX && !stop.stopping() {
+            let mut due = self.database.due_blobs(self.now(), PART_ROWS).await?;
+            if due.is_empty() {
                 break;
             }
+            // Those whose group is away are not always the first.
+            due.shuffle(&mut rand::rng());
             let (mut deleted, mut kept) = (Vec::new(), Vec::new());
             for dropped in due {
+                if away_run == AWAY_RUN_MAX {
+                    kept.push(dropped);
+                    continue;
+                }
+                if stop.stopping() {
+                    break;
+                }
                 match self.blobs.delete(&dropped.blob).await {
-                    Ok(()) => deleted.push(dropped),
+                    Ok(()) => {
+                        away_run = 0;
+                        deleted.push(dropped);
+                    }
                     Err(error) => {
-                        failed = Some(blob_problem(&error));
+                        let problem = blob_problem(&error);
+                        away_run = if matches!(problem, Problem::Unavailable(_)) { away_run + 1 } else { 0 };
+                        failed = Some(problem);
                         kept.push(dropped);
                     }
                 }

@@ -15,6 +15,7 @@ mod kit;
 mod openapi;
 mod page;
 mod shares;
+mod sweep;
 mod thumbnails;
 mod tokens;
 mod tree;

@@ -11,6 +11,7 @@ use drive_core::ports::PIECE_BYTES_MAX;
 use drive_core::{AccountId, ByteCount, UnixMillis, UploadId};
 use drive_db::Cause;
 use md5::Md5;
+use net::StopSource;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -525,10 +526,11 @@ async fn an_upload_can_be_given_up() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_that_nobody_goes_on_with_ends() {
     let world = World::storing().await;
+    let (_source, stop) = StopSource::new();
     let alice = world.user("alice").await;
     let path = begin(&alice, Some(10), &[("filename", "a")]).await;
     patch(&alice, &path, 0, b"01234").await.expect(StatusCode::NO_CONTENT);
-    assert_eq!(end_over(&world.drive, now(), 10).await, Ok(0));
+    assert_eq!(end_over(&world.drive, now(), 10, &stop).await, Ok(0));
     assert_eq!(offset(&alice, &path).await, 5);
     // As if a day had passed.
     let (owner, upload) = ids(&alice, &path).await;
@@ -537,7 +539,7 @@ async fn an_upload_that_nobody_goes_on_with_ends() {
     patch(&alice, &path, 5, b"56789").await.problem(410, "upload-expired");
     alice.get(&path).await.problem(410, "upload-expired");
     assert_eq!(alice.get("/uploads").await.body["rows"], json!([]));
-    assert_eq!(end_over(&world.drive, now(), 10).await, Ok(1));
+    assert_eq!(end_over(&world.drive, now(), 10, &stop).await, Ok(1));
     alice.get(&path).await.problem(404, "upload-not-found");
     assert_eq!(alice.get("/usage").await.body["reserved"], 0);
 }
@@ -559,16 +561,17 @@ async fn what_is_not_what_it_was_said_to_be_becomes_no_file() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_client_left_with_all_its_bytes_is_finished_by_the_drive() {
     let world = World::storing().await;
+    let (_source, stop) = StopSource::new();
     let alice = world.user("alice").await;
     let folder = alice.folder("root", "folder").await;
     let path = begin(&alice, Some(5), &[("filename", "a"), ("parent", &folder)]).await;
     patch(&alice, &path, 0, b"all").await.expect(StatusCode::NO_CONTENT);
-    assert_eq!(finish_left(&world.drive, now(), 10).await, Ok(0));
+    assert_eq!(finish_left(&world.drive, now(), 10, &stop).await, Ok(0));
     alice.upload(Method::PUT, &format!("/nodes/{folder}/files/a"), "other").await.expect(StatusCode::CREATED);
     patch(&alice, &path, 3, b"!!").await.problem(409, "name-taken");
     assert_eq!(alice.get(&path).await.body["node"], Value::Null);
-    assert_eq!(finish_left(&world.drive, now(), 10).await, Ok(1));
-    assert_eq!(finish_left(&world.drive, now(), 10).await, Ok(0));
+    assert_eq!(finish_left(&world.drive, now(), 10, &stop).await, Ok(1));
+    assert_eq!(finish_left(&world.drive, now(), 10, &stop).await, Ok(0));
     let file = alice.get(&path).await.text("/node");
     assert_eq!(alice.bytes(&file).await, b"all!!");
     assert_eq!(alice.names(&folder).await, ["a", "a (2)"]);
