@@ -87,19 +87,28 @@ impl<O: Objects> Blobs<O> {
         }
     }
 
-    /// Removes all extents, `more`, and at last the index: until then the same call can be made again.
-    async fn remove_all(&self, extents: Extents, more: Vec<String>) -> Result<(), BlobError> {
-        let index = extents.index.map(|index| index.name);
+    /// Removes all extents, `more`, and at last the index, which may have the name `settled` instead: until then the same
+    /// call can be made again.
+    async fn remove_all(
+        &self,
+        extents: Extents,
+        more: Vec<String>,
+        settled: Option<String>,
+    ) -> Result<(), BlobError> {
+        let indexes: Vec<_> = extents.index.map(|index| index.name).into_iter().chain(settled).collect();
         let mut names = more;
         names.extend(extents.tail.into_iter().map(|extent| extent.name));
-        if let Some(index) = &index {
+        for index in &indexes {
             match self.within(self.objects.load(index)).await {
-                Ok(text) => names.extend(lines(&text)?.into_iter().map(|extent| extent.name)),
+                Ok(text) => {
+                    names.extend(lines(&text)?.into_iter().map(|extent| extent.name));
+                    break;
+                }
                 Err(BlobError::Missing) => {}
                 Err(error) => return Err(error),
             }
         }
-        names.extend(index);
+        names.extend(indexes);
         for some in names.chunks(REMOVED_AT_ONCE) {
             self.within(self.objects.remove(some)).await?;
         }
@@ -172,8 +181,12 @@ impl<O: Objects> BlobStore for Blobs<O> {
 
     fn discard<'a>(&'a self, partial: &'a PartialBlob) -> Later<'a, Result<(), BlobError>> {
         Box::pin(async move {
-            let State { extents, stale, .. } = State::parse(partial)?;
-            self.remove_all(extents, stale).await
+            let State { extents, mut stale, .. } = State::parse(partial)?;
+            // It may have been sealed, wholly or in part, and nobody kept the key.
+            let settled = |extent: &Extent| O::settled(&extent.name);
+            stale.extend(extents.tail.last().and_then(settled));
+            let index = extents.index.as_ref().and_then(settled);
+            self.remove_all(extents, stale, index).await
         })
     }
 
@@ -204,7 +217,7 @@ impl<O: Objects> BlobStore for Blobs<O> {
     }
 
     fn delete<'a>(&'a self, key: &'a BlobKey) -> Later<'a, Result<(), BlobError>> {
-        Box::pin(async move { self.remove_all(Extents::parse(key.as_str())?, Vec::new()).await })
+        Box::pin(async move { self.remove_all(Extents::parse(key.as_str())?, Vec::new(), None).await })
     }
 
     fn check(&self) -> Later<'_, Result<(), BlobError>> {

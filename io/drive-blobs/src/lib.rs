@@ -8,7 +8,8 @@
 //! Invariants
 //! - Bytes that a key stands for are never written again, and nothing that knows a blob under construction can remove
 //!   them once it is sealed, except `discard`.
-//! - What is repeated is repeated under a new name. So an answer that was lost costs an orphan and no bytes.
+//! - What is repeated is repeated under a new name. So an answer that was lost costs an orphan and no bytes; in S3,
+//!   where names are ours, it is looked for and removed.
 //! - Memory does not grow with a blob, but for its index: 40 bytes (S3) for each 4 MiB of a blob that was appended.
 //! - Every wait for the store has a deadline; waiting for a source has none.
 //! - Whoever takes the bytes of a blob slowly keeps no connection to the store meanwhile, only the piece at hand.

@@ -24,6 +24,9 @@ pub(crate) trait Objects: Send + Sync + 'static {
     /// only if [`Objects::settle`] makes sure that a sealed blob needs none of them.
     const REMOVES_STALE: bool;
 
+    /// What [`Objects::settle`] may have called an object instead.
+    fn settled(name: &str) -> Option<String>;
+
     /// How long one request may take.
     fn deadline(&self) -> Duration;
 

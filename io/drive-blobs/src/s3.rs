@@ -10,13 +10,19 @@
 //! to a name of its own when the blob is sealed, and removed under the old one: then an append that arrives late
 //! finds nothing to go on from, and nothing that it may remove belongs to the blob. The copy is at most [`SHORT`] and
 //! an index, which has 40 bytes for 4 MiB of the blob.
+//!
+//! An answer that is lost or late says nothing of the object. Whether it is there is asked, if there is time for it;
+//! otherwise it is removed in the background, as nobody knows its name.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use drive_core::ports::{BlobError, ByteSource, Later, PIECE_BYTES_MAX};
 use opendal::layers::RetryLayer;
 use opendal::{Buffer, ErrorKind, Operator, Writer};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::blobs::within;
 use crate::exact::Exact;
@@ -39,6 +45,11 @@ const NO_NAME: &str = "check";
 const RETRIES: usize = 3;
 /// The pause before the first repetition. It doubles.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// Deadlines that the end of a long object may take: its last parts are sent with it, and some stores copy all of them
+/// then.
+const END_DEADLINES: u32 = 4;
+/// Objects that are removed in the background at once at most. What there is no room for stays as an orphan.
+const REMOVALS_MAX: usize = 256;
 
 /// How an S3 store is used for blobs.
 #[derive(Clone)]
@@ -57,7 +68,8 @@ pub struct S3Settings {
     pub secret_access_key: String,
     /// The bucket is a part of the host's name instead of the path.
     pub virtual_host_style: bool,
-    /// How long a call may take that moves at most a piece, and each wait of the others.
+    /// How long a call may take that moves at most a piece, and each wait of the others; the end of a long object may
+    /// take four of them.
     pub deadline: Duration,
 }
 
@@ -66,6 +78,7 @@ pub(crate) struct S3 {
     operator: Operator,
     deadline: Duration,
     object_bytes_max: u64,
+    removals: Arc<Semaphore>,
 }
 
 impl S3 {
@@ -87,17 +100,23 @@ impl S3 {
         }
         let operator = Operator::new(builder).map_err(told)?;
         let retries = RetryLayer::new().with_max_times(RETRIES).with_min_delay(RETRY_PAUSE).with_jitter();
-        Ok(S3 {
-            operator: operator.layer(retries),
-            deadline: settings.deadline,
-            object_bytes_max: OBJECT_BYTES_MAX,
-        })
+        Ok(S3::over(operator.layer(retries), settings.deadline, OBJECT_BYTES_MAX))
+    }
+
+    fn over(operator: Operator, deadline: Duration, object_bytes_max: u64) -> S3 {
+        S3 { operator, deadline, object_bytes_max, removals: Arc::new(Semaphore::new(REMOVALS_MAX)) }
     }
 
     async fn store(&self, bytes: impl Into<Buffer>) -> Result<String, BlobError> {
-        let name = new_name();
-        self.operator.write(&name, bytes).await.map_err(told)?;
-        Ok(name)
+        let bytes = bytes.into();
+        let extent = Extent { name: new_name(), length: bytes.len() as u64 };
+        let mut unknown = Unknown { s3: self, name: &extent.name, is_known: false };
+        if let Err(error) = self.operator.write(&extent.name, bytes).await {
+            self.probe(&extent).await.map_err(|_| told_of_write(error))?;
+        }
+        unknown.is_known = true;
+        drop(unknown);
+        Ok(extent.name)
     }
 
     /// One object of the next bytes of `source`, at most `self.object_bytes_max`; `over` is what was taken beyond it.
@@ -105,17 +124,39 @@ impl S3 {
         let name = new_name();
         let open = async { self.operator.writer_with(&name).chunk(PART_BYTES).await.map_err(told) };
         let mut writer = within(self.deadline, open).await?;
-        match self.fill(&mut writer, source, over).await {
-            Ok(length) => Ok(Extent { name, length }),
-            Err(error) => {
-                // Parts that stay are never read and can't be found by name; the store's own rules remove them.
-                if let Err(failed) = within(self.deadline, async { writer.abort().await.map_err(told) }).await
-                {
-                    tracing::debug!(error = %failed, "a multipart upload could not be given up");
-                }
-                Err(error)
+        let ended = match self.fill(&mut writer, source, over).await {
+            Ok(length) => self.end(&mut writer, Extent { name, length }).await,
+            Err(error) => Err(error),
+        };
+        if ended.is_err() {
+            // Parts that stay are never read and can't be found by name; the store's own rules remove them.
+            if let Err(failed) = within(self.deadline, async { writer.abort().await.map_err(told) }).await {
+                tracing::debug!(error = %failed, "a multipart upload could not be given up");
             }
         }
+        ended
+    }
+
+    /// Ends an object. When a proxy loses the store's answer, a repetition finds nothing to end: what counts is whether
+    /// the object is there.
+    async fn end(&self, writer: &mut Writer, extent: Extent) -> Result<Extent, BlobError> {
+        let mut unknown = Unknown { s3: self, name: &extent.name, is_known: false };
+        let ended = async |writer: &mut Writer, limit| {
+            let close = async { writer.close().await.map_err(told_of_write) };
+            match within(limit, close).await {
+                Ok(_) => Ok(()),
+                Err(error) => within(self.deadline, self.probe(&extent)).await.map_err(|_| error),
+            }
+        };
+        if extent.length > PART_BYTES as u64 {
+            ended(writer, self.deadline.saturating_mul(END_DEADLINES)).await?;
+        } else {
+            // One request, and no time to ask when that is late.
+            within(self.deadline, ended(writer, self.deadline)).await?;
+        }
+        unknown.is_known = true;
+        drop(unknown);
+        Ok(extent)
     }
 
     async fn fill(
@@ -135,12 +176,11 @@ impl S3 {
             let room = usize::try_from(self.object_bytes_max - length).unwrap_or(usize::MAX);
             let some = over.split_to(over.len().min(room).min(PART_BYTES));
             length += some.len() as u64;
-            within(self.deadline, async { writer.write(some).await.map_err(told) }).await?;
+            within(self.deadline, async { writer.write(some).await.map_err(told_of_write) }).await?;
             if length == self.object_bytes_max {
                 break;
             }
         }
-        within(self.deadline, async { writer.close().await.map_err(told) }).await?;
         Ok(length)
     }
 
@@ -167,6 +207,10 @@ impl S3 {
 
 impl Objects for S3 {
     const REMOVES_STALE: bool = true;
+
+    fn settled(name: &str) -> Option<String> {
+        Some(format!("{name}{SETTLED}"))
+    }
 
     fn deadline(&self) -> Duration {
         self.deadline
@@ -278,6 +322,39 @@ impl Objects for S3 {
     }
 }
 
+/// An object that is being written, and may come to be whatever is answered. If it is dropped before it is known, nobody
+/// will ever ask for the object, and it is removed.
+struct Unknown<'a> {
+    s3: &'a S3,
+    name: &'a str,
+    is_known: bool,
+}
+
+impl Drop for Unknown<'_> {
+    fn drop(&mut self) {
+        if self.is_known {
+            return;
+        }
+        let name = self.name.to_owned();
+        let permit = Arc::clone(&self.s3.removals).try_acquire_owned();
+        let (Ok(runtime), Ok(permit)) = (Handle::try_current(), permit) else {
+            tracing::warn!(name, "an object that is no blob may stay in the store");
+            return;
+        };
+        let (operator, deadline) = (self.s3.operator.clone(), self.s3.deadline);
+        runtime.spawn(async move {
+            let _permit = permit;
+            let remove = || within(deadline, async { operator.delete(&name).await.map_err(told) });
+            // What is there already, and then what the store was still doing.
+            let _ = remove().await;
+            tokio::time::sleep(deadline).await;
+            if let Err(error) = remove().await {
+                tracing::warn!(%error, name, "an object that is no blob may stay in the store");
+            }
+        });
+    }
+}
+
 /// Some bytes of an object, one request for each piece: whoever takes them slowly holds no connection.
 struct Part {
     operator: Operator,
@@ -341,6 +418,14 @@ fn told(error: opendal::Error) -> BlobError {
     }
 }
 
+/// What a failure of a write means: what a store does not know then is an upload, and no blob.
+fn told_of_write(error: opendal::Error) -> BlobError {
+    match error.kind() {
+        ErrorKind::NotFound => BlobError::Unavailable(error.to_string()),
+        _ => told(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use drive_core::ByteCount;
@@ -363,7 +448,7 @@ mod tests {
     async fn a_blob_that_is_longer_than_an_object_is_several() {
         let operator = Operator::new(opendal::services::Memory::default()).unwrap();
         let deadline = Duration::from_secs(10);
-        let blobs = Blobs::new(S3 { operator: operator.clone(), deadline, object_bytes_max: 10 });
+        let blobs = Blobs::new(S3::over(operator.clone(), deadline, 10));
         let content = Bytes::from_static(
             b"the quick brown fox jumps over the lazy dog, and over all of the others, too",
         );

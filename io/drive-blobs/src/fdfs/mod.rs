@@ -141,6 +141,10 @@ impl Objects for Fdfs {
     /// few: one for every second append whose answer was lost.
     const REMOVES_STALE: bool = false;
 
+    fn settled(_: &str) -> Option<String> {
+        None
+    }
+
     fn deadline(&self) -> Duration {
         self.settings.deadline
     }
