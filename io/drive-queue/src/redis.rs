@@ -127,6 +127,8 @@ pub struct RedisQueueConfig {
 #[derive(Debug)]
 pub struct RedisQueue {
     link: Link,
+    /// For appends that wait for replicas: what else comes through their connection waits along.
+    appends: Link,
     /// One for each lane: a command that waits holds up all others of its connection. One waits at a time.
     waits: [Mutex<Link>; Lane::ALL.len()],
     config: RedisQueueConfig,
@@ -149,6 +151,7 @@ impl RedisQueue {
         let wait = || Link::new(&config.redis, LOOK_AGAIN * 2).map(Mutex::new);
         Ok(Self {
             link: Link::new(&config.redis, Duration::ZERO)?,
+            appends: Link::new(&config.redis, Duration::ZERO)?,
             waits: [wait()?, wait()?],
             is_durable: AtomicBool::new(config.persistence == Persistence::Assumed),
             append: Script::new(APPEND),
@@ -194,7 +197,7 @@ impl RedisQueue {
         self.check_persistence().await?;
         let fits = match self.config.replicas {
             0 => self.link.script(script).await,
-            replicas => self.link.script_on_replicas(script, replicas).await,
+            replicas => self.appends.script_on_replicas(script, replicas).await,
         };
         match fits {
             Ok(true) => Ok(()),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -233,6 +234,47 @@ async fn what_a_replica_has_survives_its_master() {
     let error = queue.append(LANE, &[entry("b")]).await.unwrap_err();
     assert!(matches!(error, QueueError::Unavailable(_)), "{error}");
     assert!(replica.server().is_running());
+}
+
+#[tokio::test]
+async fn appends_that_wait_for_a_replica_that_is_away_hold_nobody_up() {
+    let server = Redis::start_durable().unwrap();
+    let queue = RedisQueue::new(RedisQueueConfig { replicas: 1, ..one_redis(&server) }).unwrap();
+    let (queue, entries) = (&queue, &[entry("a")]);
+    let appender = || async move {
+        for _ in 0..3 {
+            let outcome = queue.append(LANE, entries).await;
+            assert!(matches!(outcome, Err(QueueError::Unavailable(_))), "{outcome:?}");
+        }
+    };
+    let mut appends = pin!(async { tokio::join!(appender(), appender(), appender(), appender()) });
+    let mut asked = 0;
+    loop {
+        let questions = async {
+            queue.depth(LANE).await.unwrap();
+            let got = queue.claim(LANE, 1, Duration::ZERO).await.unwrap();
+            let tickets: Vec<_> = got.into_iter().map(|delivery| delivery.ticket).collect();
+            queue.acknowledge(LANE, &tickets).await.unwrap();
+        };
+        let mut questions = pin!(questions);
+        tokio::select! {
+            biased;
+            _ = &mut appends => break,
+            () = &mut questions => asked += 1,
+        }
+    }
+    assert!(asked > 0);
+}
+
+#[tokio::test]
+async fn what_a_full_lane_refuses_waits_for_no_replica() {
+    let server = Redis::start_durable().unwrap();
+    let config = RedisQueueConfig { replicas: 1, lane_entries_max: 1, ..one_redis(&server) };
+    let queue = RedisQueue::new(config).unwrap();
+    // It is written, and not what was asked for.
+    let outcome = queue.append(LANE, &[entry("a")]).await;
+    assert!(matches!(outcome, Err(QueueError::Unavailable(_))), "{outcome:?}");
+    assert_eq!(queue.append(LANE, &[entry("b")]).await, Err(QueueError::Full));
 }
 
 #[tokio::test]

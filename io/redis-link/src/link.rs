@@ -78,29 +78,30 @@ impl Link {
         self.call(Duration::ZERO, async |connection| script.invoke_async(connection).await).await
     }
 
-    /// A script, and after it, until so many replicas have what it changed.
+    /// A script that answers whether it changed something, and if it did, the wait until so many replicas have that.
+    /// Meanwhile the server does nothing else for this link: whoever asks for other things, too, has another one for them.
     ///
     /// # Errors
     /// As [`Self::command`], and when there are fewer in time; then it was done.
-    pub async fn script_on_replicas<T: FromRedisValue>(
+    pub async fn script_on_replicas(
         &self,
         script: &ScriptInvocation<'_>,
         replicas: u32,
-    ) -> Result<T, RedisError> {
+    ) -> Result<bool, RedisError> {
         // Through one connection: another one has nothing to wait for. It gives up before the call does.
         let patience = u64::try_from(self.deadline.as_millis() / 2).unwrap_or(u64::MAX).max(1);
         let mut wait = redis::cmd("WAIT");
         wait.arg(replicas).arg(patience);
-        let (answer, reached): (T, u32) = self
+        let reached: Option<u32> = self
             .call(Duration::ZERO, async |connection| {
-                let answer = script.invoke_async(connection).await?;
-                Ok((answer, wait.query_async(connection).await?))
+                let changed: bool = script.invoke_async(connection).await?;
+                if changed { wait.query_async(connection).await.map(Some) } else { Ok(None) }
             })
             .await?;
-        if reached >= replicas {
-            Ok(answer)
-        } else {
-            Err(RedisError::Away(format!("{reached} replicas of {replicas} have it")))
+        match reached {
+            None => Ok(false),
+            Some(reached) if reached >= replicas => Ok(true),
+            Some(reached) => Err(RedisError::Away(format!("{reached} replicas of {replicas} have it"))),
         }
     }
 
