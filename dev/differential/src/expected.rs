@@ -230,11 +230,20 @@ pub(crate) const EXPECTED: &[Expected] = &[
     },
     Expected {
         storage: false,
-        commands: &[92],
+        commands: &[81, 92],
         field: "source",
         ours: NOTHING,
         why: "who is told that it needs no source has none from then on",
-        documented: "the original keeps naming an earlier one (86, 92)",
+        documented: "the original keeps naming an earlier one (81, 86, 92)",
+        ..ANY
+    },
+    Expected {
+        storage: false,
+        commands: &[105],
+        cases: &["of an hour ago", "of now"],
+        field: "length",
+        why: "a new file is read where its own source's changes have arrived, and not where the least of a report says",
+        documented: "A new file is read where all of its source up to it has arrived",
         ..ANY
     },
     Expected {
