@@ -75,3 +75,21 @@ test("a page whose scripts do not come says that it is to be loaded again", asyn
   await expect(page.getByRole("textbox").first()).toBeVisible();
   await expect(page.getByText(/请刷新/)).toHaveCount(0);
 });
+
+test("a tab of an older version loads the page anew when a screen's script is gone", async ({
+  drive,
+}) => {
+  await drive.goto("/files");
+  await expect(drive.getByRole("main")).toBeVisible();
+  let old = true;
+  drive.on("request", (request) => {
+    if (request.isNavigationRequest()) old = false;
+  });
+  await drive.route(/\.js(\?|$)/, (route) =>
+    old ? route.fulfill({ status: 404, body: "" }) : route.continue(),
+  );
+  await drive.locator('a[href="/shares"]').first().click();
+  await expect(drive).toHaveURL(/\/shares$/);
+  await expect(drive.getByRole("main")).toBeVisible();
+  expect(old).toBe(false);
+});
