@@ -13,7 +13,7 @@ use fdfs_format::journal::{Change, Entry};
 use super::records::{Effect, effects};
 use super::{Finding, Home, Keys, names, packs};
 use crate::journal::replay;
-use crate::path::{OWN_DIR, QUARANTINE_DIR};
+use crate::path::{OWN_DIR, QUARANTINE_DIR, names_of};
 use crate::quarantine::usage_of;
 use crate::unpack::UNPACK_MARK;
 
@@ -147,22 +147,9 @@ fn read_journal(dir: &Path, running: bool, visit: &mut dyn FnMut(Entry<'_>)) -> 
 
 /// The names that a change has to do with.
 fn touched(path: StorePathIndex, change: &Change<'_>) -> impl Iterator<Item = u64> + use<> {
-    let names = match *change {
-        Change::Create { name, .. }
-        | Change::Adopt { name, .. }
-        | Change::Replace { name, .. }
-        | Change::Write { name, .. }
-        | Change::Splice { name, .. }
-        | Change::Truncate { name, .. }
-        | Change::Note { name }
-        | Change::Delete { name }
-        | Change::Fill { name, .. }
-        | Change::FillStaged { name, .. }
-        | Change::Empty { name } => [Some(name), None],
-        Change::Move { from, to } => [Some(from), Some(to)],
-    };
+    let (name, other) = names_of(change);
     let prefix = format!("{path}/").into_bytes();
-    let keys = names.map(|name| {
+    let keys = [Some(name), other].map(|name| {
         let name = FileName::parse(&[&prefix, name?].concat()).ok()?;
         Some(names::key(&name))
     });
