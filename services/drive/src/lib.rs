@@ -19,6 +19,7 @@
 //!
 //! **Begin reading** at [`Drive`], then [`router`], then `who.rs`.
 
+mod answering;
 mod app;
 mod attempts;
 mod counted_blobs;
@@ -41,7 +42,6 @@ mod passwords;
 mod places;
 mod records;
 mod refusal;
-mod resting;
 mod resume;
 mod router;
 mod run;

@@ -11,13 +11,13 @@ use futures_util::{FutureExt, TryFutureExt};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use net::{Conn, ConnCounters, ConnLimits, Listener, Stop, Workers};
+use net::{Conn, ConnCounters, ConnLimits, Listener, Requests, Stop, Workers};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until, timeout};
 use tower::ServiceExt;
 
+use crate::answering::Answering;
 use crate::door::Peer;
-use crate::resting::{Answering, Requests};
 use crate::unread::while_read;
 
 /// Requests of one HTTP/2 connection that are answered at the same time.

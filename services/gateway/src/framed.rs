@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,7 +18,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use net::{ConnError, Stop};
+use net::{ConnError, Requests, Stop, UnderWay};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
@@ -75,18 +74,18 @@ where
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(u32::try_from(limits.head_len).unwrap_or(u32::MAX))
         .max_send_buf_size(SEND_BUFFER_MAX);
-    let work = Arc::new(Work::new());
+    let requests = Arc::new(Requests::new());
     let service = {
-        let (gateway, work) = (Arc::clone(&gateway), Arc::clone(&work));
+        let (gateway, requests) = (Arc::clone(&gateway), Arc::clone(&requests));
         service_fn(move |request| {
-            let (gateway, busy) = (Arc::clone(&gateway), Work::begin(&work));
+            let (gateway, busy) = (Arc::clone(&gateway), Requests::begin(&requests));
             async move { Ok::<_, Infallible>(respond(gateway, request, peer, secure, busy).await) }
         })
     };
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     loop {
-        let rested_out = work.rested_out(limits.keepalive_timeout);
+        let rested_out = requests.rested_out(limits.keepalive_timeout);
         tokio::select! {
             biased;
             ended = connection.as_mut() => {
@@ -97,7 +96,7 @@ where
             }
             () = stop.wait() => break,
             () = sleep_until(rested_out) => {
-                if work.rested_out(limits.keepalive_timeout) <= Instant::now() {
+                if requests.rested_out(limits.keepalive_timeout) <= Instant::now() {
                     break;
                 }
             }
@@ -111,55 +110,11 @@ where
             biased;
             _ = connection.as_mut() => return,
             () = sleep_until(by) => {
-                if work.is_resting() {
+                if requests.rest() {
                     return;
                 }
             }
         }
-    }
-}
-
-/// What a connection does.
-struct Work {
-    began: Instant,
-    /// Requests that are being answered.
-    busy: AtomicUsize,
-    /// When the last of them ended, milliseconds after `began`.
-    rests_since: AtomicU64,
-}
-
-impl Work {
-    fn new() -> Self {
-        Self { began: Instant::now(), busy: AtomicUsize::new(0), rests_since: AtomicU64::new(0) }
-    }
-
-    fn begin(this: &Arc<Self>) -> Busy {
-        this.busy.fetch_add(1, Relaxed);
-        Busy(Arc::clone(this))
-    }
-
-    fn is_resting(&self) -> bool {
-        self.busy.load(Relaxed) == 0
-    }
-
-    /// When it will have rested for so long, if nothing is asked until then.
-    fn rested_out(&self, patience: Duration) -> Instant {
-        let since = match self.is_resting() {
-            true => self.began + Duration::from_millis(self.rests_since.load(Relaxed)),
-            false => Instant::now(),
-        };
-        since + patience
-    }
-}
-
-/// A request that is being answered, until this is dropped.
-pub(crate) struct Busy(Arc<Work>);
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        let now = u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.0.rests_since.store(now, Relaxed);
-        self.0.busy.fetch_sub(1, Relaxed);
     }
 }
 
@@ -168,7 +123,7 @@ async fn respond(
     request: Request<Incoming>,
     peer: SocketAddr,
     secure: bool,
-    busy: Busy,
+    busy: UnderWay,
 ) -> Response<Content> {
     let (parts, content) = request.into_parts();
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
@@ -207,7 +162,7 @@ async fn respond(
 /// Keeps an answer for the library.
 struct Framed {
     /// They end with the content.
-    going: Option<(Busy, Access)>,
+    going: Option<(UnderWay, Access)>,
     response: Option<Response<Content>>,
 }
 
