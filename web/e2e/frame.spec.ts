@@ -88,8 +88,46 @@ test("a tab of an older version loads the page anew when a screen's script is go
   await drive.route(/\.js(\?|$)/, (route) =>
     old ? route.fulfill({ status: 404, body: "" }) : route.continue(),
   );
+  // What the drive serves now names another script than that of this tab.
+  await drive.route(/\/(shares)?$/, async (route) => {
+    const page = await (await route.fetch()).text();
+    await route.fulfill({
+      contentType: "text/html",
+      body: old ? page.replaceAll(/index-[\w-]+\.js/g, "index-new.js") : page,
+    });
+  });
+  // A dialog loads nothing anew: something may be going on.
+  await drive.keyboard.press("n");
+  await expect(drive.getByText(/页面已有新版本|a newer version of this page/)).toBeVisible();
+  expect(old).toBe(true);
   await drive.locator('a[href="/shares"]').first().click();
   await expect(drive).toHaveURL(/\/shares$/);
   await expect(drive.getByRole("main")).toBeVisible();
   expect(old).toBe(false);
+});
+
+test("while only the entry answers the page waits, and goes on when the drive is back", async ({
+  drive,
+}) => {
+  await drive.goto("/files");
+  await expect(drive.getByRole("main")).toBeVisible();
+  let loaded = 0;
+  drive.on("request", (request) => {
+    if (request.isNavigationRequest()) loaded += 1;
+  });
+  let away = true;
+  await drive.route(/./, (route) =>
+    away && !route.request().url().endsWith("/healthz")
+      ? route.fulfill({ status: 502, body: "" })
+      : route.continue(),
+  );
+  const asked = drive.waitForResponse(
+    (answer) => answer.url().endsWith("/shares") && answer.status() === 502,
+  );
+  await drive.locator('a[href="/shares"]').first().click();
+  await asked;
+  away = false;
+  await expect(drive).toHaveURL(/\/shares$/, { timeout: 40_000 });
+  await expect(drive.getByRole("main")).toBeVisible();
+  expect(loaded).toBe(0);
 });

@@ -489,6 +489,7 @@ onDesktops((face) => {
     await expect(drive.locator("[data-drop-zone]")).toBeAttached();
     await pick(drive, face, write("early.txt", "early"));
     await expect(lineOf(drive, face)).toHaveText(t("upload.over", { count: 1 }));
+    await expect(trayOf(drive, face).getByRole("heading", { level: 3 })).toContainText("slow");
     show();
     expect(await namesIn(person, inside.id)).toEqual(["early.txt"]);
   });

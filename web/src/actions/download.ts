@@ -37,7 +37,7 @@ export const download: Action = {
  * A form, because only a form has the browser save what a POST answers. Into a frame that nobody sees: what comes to be shown
  * there is a problem, and the page stays.
  */
-function archive(nodes: readonly string[]): void {
+function archive(nodes: readonly string[], again = true): void {
   const frame = document.createElement("iframe");
   frame.name = `archive-${frames++}`;
   frame.hidden = true;
@@ -46,7 +46,12 @@ function archive(nodes: readonly string[]): void {
     // A frame begins with an empty document.
     if (frame.contentDocument?.body.textContent === "") return;
     frame.remove();
-    void why(nodes).then(sayProblem);
+    void why(nodes).then((problem) => {
+      if (problem) sayProblem(problem);
+      // What stood against it is over.
+      else if (again) archive(nodes, false);
+      else sayProblem(new Problem("rate-limited", 0, "each second time only"));
+    });
   });
   setTimeout(() => frame.remove(), FRAME_MS);
   const form = document.createElement("form");
@@ -68,14 +73,14 @@ function archive(nodes: readonly string[]): void {
 
 let frames = 0;
 
-/** What the drive has against an archive. Frames are not shown that. */
-async function why(nodes: readonly string[]): Promise<Problem> {
+/** What the drive has against an archive, if it still has. Frames are not shown that. */
+async function why(nodes: readonly string[]): Promise<Problem | null> {
   try {
     const body = new URLSearchParams(nodes.map((node) => ["nodes", node]));
     const answer = await fetch(`${BASE}/zip`, { method: "POST", body });
     if (!answer.ok) return noticed(await Problem.from(answer));
     await answer.body?.cancel();
-    return new Problem("no-answer", 0, "it came the second time");
+    return null;
   } catch (error) {
     return Problem.of(error);
   }

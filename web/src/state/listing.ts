@@ -121,13 +121,12 @@ export class Listing {
   }
 
   private async read(turn: number, how: "fresh" | "again" | "more"): Promise<void> {
-    const releasing = this.releases;
-    this.releases = [];
-    const left = (): boolean => {
-      if (turn === this.turn) return false;
-      // Whoever reads now shows what is true about them, too.
-      this.releases.push(...releasing);
-      return true;
+    const releasing = [...this.releases];
+    // Who is overtaken shows nothing, and releases nothing: the reading that overtook it began later and does both.
+    const left = (): boolean => turn !== this.turn;
+    const release = (): void => {
+      for (const id of releasing) this.hidden.delete(id);
+      this.releases = this.releases.filter((id) => !releasing.includes(id));
     };
     const before = this.rows.value.length;
     let rows: readonly Row[] = how === "more" ? this.rows.value : [];
@@ -152,12 +151,12 @@ export class Listing {
         if (left()) return;
         this.path.value = found;
       }
-      for (const id of releasing) this.hidden.delete(id);
+      release();
       this.show(rows, cursor);
       this.problem.value = null;
     } catch (error) {
       if (left()) return;
-      for (const id of releasing) this.hidden.delete(id);
+      release();
       const problem = Problem.of(error);
       if (how === "again" && problem.code !== "node-not-found") {
         sayProblem(problem);

@@ -811,8 +811,13 @@ export function giveFile(id: number, file: File): boolean {
     if (same) begun(id, work, work.upload);
     else {
       // It may have changed since another browser began it, and nobody would notice: from its beginning, then.
-      endUpload(work.upload);
+      // The new one begins when the place of the old one is free.
+      endUpload(work.upload).finally(() => {
+        happen(id, { what: "go" });
+        pump();
+      });
       drop(work);
+      return true;
     }
   }
   happen(id, { what: "go" });

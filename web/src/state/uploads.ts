@@ -2,10 +2,16 @@
 import { ref } from "vue";
 import { nameOf, type Tree, treeOf, treeOfEntries, treeOfPicked } from "@/domain/upload-tree";
 import { i18n } from "@/i18n";
-import { say, sayProblem } from "./toasts";
+import { say } from "./toasts";
+import { sayUnloaded } from "./version";
 
-/** The folder that the screen shows: where files go that are picked or dropped. `null`: the root folder. */
-export const target = ref<{ id: string; name: string } | null>(null);
+/** The folder that the screen shows: where files go that are picked or dropped. Its name is not known before it is read. `null`: the root folder. */
+export const target = ref<Target | null>(null);
+
+interface Target {
+  id: string;
+  name: string | null;
+}
 
 type Handles = ReadonlyMap<string, FileSystemFileHandle>;
 
@@ -93,7 +99,7 @@ async function take(tree: Tree<File>, into: Into, handles?: Handles): Promise<vo
     const { add } = await import("./upload-run");
     add(tree, into, handles);
   } catch (error) {
-    sayProblem(error);
+    void sayUnloaded(error);
   }
 }
 
