@@ -19,7 +19,6 @@
 //!
 //! **Begin reading** at [`Drive`], then [`router`], then `who.rs`.
 
-mod answering;
 mod app;
 mod attempts;
 mod counted_blobs;
@@ -51,7 +50,6 @@ mod take;
 mod text;
 mod thumbnails;
 mod totals;
-mod unread;
 mod v1;
 mod who;
 mod work;

@@ -185,9 +185,8 @@ async fn finish_one(drive: &Arc<Drive>, left: &Upload, now: UnixMillis) -> Resul
 /// # Errors
 /// [`Part::BlobStore`] did not discard some of them: then the others are ended, unless it is away for all.
 pub async fn end_over(drive: &Arc<Drive>, now: UnixMillis, limit: u32, stop: &Stop) -> Result<u64, Problem> {
-    let mut over = drive.database.over_uploads(now, limit).await?;
-    // Those whose group is away are not always the first.
-    over.shuffle(&mut rand::rng());
+    // Those whose group is away are not the first again: each attempt puts them back.
+    let over = drive.database.over_uploads(now, limit).await?;
     let (mut ended, mut away_run, mut away) = (0, 0, None);
     for over in over {
         if stop.stopping() || away_run == AWAY_RUN_MAX {
@@ -319,7 +318,16 @@ impl<'d> Writing<'d> {
         }
         let hash_state = self.hashes.as_ref().map(Hashes::to_state).unwrap_or_default();
         let piece = Piece { bytes, partial, hash_state };
-        self.upload = drive.database.advance_upload(self.owner, id, self.holder, &piece, drive.now()).await?;
+        let advanced = drive.database.advance_upload(self.owner, id, self.holder, &piece, drive.now()).await;
+        // Given up, or taken over, meanwhile. Only this request knows what was made for a first piece; what came behind others
+        // shares bytes with those, which another may have made a file of.
+        if let (Err(problem), None) = (&advanced, &self.upload.partial)
+            && !matches!(problem, Problem::Unavailable(_))
+            && let Err(error) = drive.blobs.discard(&piece.partial).await
+        {
+            tracing::warn!(upload = %id, %error, "the first bytes of an upload that was given up stay in the store");
+        }
+        self.upload = advanced?;
         Ok(())
     }
 

@@ -7,24 +7,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use fastcgi::{Client, Doors};
-use futures_util::{FutureExt, TryFutureExt};
+use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use net::{Conn, ConnCounters, ConnLimits, Listener, Requests, Stop, Workers};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use net::{Conn, ConnCounters, ConnLimits, Listener, Stop, Workers};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 use tower::ServiceExt;
 
-use crate::answering::Answering;
 use crate::door::Peer;
-use crate::unread::while_read;
-
-/// Requests of one HTTP/2 connection that are answered at the same time.
-const STREAMS_MAX: u32 = 64;
-
-/// Bytes of an answer that wait to be sent, for each request.
-const SEND_BUFFER_MAX: usize = 256 * 1024;
 
 /// Bytes of a request's head at most.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -32,10 +23,7 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Fields of a request's head at most.
 const HEAD_FIELDS_MAX: usize = 100;
 
-/// How often a peer of HTTP/2 is asked whether it is there, and how long it may take to say so.
-const PING_EACH: Duration = Duration::from_secs(20);
-
-/// How long what is being answered may take when the drive stops, and a connection that was asked to end.
+/// How long what is being answered may take when the drive stops.
 const CLOSE_WAIT: Duration = Duration::from_secs(10);
 
 /// What bounds connections.
@@ -43,8 +31,7 @@ const CLOSE_WAIT: Duration = Duration::from_secs(10);
 pub struct Limits {
     /// Connections at one time; one more is closed.
     pub connections: usize,
-    /// How long a client may take to receive the next bytes of an answer. Then its connection is closed, or, if others of its
-    /// requests go on, what the answer holds is let go of.
+    /// How long a client may take to receive the next bytes of an answer. Then its connection is closed.
     pub send_timeout: Duration,
     /// How long the head of a request may take, and a connection rest before the first and between two.
     pub rest_timeout: Duration,
@@ -115,75 +102,45 @@ pub async fn serve_fastcgi(
         let ip = client.and_then(|client| client.ip).unwrap_or(Ipv4Addr::UNSPECIFIED.into());
         let secure = client.is_some_and(|client| client.https);
         request.extensions_mut().insert(Peer { address: SocketAddr::new(ip, 0), secure });
-        router.clone().oneshot(request).map(move |answered| match answered {
-            Ok(response) => response.map(|body| while_read(body, limits.send_timeout)),
-            Err(never) => match never {},
-        })
+        let answered = router.clone().oneshot(request);
+        async move {
+            match answered.await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            }
+        }
     })
     .await;
 }
 
+/// HTTP/1 only: browsers speak HTTP/2 behind TLS alone, and that is for the web server in front.
 async fn connection<S>(router: Router, stream: S, peer: SocketAddr, limits: Limits, mut stop: Stop)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
+    let from = Peer { address: peer, secure: false };
+    let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(from);
+        router.clone().oneshot(request)
+    });
+    let connection = Builder::new()
         .timer(TokioTimer::new())
         // It runs while the connection rests, too.
         .header_read_timeout(limits.rest_timeout)
         .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEAD_FIELDS_MAX);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PING_EACH)
-        .keep_alive_timeout(PING_EACH)
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(HEAD_BYTES_MAX as u32)
-        .max_send_buf_size(SEND_BUFFER_MAX);
-    let from = Peer { address: peer, secure: false };
-    let requests = Arc::new(Requests::new());
-    let service = {
-        let requests = Arc::clone(&requests);
-        service_fn(move |request: http::Request<hyper::body::Incoming>| {
-            let under_way = Requests::begin(&requests);
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(from);
-            let answered = router.clone().oneshot(request);
-            answered.map_ok(move |response| {
-                response.map(|body| Answering {
-                    body: while_read(body, limits.send_timeout),
-                    _request: under_way,
-                })
-            })
-        })
-    };
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+        .max_headers(HEAD_FIELDS_MAX)
+        .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let broke = |error| tracing::debug!(%peer, %error, "a connection broke");
-    loop {
-        let rested_out = requests.rested_out(limits.rest_timeout);
-        tokio::select! {
-            biased;
-            ended = connection.as_mut() => return ended.unwrap_or_else(broke),
-            () = stop.wait() => break,
-            () = sleep_until(rested_out) => {
-                if requests.rested_out(limits.rest_timeout) <= Instant::now() {
-                    break;
-                }
-            }
-        }
+    tokio::select! {
+        biased;
+        ended = connection.as_mut() => return ended.unwrap_or_else(broke),
+        () = stop.wait() => connection.as_mut().graceful_shutdown(),
     }
-    connection.as_mut().graceful_shutdown();
-    // What was asked at the last moment may end, unless the drive stops.
-    loop {
-        match timeout(CLOSE_WAIT, connection.as_mut()).await {
-            Ok(ended) => return ended.unwrap_or_else(broke),
-            Err(_) if requests.rest() || stop.stopping() => return,
-            Err(_) => {}
-        }
+    match timeout(CLOSE_WAIT, connection).await {
+        Ok(ended) => ended.unwrap_or_else(broke),
+        Err(_) => tracing::debug!(%peer, "what is asked took too long for a stop"),
     }
 }
 
@@ -195,11 +152,11 @@ mod tests {
     use bytes::Bytes;
     use futures_util::stream;
     use http_body_util::{BodyExt, Empty};
-    use hyper::client::conn::{http1, http2};
+    use hyper::client::conn::http1;
     use net::StopSource;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio::task::JoinHandle;
-    use tokio::time::sleep;
+    use tokio::time::{Instant, sleep};
 
     use super::*;
 
@@ -240,15 +197,7 @@ mod tests {
         (ours, Served { stop: source, ended })
     }
 
-    async fn connect_http2() -> (http2::SendRequest<Empty<Bytes>>, Served) {
-        let (stream, served) = connect();
-        let (asking, connection) =
-            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        (asking, served)
-    }
-
-    async fn connect_http1() -> (http1::SendRequest<Empty<Bytes>>, Served) {
+    async fn ask_on_one() -> (http1::SendRequest<Empty<Bytes>>, Served) {
         let (stream, served) = connect();
         let (asking, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
@@ -278,7 +227,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_on_which_nothing_is_asked_is_closed() {
-        for said in ["", "P", "PRI * HT", "GET / HTTP/1.1\r\nhost: dr"] {
+        for said in ["", "P", "GET / HTTP/1.1\r\nhost: dr"] {
             let (mut stream, served) = connect();
             stream.write_all(said.as_bytes()).await.unwrap();
             served.ends_after(REST).await;
@@ -288,11 +237,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_peer_of_http2_that_asks_nothing_is_let_go_although_it_is_there() {
-        let (_asking, served) = connect_http2().await;
-        served.ends_after(REST).await;
-
-        let (mut asking, served) = connect_http2().await;
+    async fn a_connection_may_rest_between_two_requests() {
+        let (mut asking, served) = ask_on_one().await;
         for _ in 0..3 {
             assert_eq!(text(asking.send_request(request("/")).await.unwrap()).await, "fast");
             sleep(REST - Duration::from_secs(1)).await;
@@ -304,19 +250,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_asked_may_take_longer_than_a_connection_may_rest() {
         for (path, whole) in [("/slow", "slow"), ("/pieces", "piece piece piece ")] {
-            let (mut asking, served) = connect_http1().await;
-            assert_eq!(text(asking.send_request(request(path)).await.unwrap()).await, whole);
-            served.ends_after(REST).await;
-
-            let (mut asking, served) = connect_http2().await;
+            let (mut asking, served) = ask_on_one().await;
             assert_eq!(text(asking.send_request(request(path)).await.unwrap()).await, whole);
             served.ends_after(REST).await;
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_asked_when_a_connection_is_let_go_may_end_but_not_hold_up_a_stop() {
-        let (mut asking, served) = connect_http2().await;
+    async fn what_is_asked_may_not_hold_up_a_stop() {
+        let (mut asking, served) = ask_on_one().await;
         let never = tokio::spawn(asking.send_request(request("/never")));
         sleep(REST * 3).await;
         assert!(!served.ended.is_finished());
