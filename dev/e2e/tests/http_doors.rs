@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -297,6 +297,57 @@ fn a_client_that_takes_nothing_is_left_after_a_while() {
     // What was in the buffers is there, and then the end.
     assert!(http.receive(false).is_err());
     assert!(ask(door, "GET", &target, &[]).unwrap().content == content);
+}
+
+/// A frame of HTTP/2 (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = (payload.len() as u32).to_be_bytes()[1..].to_vec();
+    bytes.extend([kind, flags]);
+    bytes.extend(stream.to_be_bytes());
+    bytes.extend(payload);
+    bytes
+}
+
+#[test]
+fn a_client_that_answers_pings_and_takes_nothing_is_left_after_a_while() {
+    const ACK: u8 = 1;
+    const HEADERS: u8 = 1;
+    const SETTINGS: u8 = 4;
+    const PING: u8 = 6;
+    let cluster = one(&[("send_timeout", "1")]);
+    let door = cluster.storages[0].http();
+    let target = format!("/{}", upload(&cluster, "group1", &noise(200_000), "bin"));
+    let mut stream = std::net::TcpStream::connect(door).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut said = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    // Nothing of a content may be sent (SETTINGS_INITIAL_WINDOW_SIZE).
+    said.extend(frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]));
+    let mut fields = Vec::new();
+    for (name, value) in [(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", &target)] {
+        // Literals without an index (RFC 7541, section 6.2.2).
+        fields.extend([0, name.len() as u8]);
+        fields.extend(name.bytes());
+        fields.push(value.len() as u8);
+        fields.extend(value.bytes());
+    }
+    said.extend(frame(HEADERS, 5, 1, &fields));
+    stream.write_all(&said).unwrap();
+    let began = std::time::Instant::now();
+    let mut answered = false;
+    loop {
+        assert!(began.elapsed() < PATIENCE, "it is not left");
+        let mut head = [0; 9];
+        match stream.read_exact(&mut head) {
+            Err(error) => break assert_ne!(error.kind(), std::io::ErrorKind::WouldBlock, "it is not left"),
+            Ok(()) => answered |= head[3] == HEADERS,
+        }
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        stream.read_exact(&mut payload).unwrap();
+        if head[3] == PING && head[4] & ACK == 0 {
+            stream.write_all(&frame(PING, ACK, 0, &payload)).unwrap();
+        }
+    }
+    assert!(answered);
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub(crate) struct Limits {
     pub(crate) head_timeout: Duration,
     /// How long a connection may rest between requests.
     pub(crate) keepalive_timeout: Duration,
+    /// How long a client may take to receive the next bytes of an answer. For what is framed by hand its connection does that.
+    pub(crate) send_timeout: Duration,
 }
 
 /// How serving by hand ends.

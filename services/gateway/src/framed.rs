@@ -18,13 +18,14 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use net::{ConnError, Requests, Stop, UnderWay};
+use net::{ConnError, Stop};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
 use crate::access::Access;
 use crate::compress::Compressing;
 use crate::door::{Asked, Door, Found};
+use crate::requests::{Counted, Requests, UnderWay};
 use crate::run::Gateway;
 use crate::serve;
 use crate::source::{Broken, Source};
@@ -82,10 +83,14 @@ where
             async move { Ok::<_, Infallible>(respond(gateway, request, peer, secure, busy).await) }
         })
     };
+    let stream = Counted { stream, requests: Arc::clone(&requests) };
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
+    let (mut sent, mut look_at) = (0, Instant::now() + limits.send_timeout);
+    // Once it was asked to end: when it is looked at next.
+    let mut ends_at = None;
     loop {
-        let rested_out = requests.rested_out(limits.keepalive_timeout);
+        let wake_at = ends_at.unwrap_or_else(|| requests.rested_out(limits.keepalive_timeout));
         tokio::select! {
             biased;
             ended = connection.as_mut() => {
@@ -94,27 +99,24 @@ where
                 }
                 return;
             }
-            () = stop.wait() => break,
-            () = sleep_until(rested_out) => {
-                if requests.rested_out(limits.keepalive_timeout) <= Instant::now() {
-                    break;
-                }
-            }
-        }
-    }
-    connection.as_mut().graceful_shutdown();
-    // What is being answered may end, however long the peer takes nothing; after that the peer has little time to go.
-    loop {
-        let by = Instant::now() + CLOSE_WAIT;
-        tokio::select! {
-            biased;
-            _ = connection.as_mut() => return,
-            () = sleep_until(by) => {
-                if requests.rest() {
+            () = sleep_until(look_at) => {
+                if requests.stuck(limits.send_timeout, &mut sent) {
+                    tracing::debug!(%peer, "a client takes nothing");
                     return;
                 }
+                look_at = Instant::now() + limits.send_timeout;
+                continue;
+            }
+            () = stop.wait(), if ends_at.is_none() => {}
+            () = sleep_until(wake_at) => match ends_at {
+                None if requests.rested_out(limits.keepalive_timeout) > Instant::now() => continue,
+                // What is being answered may end; after that the peer has little time to go.
+                Some(_) if requests.rest() => return,
+                _ => {}
             }
         }
+        connection.as_mut().graceful_shutdown();
+        ends_at = Some(Instant::now() + CLOSE_WAIT);
     }
 }
 
@@ -244,13 +246,15 @@ impl Door for Framed {
         access.status(answer.status);
         let state = Some((pieces, Some(first), busy, access));
         let content = stream::unfold(state, |state| async {
-            let (mut pieces, first, busy, mut access) = state?;
+            let (mut pieces, first, mut busy, mut access) = state?;
+            busy.makes();
             let next = match first {
                 Some(first) => Ok(Some(first)),
                 None => pieces.next().await,
             };
             match next {
                 Ok(Some(bytes)) => {
+                    busy.gives();
                     access.sent(bytes.len() as u64);
                     Some((Ok(Frame::data(bytes)), Some((pieces, None, busy, access))))
                 }

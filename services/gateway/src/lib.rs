@@ -16,6 +16,7 @@ mod framed;
 mod members;
 mod metrics;
 mod pictures;
+mod requests;
 mod rules;
 mod run;
 mod serve;

@@ -189,6 +189,7 @@ pub fn start(conf: &GatewayConf, local: Option<Local>) -> Result<Running, StartE
             head_len: conf.limits.max_head_size as usize,
             head_timeout: conf.limits.head_timeout,
             keepalive_timeout: conf.limits.keepalive_timeout,
+            send_timeout: conf.limits.send_timeout,
         },
         compressions: Arc::new(Semaphore::new(COMPRESSIONS_MAX)),
         access_log,
