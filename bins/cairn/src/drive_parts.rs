@@ -351,6 +351,11 @@ fn drive_secret(file: &Path, database: &DatabaseConf) -> anyhow::Result<DriveSec
             }
         }
     };
+    parse_secret(&text, file)
+}
+
+/// What is written down, as the secret. The file is only named in the error.
+pub(crate) fn parse_secret(text: &str, file: &Path) -> anyhow::Result<DriveSecret> {
     let wrong = || {
         let (file, digits) = (file.display(), 2 * SECRET_LEN);
         anyhow!(

@@ -144,6 +144,9 @@ fn a_secret_that_is_no_file_is_in_the_backup_and_is_compared_when_it_is_restored
     // A shell without the drive's variables.
     assert!(refused(&run(make(), "")).contains("is neither in"));
     assert!(!backup.exists());
+    // A shell that took a part of it for its own.
+    assert!(refused(&run(make(), &"07".repeat(31))).contains("not 64 hexadecimal digits"));
+    assert!(!backup.exists());
     succeeded(&run(make(), &"07".repeat(32)));
     assert_eq!(fs::read_to_string(backup.join("secret")).unwrap(), "07".repeat(32));
 

@@ -201,6 +201,19 @@ fn the_package_is_not_put_over_what_the_archives_installer_left() {
 }
 
 #[test]
+fn a_purged_package_leaves_the_passwords_that_somebody_wrote() {
+    let root = tempfile::tempdir().unwrap();
+    let confs = root.path().join("etc/cairn");
+    fs::create_dir_all(&confs).unwrap();
+    fs::write(confs.join("drive.env"), "CAIRN_SECRET=0\n").unwrap();
+    fs::write(confs.join("watch.env"), "").unwrap();
+    let script = confs::project("deploy/debian/postrm");
+    run(Command::new("sh").arg(script).arg("purge").env("DPKG_ROOT", root.path()));
+    assert!(confs.join("drive.env").exists());
+    assert!(!confs.join("watch.env").exists());
+}
+
+#[test]
 fn the_installer_refuses_what_it_does_not_understand_before_it_changes_anything() {
     let root = tempfile::tempdir().unwrap();
     let script = confs::project("deploy/install.sh");

@@ -130,6 +130,8 @@ async fn make(conf: &DriveConf, part: &Path) -> anyhow::Result<BTreeMap<String, 
             conf.secret_file.display()
         )
     })?;
+    // With another one nothing could be read that was restored.
+    drive_parts::parse_secret(&text, &conf.secret_file)?;
     write_private(&secret)?.write_all(text.as_bytes())?;
     let mut sha256 = BTreeMap::new();
     for file in &[database, blobs, secret] {
