@@ -405,9 +405,12 @@ impl View {
             ));
         }
         let same = |ours: &(u8, String), original: &(u8, String)| {
-            // The original tells with the next change only that one who was offline, or filled a disk again, is online.
-            let known_late =
-                matches!((ours.0, original.0), (OFFLINE | ONLINE, OFFLINE | ONLINE) | (ONLINE, RECOVERY));
+            // The original tells with the next change only that one who was offline, or filled a disk again, is online, or left
+            // before it was active.
+            let known_late = matches!(
+                (ours.0, original.0),
+                (OFFLINE | ONLINE, OFFLINE | ONLINE) | (OFFLINE | ONLINE, RECOVERY)
+            );
             ours.1 == original.1 && (ours.0 == original.0 || known_late)
         };
         let both = ours.storages.iter().zip(&original.storages);
@@ -456,14 +459,14 @@ mod tests {
     }
 
     #[test]
-    fn only_that_a_storage_is_online_may_be_told_late() {
+    fn only_that_a_storage_is_online_or_was_may_be_told_late() {
         let differ = |ours, original| !View::differences(&Pair::new(told(ours), told(original))).is_empty();
-        for (ours, original) in [(OFFLINE, ONLINE), (ONLINE, OFFLINE), (ONLINE, RECOVERY), (7, 7)] {
+        for (ours, original) in
+            [(OFFLINE, ONLINE), (ONLINE, OFFLINE), (ONLINE, RECOVERY), (OFFLINE, RECOVERY), (7, 7)]
+        {
             assert!(!differ(ours, original), "{ours} {original}");
         }
-        for (ours, original) in
-            [(RECOVERY, ONLINE), (OFFLINE, RECOVERY), (RECOVERY, OFFLINE), (7, ONLINE), (1, 7)]
-        {
+        for (ours, original) in [(RECOVERY, ONLINE), (RECOVERY, OFFLINE), (7, ONLINE), (1, 7)] {
             assert!(differ(ours, original), "{ours} {original}");
         }
         assert!(!View::differences(&Pair::new(told(ONLINE), View::default())).is_empty());
