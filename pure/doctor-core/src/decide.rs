@@ -167,18 +167,22 @@ fn trackers(trackers: &[TrackerSeen]) -> Vec<What> {
         }
         match first {
             None => first = Some((tracker, answer)),
-            Some((other, others)) => found.extend(differences((&other.name, others), (name, answer))),
+            Some(first) => found.extend(differences(first, (tracker, answer), trackers)),
         }
     }
     found
 }
 
-fn differences(first: (&str, &TrackerAnswer), second: (&str, &TrackerAnswer)) -> Vec<What> {
-    let ((name, one), (other_name, other)) = (first, second);
+fn differences(
+    (first, one): (&TrackerSeen, &TrackerAnswer),
+    (second, other): (&TrackerSeen, &TrackerAnswer),
+    all: &[TrackerSeen],
+) -> Vec<What> {
+    let (name, other_name) = (first.name.as_str(), second.name.as_str());
     let mut found = Vec::new();
     if let (Some(leader), Some(other_leader)) = (&one.leader, &other.leader)
         && leader != other_leader
-        && !may_be_one(leader, other_leader)
+        && !may_be_one((first, leader), (second, other_leader), all)
     {
         found.push(What::LeadersDiffer {
             tracker: name.to_owned(),
@@ -216,15 +220,23 @@ fn differences(first: (&str, &TrackerAnswer), second: (&str, &TrackerAnswer)) ->
     found
 }
 
-/// Whether two addresses of leaders may be those of one tracker: it has two at most, and shows the one that suits where we
-/// ask from, which for one of its own addresses may be another network than for the other.
-fn may_be_one(leader: &str, other: &str) -> bool {
-    match (leader.parse::<SocketAddr>(), other.parse::<SocketAddr>()) {
-        (Ok(one), Ok(other)) => {
-            one.port() == other.port() && IpClass::of(one.ip()) != IpClass::of(other.ip())
-        }
-        _ => false,
+/// Whether two addresses of leaders, each with the tracker that says so, may be those of one tracker: it has two at most, and
+/// shows the one that suits where we ask from, which for one of its own addresses may be another network than for the other.
+/// They are two when each says so of itself, at the address at which it was asked, and nobody was asked at both.
+fn may_be_one(
+    (first, leader): (&TrackerSeen, &str),
+    (second, other): (&TrackerSeen, &str),
+    all: &[TrackerSeen],
+) -> bool {
+    let (Ok(one), Ok(other)) = (leader.parse::<SocketAddr>(), other.parse::<SocketAddr>()) else {
+        return false;
+    };
+    if one.port() != other.port() || IpClass::of(one.ip()) == IpClass::of(other.ip()) {
+        return false;
     }
+    let is_at = |tracker: &TrackerSeen, address: SocketAddr| tracker.ips.contains(&address.ip());
+    let both_lead = is_at(first, one) && is_at(second, other);
+    !both_lead || all.iter().any(|tracker| is_at(tracker, one) && is_at(tracker, other))
 }
 
 fn groups(storages: &[StorageSeen]) -> Vec<What> {
@@ -615,6 +627,34 @@ mod tests {
         assert_eq!(codes_with(seen([127, 0, 0, 1], "192.168.0.5:22122", &outer[..1])), ["members_differ"]);
         assert_eq!(codes_with(seen([10, 0, 0, 6], "10.0.0.6:22122", &inner)), ["leaders_differ"]);
         assert_eq!(codes_with(seen([127, 0, 0, 1], "192.168.0.5:22123", &outer)), ["leaders_differ"]);
+    }
+
+    #[test]
+    fn trackers_in_two_networks_differ_when_each_says_that_it_leads_itself() {
+        let seen = |ips: &[[u8; 4]], leader: &str| {
+            let mut tracker = tracker(leader, [127, 0, 0, 1], &[("a", StorageStatus::Active)]);
+            tracker.ips = ips.iter().map(|ip| (*ip).into()).collect();
+            answer(&mut tracker).leader = Some(leader.to_owned());
+            tracker
+        };
+        let (inner, outer) = ([10, 0, 0, 5], [192, 168, 0, 5]);
+        let (at_inner, at_outer) = ("10.0.0.5:22122", "192.168.0.5:22122");
+        let inner_leads = || seen(&[inner], at_inner);
+        let outer_leads = || seen(&[outer], at_outer);
+        let table = [
+            ("each leads itself", vec![inner_leads(), outer_leads()], vec!["leaders_differ"]),
+            ("one follows", vec![inner_leads(), seen(&[[192, 168, 0, 6]], at_outer)], vec![]),
+            ("where one was asked is not known", vec![inner_leads(), seen(&[], at_outer)], vec![]),
+            ("one has both addresses", vec![seen(&[inner, outer], at_inner), outer_leads()], vec![]),
+            (
+                "a third names both as one",
+                vec![inner_leads(), outer_leads(), seen(&[inner, outer], at_inner)],
+                vec![],
+            ),
+        ];
+        for (why, all, wanted) in table {
+            assert_eq!(codes(trackers(&all)), wanted, "{why}");
+        }
     }
 
     #[test]
