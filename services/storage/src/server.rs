@@ -13,7 +13,8 @@ use net::ConnCounters;
 use parking_lot::Mutex;
 use storage_core::directories::Directories;
 use storage_core::membership::{ClusterView, has_left};
-use storage_core::replication::synced;
+use storage_core::replication::steps::is_want_of_room;
+use storage_core::replication::synced::{self, Came};
 use storage_core::space::{ANY_PATH, MIB, PathMode, PathUsage, Paths, Refused, Reserve};
 use storage_core::stats::Statistics;
 use store::Store;
@@ -243,7 +244,7 @@ impl Synced {
             let arriving = self.0.lock().begin(source, time, GROUP_STORAGES_MAX)?;
             Some((source, arriving))
         });
-        Coming { synced: self, begun, name: name.clone() }
+        Coming { synced: self, begun, name: name.clone(), makes_room: false }
     }
 
     pub(crate) fn report(&self) -> BTreeMap<StorageId, u32> {
@@ -256,24 +257,36 @@ pub(crate) struct Coming<'a> {
     synced: &'a Synced,
     begun: Option<(StorageId, synced::Arriving)>,
     name: FileName,
+    makes_room: bool,
 }
 
 impl Coming<'_> {
-    /// It is here, or there is nothing to do.
-    pub(crate) fn taken(&mut self) {
-        self.end(true);
+    /// With it less room is needed than before.
+    pub(crate) fn makes_room(mut self) -> Self {
+        self.makes_room = true;
+        self
     }
 
-    fn end(&mut self, taken: bool) {
+    /// It is here, or there is nothing to do.
+    pub(crate) fn taken(&mut self) {
+        self.end(if self.makes_room { Came::MadeRoom } else { Came::Taken });
+    }
+
+    /// It was refused with this status.
+    pub(crate) fn refused(&mut self, status: Status) {
+        self.end(if is_want_of_room(status) { Came::NoRoom } else { Came::Not });
+    }
+
+    fn end(&mut self, came: Came) {
         if let Some((source, arriving)) = self.begun.take() {
-            self.synced.0.lock().end(&source, arriving, &self.name, taken, unix_now().into());
+            self.synced.0.lock().end(&source, arriving, &self.name, came, unix_now().into());
         }
     }
 }
 
 impl Drop for Coming<'_> {
     fn drop(&mut self) {
-        self.end(false);
+        self.end(Came::Not);
     }
 }
 

@@ -210,6 +210,8 @@ impl Sender {
             self.paused = None;
         }
         self.resting.retain(|until| *until > now);
+        // Also when nothing may be taken: who waits until the next is due would not wait.
+        self.window.come_due(now);
         let interrupted = self.backoff.failures() > 0;
         // After a failure of the whole peer one finds out whether it is back.
         let most = if interrupted && !self.full { 1 } else { self.rules.travel_max };
@@ -429,6 +431,30 @@ mod tests {
         let failed = back(&mut sender, &travels[1], How::Failed, NOW);
         assert_eq!(failed, Effect { verdict: Some(Verdict::Again { attempts: 1 }), ..Effect::default() });
         assert!(!sender.works());
+    }
+
+    #[test]
+    fn nothing_is_due_in_the_past_when_nothing_may_be_taken() {
+        let failed = |sender: &mut Sender| {
+            let travels = take(sender, NOW);
+            back(sender, &travels[0], How::Failed, NOW);
+            travels[1].clone()
+        };
+        let due = NOW.after_ms(1_000);
+        // The peer can't be reached.
+        let mut paused = files(4);
+        let other = failed(&mut paused);
+        back(&mut paused, &other, How::PeerUnable, NOW.after_ms(500));
+        assert_eq!((paused.take(due), paused.next_due()), (None, Some(NOW.after_ms(1_500))));
+        // It is found out whether it is back.
+        let later = NOW.after_ms(1_500);
+        assert!(paused.take(later).is_some());
+        assert_eq!((paused.take(later), paused.next_due()), (None, None));
+        // As many travel as may.
+        let mut busy = files(4);
+        failed(&mut busy);
+        assert_eq!((take(&mut busy, NOW).len(), busy.next_due()), (1, Some(due)));
+        assert_eq!((busy.take(due), busy.next_due()), (None, None));
     }
 
     #[test]

@@ -192,7 +192,8 @@ impl Window {
         self.job(number)
     }
 
-    fn come_due(&mut self, now: Mono) {
+    /// Records that failed and are to be tried again at `now` may be taken.
+    pub(super) fn come_due(&mut self, now: Mono) {
         while let Some(&(due, number)) = self.later.first()
             && due <= now
         {

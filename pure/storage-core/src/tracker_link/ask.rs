@@ -232,7 +232,8 @@ impl TrackerLink {
             let times = inputs.synced_from();
             let known = || times.iter().filter(|&(_, &timestamp)| timestamp > 0);
             // All of them when one got further, as the original does: trackers take the earliest of one report, which
-            // without a source that stands still would say that its files are here.
+            // without a source that stands still would say that its files are here. After a start here it says so of
+            // sources of which nothing has come since: no answer of a tracker has what was known of each before.
             if known().any(|(id, timestamp)| session.synced.get(id) != Some(timestamp)) {
                 let synced = |(id, &timestamp): (&StorageId, &u32)| sync_report::Synced {
                     src_id: Some(*id),

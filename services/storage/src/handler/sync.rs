@@ -64,9 +64,9 @@ pub(crate) async fn copy(
         Ok(name) => name,
         Err(status) => return Ok(Done::refused(status, unread)),
     };
-    let coming = server.synced.coming(session.source, &name, ask.timestamp);
+    let mut coming = server.synced.coming(session.source, &name, ask.timestamp);
     let taken = match ask.has_content {
-        true => match take(server, conn, &name, ask.size).await? {
+        true => match take(server, conn, &mut coming, &name, ask.size).await? {
             Ok(taken) => Some(taken),
             Err(done) => return Ok(done),
         },
@@ -122,8 +122,8 @@ pub(crate) async fn write(
         Ok(name) => name,
         Err(status) => return Ok(Done::refused(status, unread)),
     };
-    let coming = server.synced.coming(session.source, &name, ask.timestamp);
-    let content = match take(server, conn, &name, ask.size).await? {
+    let mut coming = server.synced.coming(session.source, &name, ask.timestamp);
+    let content = match take(server, conn, &mut coming, &name, ask.size).await? {
         Ok(taken) => taken.into(),
         Err(done) => return Ok(done),
     };
@@ -155,7 +155,7 @@ type Answered<'a> = Result<(Coming<'a>, Status), Done>;
 async fn delete<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answered<'a> {
     let ask = sync_delete::Ask::decode(body).map_err(|error| malformed(error, 0))?;
     let name = name_in(server, &ask.group, ask.name).map_err(Done::status)?;
-    let mut coming = server.synced.coming(session.source, &name, ask.timestamp);
+    let mut coming = server.synced.coming(session.source, &name, ask.timestamp).makes_room();
     let status = match server.store.receive_delete(name, ask.timestamp).await {
         // It had come before, and the file was made again here since.
         Ok(()) | Err(StoreError::Exists) => Status::OK,
@@ -173,7 +173,10 @@ async fn delete<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answe
 async fn truncate<'a>(server: &'a Server, session: &Session, body: &[u8]) -> Answered<'a> {
     let ask = sync_truncate::Ask::decode(body).map_err(|error| malformed(error, 0))?;
     let name = name_in(server, &ask.group, ask.name).map_err(Done::status)?;
-    let coming = server.synced.coming(session.source, &name, ask.timestamp);
+    let mut coming = server.synced.coming(session.source, &name, ask.timestamp);
+    if ask.new_size < ask.old_size {
+        coming = coming.makes_room();
+    }
     let result = server.store.receive_truncate(name, ask.old_size, ask.new_size, ask.timestamp).await;
     Ok((coming, result.map_or_else(|error| change_status(&error), |()| Status::OK)))
 }
@@ -257,6 +260,7 @@ impl Damaged {
 async fn take(
     server: &Server,
     conn: &mut Conn,
+    coming: &mut Coming<'_>,
     name: &FileName,
     size: u64,
 ) -> Result<Result<Taken, Done>, ConnError> {
@@ -265,6 +269,7 @@ async fn take(
         Err(refused) => {
             // The rest comes in any case; a peer of the original would send everything once more if we hung up.
             conn.discard(refused.unread).await?;
+            coming.refused(refused.status);
             Err(Done::status(refused.status))
         }
     })
@@ -286,6 +291,8 @@ fn received(server: &Server, mut coming: Coming<'_>, len: u64, status: Status) -
     if done {
         server.stats.sync_updated(unix_now().into());
         coming.taken();
+    } else {
+        coming.refused(status);
     }
     Done::status(status)
 }

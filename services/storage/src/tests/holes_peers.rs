@@ -233,6 +233,34 @@ fn d20_readers_are_not_sent_here_for_what_was_not_taken() {
 }
 
 #[test]
+fn d20_what_makes_room_does_not_send_readers_here_for_what_waits_for_it() {
+    let members = Group::start("durability=disk");
+    let server = members.members[0].running.as_ref().unwrap().server();
+    let other = id("127.0.0.3");
+    let mut client = members.client(0);
+    let mut field = [0; 16];
+    field[..9].copy_from_slice(b"127.0.0.3");
+    assert_eq!(client.ask(C::ReportServerId, &[&field]).status, Status::OK);
+    let told = || server.synced.report().get(&other).copied();
+    let (cut, waits, gone) = (APPENDER.as_bytes(), normal(b"hello", 1), normal(b"gone", 2));
+    assert_eq!(sync_copy(&mut client, C::SyncCreate, cut, b"one", TIME).status, Status::OK);
+    // As if its disk were full.
+    server.synced.coming(Some(other), &waits, TIME + 1).refused(Status::ENOSPC);
+    let time = |after: u32| (TIME + after).to_be_bytes();
+    let body = [&number(cut.len())[..], &number(3), &number(1), &time(6), &group("group1"), cut];
+    assert_eq!(client.ask(C::SyncTruncate, &body).status, Status::OK);
+    let body = [&time(7)[..], &group("group1"), gone.as_str().as_bytes()];
+    assert_eq!(client.ask(C::SyncDelete, &body).status, Status::ENOENT);
+    let waits = waits.as_str().as_bytes();
+    assert_eq!(sync_copy(&mut client, C::SyncCreate, waits, b"hello", TIME + 1).status, Status::OK);
+    assert_eq!(told(), Some(TIME + 1));
+    // A newer one in its turn: nothing waits any more.
+    assert_eq!(sync_write(&mut client, C::SyncAppend, cut, 1, b"!", TIME + 8).status, Status::OK);
+    assert_eq!(client.ask(C::SyncDelete, &[&time(9)[..], &group("group1"), waits]).status, Status::OK);
+    assert_eq!(told(), Some(TIME + 9));
+}
+
+#[test]
 fn d23_a_storage_that_lost_its_base_path_sends_what_nobody_else_has() {
     let mut members = Group::start("durability=disk");
     members.say(StorageStatus::Offline);
