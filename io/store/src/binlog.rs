@@ -24,6 +24,8 @@ use parking_lot::Mutex;
 use storage_core::replication::LogPosition;
 use tokio::sync::watch;
 
+use crate::plain::renewed;
+
 /// Size at which the next file is begun.
 const FILE_LEN_MAX: u64 = 1 << 30;
 
@@ -38,6 +40,9 @@ const LINE_LEN_MAX: usize = 256;
 
 /// How much of the log is looked at for the first change that a peer lacks, bytes.
 const FIRST_LOOK: u64 = 64 * 1024;
+
+/// What is written once more at a time, bytes.
+const RENEW_STEP: usize = 1 << 20;
 
 /// Name of the file that tells which log is written to.
 const INDEX_FILE: &str = "binlog_index.dat";
@@ -206,6 +211,41 @@ impl Binlog {
         });
         let text = format!("current_write={index}\ncurrent_compress={}\n", compressed.unwrap_or(0));
         daemon::state_file::replace(&path, text.as_bytes())
+    }
+
+    /// Writes the lines from a place to the end once more, where they are, durably. To be done before they are believed to be
+    /// there after a crash: those that the disk did not take are in the page cache only, and it never says so again.
+    ///
+    /// # Errors
+    /// What reading, writing and syncing say.
+    pub(crate) fn renew(&self, from: (u32, u64)) -> io::Result<()> {
+        self.flush()?;
+        let (last, _) = self.position();
+        let mut step = vec![0; RENEW_STEP];
+        for index in from.0..=last {
+            let file = match File::options().read(true).write(true).open(log_path(&self.dir, index)) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let mut at = if index == from.0 { from.1 } else { 0 };
+            loop {
+                let len = match file.read_at(&mut step, at) {
+                    Ok(0) => break,
+                    Ok(len) => len,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(error),
+                };
+                let lines = step.get(..len).unwrap_or_default();
+                renewed(&file, file.write_all_at(lines, at), || {
+                    let mut there = vec![0; len];
+                    file.read_exact_at(&mut there, at).map(|()| there == lines)
+                })?;
+                at += len as u64;
+            }
+            self.sync_log(&file)?;
+        }
+        Ok(())
     }
 
     /// Calls `visit` with each line, newline included, from the given place to the end.

@@ -153,8 +153,8 @@ pub(crate) struct Seen {
 pub(crate) struct Before {
     /// Tells of changes that others than the store made.
     pub(crate) seen: Seen,
-    /// [`crate::changes::Changes::of`] it.
-    pub(crate) changes: u64,
+    /// Tells of the store's own: the [mark](crate::changes::Changes::mark) of a file that is watched.
+    pub(crate) mark: u64,
 }
 
 /// What a mutation came to.

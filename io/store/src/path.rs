@@ -72,7 +72,7 @@ impl Files {
             data,
             data_fd,
             disks,
-            changes: Changes::new(),
+            changes: Changes::default(),
             temp_dir,
             journal_dir,
             pack_dir,

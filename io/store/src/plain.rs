@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use fdfs_format::journal::Change;
 use rustix::fs::{
-    AtFlags, FallocateFlags, FileType, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, UTIME_OMIT,
+    Advice, AtFlags, FallocateFlags, FileType, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps,
+    UTIME_OMIT,
 };
 use rustix::io::{Errno, retry_on_intr};
 
@@ -126,16 +127,14 @@ impl Plain<'_> {
         }
     }
 
-    /// Puts a file there, whatever stands under its name; one that is there as it should be is left so.
+    /// Puts a file there, whatever stands under its name; one that is there as it should be stays.
     pub(crate) fn put(&self, name: &str, content: &[u8], mtime: u32) -> io::Result<()> {
         self.create(name, content, mtime, Turn::Again)
     }
 
     fn create(&self, name: &str, content: &[u8], mtime: u32, mode: Turn) -> io::Result<()> {
-        if mode == Turn::Again
-            && let Some(file) = self.holds(name, content)?
-        {
-            return set_mtime(&file, mtime);
+        if mode == Turn::Again && self.renew(name, content, mtime)? {
+            return Ok(());
         }
         let over = if mode == Turn::First { OFlags::EXCL } else { OFlags::TRUNC };
         let file = self.create_file(name, over)?;
@@ -246,11 +245,7 @@ impl Plain<'_> {
         let file = self.create_file(half, OFlags::TRUNC)?;
         copy(source, &file, 0)?;
         rustix::fs::fchmod(&file, Mode::from_raw_mode(stat.st_mode))?;
-        let times = Timestamps {
-            last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-            last_modification: Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec.cast_signed() },
-        };
-        rustix::fs::futimens(&file, &times)?;
+        keep_mtime(&file, &stat)?;
         file.sync_all()
     }
 
@@ -275,24 +270,32 @@ impl Plain<'_> {
         }
     }
 
-    /// The file, when it is there with exactly this content: then nothing has to be written again, for which a full
-    /// disk may have no room.
-    fn holds(&self, name: &str, content: &[u8]) -> io::Result<Option<File>> {
-        let Some(file) = self.open_if_there(name)? else { return Ok(None) };
-        let metadata = file.metadata()?;
-        if !metadata.is_file() || metadata.len() != content.len() as u64 {
-            return Ok(None);
+    /// Writes a file once more, where it is, that is there with exactly this content; false when it is not. Made anew, it
+    /// might find no room on a full disk; left alone, it might be in the page cache only, if the disk did not take it, as
+    /// it said to the process that ended and never says again.
+    fn renew(&self, name: &str, content: &[u8], mtime: u32) -> io::Result<bool> {
+        let Some(stat) = self.stat(name)? else { return Ok(false) };
+        if !is_regular(&stat) || stat.st_size.unsigned_abs() != content.len() as u64 {
+            return Ok(false);
         }
+        let file = self.open_for_writing(name)?;
         let mut there = vec![0; content.len()];
-        file.read_exact_at(&mut there, 0)?;
-        Ok((there == content).then_some(file))
+        let mut is_there = || file.read_exact_at(&mut there, 0).map(|()| there == content);
+        if !is_there()? {
+            return Ok(false);
+        }
+        renewed(&file, file.write_all_at(content, 0), is_there)?;
+        if mtime == 0 {
+            keep_mtime(&file, &stat)?
+        } else {
+            set_mtime(&file, mtime)?
+        }
+        Ok(true)
     }
 
     fn replace(&self, name: &str, content: &[u8], mtime: u32, mode: Turn) -> io::Result<()> {
-        if mode == Turn::Again
-            && let Some(file) = self.holds(name, content)?
-        {
-            return set_mtime(&file, mtime);
+        if mode == Turn::Again && self.renew(name, content, mtime)? {
+            return Ok(());
         }
         // There is one change at a time for each name, so the name is free for this.
         let temp = self.temp_dir.join(format!("replace-{}", name.replace('/', "-")));
@@ -391,6 +394,24 @@ fn make_room(file: &File, size: u64, offset: u64, len: u64) -> io::Result<()> {
     }
 }
 
+/// What came of writing once more, in its place, what is there already. A file system that writes nothing in its place may
+/// have no room for that; then it is enough when the disk has it.
+pub(crate) fn renewed(
+    file: &File,
+    written: io::Result<()>,
+    is_there: impl FnOnce() -> io::Result<bool>,
+) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            file.sync_data()?;
+            // What is read after this comes from the disk.
+            rustix::fs::fadvise(file, 0, None, Advice::DontNeed)?;
+            if is_there()? { Ok(()) } else { Err(error) }
+        }
+        written => written,
+    }
+}
+
 /// Takes a failed write's growth back, so that no reader sees half of it.
 fn undo_growth(file: &File, before: u64, written: io::Result<()>) -> io::Result<()> {
     if written.is_err() && file.metadata()?.len() > before {
@@ -414,6 +435,15 @@ pub(crate) fn set_mtime(file: &File, mtime: u32) -> io::Result<()> {
     let times = Timestamps {
         last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
         last_modification: Timespec { tv_sec: mtime.into(), tv_nsec: 0 },
+    };
+    Ok(rustix::fs::futimens(file, &times)?)
+}
+
+/// Gives a file the modification time of another one, or the one that it had.
+fn keep_mtime(file: &File, stat: &Stat) -> io::Result<()> {
+    let times = Timestamps {
+        last_access: Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+        last_modification: Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec.cast_signed() },
     };
     Ok(rustix::fs::futimens(file, &times)?)
 }

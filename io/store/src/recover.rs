@@ -68,11 +68,12 @@ fn redo(path: &Files, journal: &Replay) -> io::Result<usize> {
     let plain = path.plain();
     journal.for_each(|index, entry| {
         let noted = path.note(&entry.change);
+        let is_refused = entry.line.is_empty() || taken_back.contains(&index);
         // Of a change that was refused because its disk was not there, nothing can be there.
-        if !entry.line.is_empty() && !taken_back.contains(&index) {
+        if !is_refused {
             noted?;
         }
-        plain.remove_half(&entry.change)?;
+        excused(&entry.change, is_refused, plain.remove_half(&entry.change))?;
         match entry.change {
             _ if taken_back.contains(&index) => {}
             Change::Create { name, .. }
@@ -97,8 +98,21 @@ fn redo(path: &Files, journal: &Replay) -> io::Result<usize> {
         if taken_back.contains(&index) || current_since.get(name).is_some_and(|&since| index < since) {
             return Ok(());
         }
-        plain.apply(&entry.change, entry.mtime, Turn::Again)
+        let applied = plain.apply(&entry.change, entry.mtime, Turn::Again);
+        excused(&entry.change, entry.line.is_empty(), applied)
     })
+}
+
+/// What came of doing an entry again, with the file named if that failed. Of a change that was refused, a disk that is
+/// read-only may be it because of that, and says so of what is not there, too: for its sake nobody goes without all other files.
+fn excused(change: &Change<'_>, is_refused: bool, result: io::Result<()>) -> io::Result<()> {
+    let Err(error) = result else { return Ok(()) };
+    let name = String::from_utf8_lossy(names_of(change).0);
+    if is_refused && error.kind() == io::ErrorKind::ReadOnlyFilesystem {
+        tracing::warn!(%name, "the disk of a file is read-only, nothing was cleared away behind a change that was refused");
+        return Ok(());
+    }
+    Err(io::Error::new(error.kind(), format!("data/{name}: {error}")))
 }
 
 /// The entries that could not be done when it was their turn, as the next one of the same name says: it has no binlog
@@ -121,6 +135,10 @@ fn taken_back(journal: &Replay) -> io::Result<HashSet<usize>> {
 /// of journals in the order of store paths, and then those of packs likewise.
 fn complete_binlog(journals: &[Replay], packs: &[Loaded], binlog: &Binlog) -> io::Result<()> {
     let mut missing: Vec<(u64, Vec<u8>)> = Vec::new();
+    let of_journals = journals.iter().filter(|journal| !journal.is_empty()).filter_map(Replay::binlog_from);
+    if let Some(from) = of_journals.chain(packs.iter().filter_map(|packs| packs.binlog_from)).min() {
+        binlog.renew(from)?;
+    }
     for journal in journals.iter().filter(|journal| !journal.is_empty()) {
         let Some(from) = journal.binlog_from() else { continue };
         let mut there = Lines::from(binlog, from)?;

@@ -418,8 +418,9 @@ impl Store {
         name: FileName,
         make: impl Fn(u32, u64, u32, u32) -> FileName + Clone + Send + 'static,
     ) -> Result<FileName, StoreError> {
+        let watch = self.path_of(&name)?.files.changes.watch(name.true_name().as_bytes());
         for _ in 0..LOOKS {
-            let changes = self.path_of(&name)?.files.changes.of(name.true_name().as_bytes());
+            let mark = watch.mark().ok_or(StoreError::Busy)?;
             let stored = self.open_file(&name).await?;
             if name.kind() != Kind::Appender {
                 return Err(StoreError::NotAppender);
@@ -429,7 +430,7 @@ impl Store {
             let new = NewName::fresh(move |attempt| make(time, size, crc32, attempt));
             let seen = stored.seen().ok_or(StoreError::NotAppender)?;
             let origin = Origin::Here(time);
-            let before = Before { seen, changes };
+            let before = Before { seen, mark };
             let mutation = Mutation::Move { name: name.clone(), new, seen: Some(before), origin };
             match self.ask(name.path_index(), mutation).await? {
                 Outcome::Named(new) => return Ok(new),
@@ -641,9 +642,9 @@ mod tests {
     use super::*;
 
     async fn look(store: &Store, name: &FileName) -> Option<Before> {
-        let changes = store.path_of(name).unwrap().files.changes.of(name.true_name().as_bytes());
+        let mark = store.path_of(name).unwrap().files.changes.mark(name.true_name().as_bytes())?;
         let seen = store.open_file(name).await.unwrap().seen()?;
-        Some(Before { seen, changes })
+        Some(Before { seen, mark })
     }
 
     #[tokio::test]
@@ -669,6 +670,7 @@ mod tests {
         let bytes = |content: &'static [u8]| Content::Bytes(content.into());
         store.create(StorePathIndex(0), NewName::Fixed(old.clone()), bytes(b"hello"), NOW).await.unwrap();
         store.modify(old.clone(), 0, bytes(b"first"), NOW).await.unwrap();
+        let watch = store.homes[0].path.files.changes.watch(old.true_name().as_bytes());
         let first = look(&store, &old).await;
         store.modify(old.clone(), 0, bytes(b"other"), NOW).await.unwrap();
         let rename = |seen| Mutation::Move {
@@ -680,7 +682,12 @@ mod tests {
         let came_to = store.ask(StorePathIndex(0), rename(first)).await.unwrap();
         assert!(matches!(came_to, Outcome::Changed), "{came_to:?}");
         let second = look(&store, &old).await;
+        drop(watch);
         let came_to = store.ask(StorePathIndex(0), rename(second)).await.unwrap();
+        assert!(matches!(came_to, Outcome::Changed), "whoever looked is gone: {came_to:?}");
+        let _watch = store.homes[0].path.files.changes.watch(old.true_name().as_bytes());
+        let third = look(&store, &old).await;
+        let came_to = store.ask(StorePathIndex(0), rename(third)).await.unwrap();
         assert!(matches!(came_to, Outcome::Named(_)), "{came_to:?}");
     }
 }

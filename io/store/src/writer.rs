@@ -355,14 +355,15 @@ impl State {
     }
 
     fn apply(&mut self, entries: &[OwnedEntry]) -> io::Result<()> {
-        for owned in entries {
+        for (at, owned) in entries.iter().enumerate() {
             let entry = owned.entry();
             if let Err(error) = self.files.apply(&entry.change, entry.mtime, Turn::First) {
                 // A full disk is said by whoever asked.
                 if error.kind() != io::ErrorKind::StorageFull {
                     tracing::error!(%error, path = %self.files.data.display(), "a change could not be done");
                 }
-                self.take_back(owned);
+                // Those behind it, which are not done now, are in the journal as well.
+                entries.iter().skip(at).for_each(|owned| self.take_back(owned));
                 return Err(error);
             }
             self.binlog.append(entry.line);
@@ -499,9 +500,9 @@ impl State {
             Mutation::Move { name, new, seen: before, origin } => {
                 let new = self.unused(new, touched)?;
                 let stat = self.changeable(&name, origin)?;
-                let changes = self.files.changes.of(name.true_name().as_bytes());
-                let now = Before { seen: seen(&stat), changes };
-                if before.is_some_and(|before| before != now) {
+                let mark = self.files.changes.mark(name.true_name().as_bytes());
+                let now = mark.map(|mark| Before { seen: seen(&stat), mark });
+                if before.is_some() && before != now {
                     return Ok(Checked::nothing(Outcome::Changed));
                 }
                 self.rename(name, new, origin)

@@ -479,6 +479,7 @@ async fn a_file_that_could_not_be_renamed_keeps_its_name_at_the_next_start_too()
     let dir = TempDir::new().unwrap();
     let (store, _) = open(&dir);
     put(&store, &appender(1), b"hello").await;
+    store.set_metadata(appender(1), NOW, meta(|_| Some(b"a\x02b".to_vec()))).await.unwrap();
     let folder = dir.path().join("data/07");
     fs::write(&folder, "no folder").unwrap();
     let stamp = Stamp { source: Source::Id(100_001), timestamp: NOW, size: SizeWord::normal(5, 2), crc32: 7 };
@@ -488,8 +489,10 @@ async fn a_file_that_could_not_be_renamed_keeps_its_name_at_the_next_start_too()
     drop(store);
     fs::remove_file(&folder).unwrap();
     open(&dir);
-    assert_eq!(read(&dir, &appender(1)).unwrap(), b"hello");
-    assert_eq!(binlog(&dir), format!("{NOW} C {}\n", appender(1)));
+    let (file, metadata) = (appender(1), appender(1).metadata_name());
+    assert_eq!(read(&dir, &file).unwrap(), b"hello");
+    assert_eq!(read(&dir, &metadata).unwrap(), b"a\x02b");
+    assert_eq!(binlog(&dir), format!("{NOW} C {file}\n{NOW} C {metadata}\n"));
 }
 
 /// What metadata of a file is written to first.
@@ -619,6 +622,12 @@ async fn packs_that_are_full_while_the_binlog_cannot_be_written_are_closed_when_
     store.close().unwrap();
 }
 
+/// A name in a folder that `data/07` is in the way of.
+fn in_seventh_folder() -> FileName {
+    let stamp = Stamp { source: Source::Id(100_001), timestamp: NOW, size: SizeWord::normal(1, 1), crc32: 7 };
+    build_name(M00, (7, 7), &stamp, &ExtName::from_field(b"txt\0\0\0").unwrap(), 1)
+}
+
 /// A store whose journal can't begin its third segment, and whose first two hold large files and then `fill` small ones,
 /// each a block, or as many as there is room for; what is in the way of the segment and of the binlog; the numbers of the
 /// first small file and of the first that is not there.
@@ -650,13 +659,12 @@ async fn a_segment_that_cannot_be_made_at_the_moment_stops_changes_for_that_mome
     try_put(&store, end, 1).await.unwrap();
     drop(store);
 
-    // With room for one more change, but not for taking it back.
+    // With room for one more change, and for taking it back.
     let dir = TempDir::new().unwrap();
     let (store, in_the_way, [_, end]) = full_segments(&dir, Some(end - small - 1)).await;
     let folder = dir.path().join("data/07");
     fs::write(&folder, "no folder").unwrap();
-    let stamp = Stamp { source: Source::Id(100_001), timestamp: NOW, size: SizeWord::normal(1, 1), crc32: 7 };
-    let refused = build_name(M00, (7, 7), &stamp, &ExtName::from_field(b"txt\0\0\0").unwrap(), 1);
+    let refused = in_seventh_folder();
     store.create(M00, NewName::Fixed(refused.clone()), bytes(b"x"), NOW).await.unwrap_err();
     assert!(try_put(&store, end, 1).await.is_err());
     fs::remove_dir(&in_the_way[0]).unwrap();
@@ -667,6 +675,25 @@ async fn a_segment_that_cannot_be_made_at_the_moment_stops_changes_for_that_mome
     open(&dir);
     assert_eq!(read(&dir, &refused), None);
     assert_eq!(read(&dir, &normal(end)).unwrap(), [1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_change_that_was_refused_is_not_done_by_the_next_start_though_the_journal_had_no_room_for_more() {
+    let dir = TempDir::new().unwrap();
+    let (store, _, [small, end]) = full_segments(&dir, None).await;
+    drop(store);
+    // With room for one more change.
+    let dir = TempDir::new().unwrap();
+    let (store, in_the_way, _) = full_segments(&dir, Some(end - small - 1)).await;
+    let folder = dir.path().join("data/07");
+    fs::write(&folder, "no folder").unwrap();
+    let refused = in_seventh_folder();
+    store.create(M00, NewName::Fixed(refused.clone()), bytes(b"x"), NOW).await.unwrap_err();
+    drop(store);
+    fs::remove_file(folder).unwrap();
+    in_the_way.iter().for_each(|way| fs::remove_dir(way).unwrap());
+    open(&dir);
+    assert_eq!(read(&dir, &refused), None);
 }
 
 #[tokio::test]

@@ -20,7 +20,9 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fdfs_format::journal::{BATCH_HEADER_LEN, BLOCK_LEN, BatchHeader, Entry, SegmentHeader, padded};
+use fdfs_format::journal::{
+    BATCH_HEADER_LEN, BLOCK_LEN, BatchHeader, Entry, NAME_MAX, SegmentHeader, padded,
+};
 
 use crate::binlog::Binlog;
 use crate::disks::Disks;
@@ -30,6 +32,9 @@ use segment::{Blank, Segment};
 
 /// Bytes of staged temporary files after which a segment is checkpointed early, to give their space back.
 const STAGED_MAX: u64 = 256 << 20;
+
+/// Longest entry that takes another one back, bytes: 32 before its name, no binlog line and no content.
+const REGRET_LEN_MAX: usize = 32 + NAME_MAX;
 
 /// Capacity of the batch buffer that is kept for the next batch.
 const KEEP_BATCH: usize = 1 << 20;
@@ -75,6 +80,8 @@ struct Batch {
     /// One of the entries needs a temporary file.
     temps: bool,
     staged: u64,
+    /// Bytes that taking back all of its entries takes; 0 when it takes back others.
+    regrets: usize,
 }
 
 impl Journal {
@@ -112,6 +119,9 @@ impl Journal {
         self.batch.temps |=
             matches!(entry.change, Change::Adopt { .. } | Change::Splice { .. } | Change::FillStaged { .. });
         self.batch.staged += staged;
+        if !entry.line.is_empty() {
+            self.batch.regrets += REGRET_LEN_MAX;
+        }
         self.batch.entries += 1;
         entry.encode(&mut self.batch.bytes);
     }
@@ -152,8 +162,11 @@ impl Journal {
         BatchHeader::seal(self.next_batch, batch.entries, &mut batch.bytes);
         let len = padded(batch.bytes.len());
         batch.bytes.resize(len, 0);
-        let full =
-            self.segment.end + len as u64 > self.settings.segment_len || self.segment.staged > STAGED_MAX;
+        // What can't be done when it is its turn is taken back in the same segment: for another one there may be no room, and
+        // a start before there is would do what was refused.
+        let regrets = if batch.regrets == 0 { 0 } else { padded(BATCH_HEADER_LEN + batch.regrets) };
+        let full = self.segment.end + (len + regrets) as u64 > self.settings.segment_len
+            || (self.segment.staged > STAGED_MAX && batch.regrets > 0);
         if full && self.segment.end > BLOCK_LEN as u64 {
             self.rotate()?;
         }
@@ -213,4 +226,55 @@ impl Journal {
 fn header(number: u64, first_batch: u64, binlog: &Binlog) -> SegmentHeader {
     let (binlog_index, binlog_offset) = binlog.position();
     SegmentHeader { number, first_batch, binlog_index, binlog_offset }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use fdfs_format::journal::Change;
+
+    use super::*;
+
+    #[test]
+    fn the_longest_entry_that_takes_another_one_back_has_room() {
+        let (name, mut bytes) = ([b'a'; NAME_MAX], Vec::new());
+        let regret = Entry { change: Change::Truncate { name: &name, size: u64::MAX }, mtime: 0, line: b"" };
+        regret.encode(&mut bytes);
+        assert_eq!(bytes.len(), REGRET_LEN_MAX);
+    }
+
+    #[test]
+    fn what_takes_changes_back_goes_into_the_segment_that_has_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = |name: &str| {
+            let dir = folder.path().join(name);
+            std::fs::create_dir(&dir).unwrap();
+            dir
+        };
+        let (data, journal_dir) = (dir("data"), dir("journal"));
+        let device = rustix::fs::stat(&journal_dir).unwrap().st_dev;
+        let data = File::open(data).unwrap();
+        let settings = JournalSettings {
+            dir: journal_dir,
+            temp_dir: dir("tmp"),
+            disks: Arc::new(Disks::new(std::os::fd::AsFd::as_fd(&data), device).unwrap()),
+            segment_len: 64 * BLOCK_LEN as u64,
+            segments_max: 4,
+            sync: true,
+        };
+        let mut journal = Journal::start(settings, Arc::new(Binlog::open(&dir("sync")).unwrap())).unwrap();
+        let change =
+            Entry { change: Change::Splice { name: b"00/00/a", offset: 0, temp: 1 }, mtime: 9, line: b"9\n" };
+        let regret = Entry { change: Change::Truncate { name: b"00/00/a", size: 0 }, mtime: 0, line: b"" };
+        // The temporary file, or so many changes that taking them back takes more than a block, fill the segment.
+        for (changes, staged) in [(1, STAGED_MAX + 1), (40, 0), (70, 0), (70, 0), (70, 0), (70, 0), (70, 0)] {
+            (0..changes).for_each(|_| journal.add(&change, staged));
+            journal.commit().unwrap();
+            let segment = journal.segment.number;
+            (0..changes).for_each(|_| journal.add(&regret, 0));
+            journal.commit().unwrap();
+            assert_eq!(journal.segment.number, segment, "{changes} {staged}");
+        }
+        assert!(journal.segment.number > 1);
+    }
 }

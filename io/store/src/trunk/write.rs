@@ -14,7 +14,7 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::read::{Slot, header_at};
 use super::{Place, find};
-use crate::plain::{Plain, Turn};
+use crate::plain::{Plain, Turn, renewed};
 
 /// What is read or written at a time.
 const STEP: usize = 256 * 1024;
@@ -94,8 +94,14 @@ pub(crate) fn fill(
             if slot.is_whole()? {
                 if there != header {
                     tracing::warn!(%name, "its slot holds another file by now, which stays");
+                    return Ok(());
                 }
-                return Ok(());
+                // Perhaps the disk did not take it, and only the page cache has it.
+                let written = put(&file, &slot.place, content)
+                    .and_then(|()| file.write_all_at(&bytes, slot.place.start()));
+                return renewed(&file, written, || {
+                    Ok(header_at(&file, slot.place.start())? == Some(bytes) && slot.is_whole()?)
+                });
             }
         }
     }
