@@ -23,7 +23,7 @@ use crate::sessions::by_token_text;
 use crate::settings::Settings;
 use crate::shares::{NewShare, ShareFilter, own_shares_text, ranking_text, share_text};
 use crate::tree::{FAMILY, first_page, in_trash_text, kind_of_list, recent_text, search_text};
-use crate::uploads::{count_under_way_text, under_way_text};
+use crate::uploads::{count_under_way_text, over_text, under_way_text};
 
 const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
 
@@ -80,6 +80,8 @@ fn hot(folder: NodeId, owner: AccountId) -> Vec<Hot> {
     let end = Value::Text("file 005\u{10ffff}");
     let under_way = [Value::Int(0), Value::Int(0), Value::Int(50)];
     add("uploads under way", under_way_text(), "under_way", &under_way);
+    let over = [Value::Int(NOW.0 + 1_000), Value::Int(NOW.0 + 1_000), Value::Int(500)];
+    add("uploads that are over", over_text(), "expiry", &over);
     add("names that begin so", FAMILY.to_owned(), "name", &[folder, Value::Text("file 005"), end, like, one]);
     add("a session", by_token_text(), "token", &[Value::Bytes(&[7; 32])]);
     add("a content", by_identity_text(), "identity", &[Value::Bytes(&[7; 32]), one]);

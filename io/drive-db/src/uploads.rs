@@ -1,5 +1,7 @@
 //! Uploads that can be resumed: a row each, changed by whoever has the lease.
 
+use std::time::Duration;
+
 use drive_core::account::UserName;
 use drive_core::content::{ContentIdentity, Md5Digest, Sha256Digest};
 use drive_core::node::{Node, NodeName};
@@ -24,7 +26,8 @@ const COLUMNS: &str = "u.id, u.owner_id, u.parent_id, u.name, u.on_conflict, u.l
      u.partial_state, u.partial_length";
 
 /// When an upload ended that was given up, or whose bytes are about to be discarded: it is over by every process's clock, also
-/// by one that is behind.
+/// by one that is behind. Each time more that its bytes are about to be, it is a millisecond earlier: so those whose bytes the
+/// store does not discard take turns, and others come before them.
 const OVER: UnixMillis = UnixMillis(0);
 
 /// States in the database.
@@ -143,6 +146,14 @@ pub(crate) fn under_way_text() -> String {
     )
 }
 
+/// The statement of uploads that are over, in the order in which they are ended.
+pub(crate) fn over_text() -> String {
+    format!(
+        "SELECT {COLUMNS} FROM uploads u WHERE u.expires_at <= ? \
+         AND (u.lease_until IS NULL OR u.lease_until <= ?) ORDER BY u.expires_at DESC, u.id DESC LIMIT ?"
+    )
+}
+
 /// The statement that counts uploads that are not done, up to a bound.
 pub(crate) const fn count_under_way_text() -> &'static str {
     "SELECT COUNT(*) FROM (SELECT id FROM uploads WHERE state < ? LIMIT ?) AS counted"
@@ -196,9 +207,10 @@ impl Tx<'_> {
 
     /// From now on an upload is over, and nobody writes it.
     async fn write_over(&mut self, upload: &mut Upload) -> Result<(), Fault> {
+        let over = upload.expires_at.minus(Duration::from_millis(1)).min(OVER);
         let sql = "UPDATE uploads SET expires_at = ?, lease_holder = NULL, lease_until = NULL WHERE id = ?";
-        self.change(sql, values![OVER, upload.id]).await?;
-        (upload.expires_at, upload.lease) = (OVER, None);
+        self.change(sql, values![over, upload.id]).await?;
+        (upload.expires_at, upload.lease) = (over, None);
         Ok(())
     }
 
@@ -534,17 +546,12 @@ impl Database {
         .await
     }
 
-    /// Uploads that are over, the oldest first: each is to be claimed ([`Database::claim_over_upload`]), its bytes discarded,
+    /// Uploads that are over, the first `limit`: those that time ended, the latest first, and then those that were given up or
+    /// claimed, the least often claimed first. Each is to be claimed ([`Database::claim_over_upload`]), its bytes discarded,
     /// then the row removed.
     pub async fn over_uploads(&self, now: UnixMillis, limit: u32) -> Result<Vec<Upload>, Problem> {
         self.read("over uploads", |tx| {
-            Box::pin(async move {
-                let sql = format!(
-                    "SELECT {COLUMNS} FROM uploads u WHERE expires_at <= ? \
-                     AND (lease_until IS NULL OR lease_until <= ?) ORDER BY expires_at, id LIMIT ?"
-                );
-                tx.list(sql, values![now, now, limit], read).await
-            })
+            Box::pin(async move { tx.list(over_text(), values![now, now, limit], read).await })
         })
         .await
     }

@@ -1,5 +1,7 @@
 //! Uploads: leased, advanced, finished, given up.
 
+use std::collections::BTreeMap;
+
 use drive_core::content::{Md5Digest, Sha256Digest};
 use drive_core::ports::PartialBlob;
 use drive_core::tree::OnConflict;
@@ -17,6 +19,7 @@ on_both! {
     an_upload_of_unknown_length_reserves_as_it_goes
     uploads_end_by_time_or_by_their_owner
     what_was_given_up_is_over_by_every_clock
+    uploads_that_are_over_take_turns
     the_drive_finishes_what_was_left
     what_is_claimed_is_compared
     others_have_no_uploads
@@ -244,6 +247,37 @@ async fn what_was_given_up_is_over_by_every_clock(bed: Bed) {
         .await
         .unwrap();
     assert_eq!(bed.uploads(person.id, 10).await.unwrap().len(), 1);
+    bed.is_well().await;
+}
+
+async fn uploads_that_are_over_take_turns(bed: Bed) {
+    let person = bed.account("lilei").await;
+    let mut tries = BTreeMap::new();
+    for text in ["a", "b", "c"] {
+        let cancelled = begun(&bed, person, text, 5).await;
+        bed.cancel_upload(person.id, cancelled.id, &by(person)).await.unwrap();
+        tries.insert(cancelled.id, 0);
+    }
+    // The store discards none of them, and there are more than are looked for at once.
+    for _ in 0..3 {
+        let over = bed.over_uploads(NOW, 2).await.unwrap();
+        assert_eq!(over.len(), 2);
+        for upload in over {
+            bed.claim_over_upload(person.id, upload.id, NOW).await.unwrap().unwrap();
+            *tries.get_mut(&upload.id).unwrap() += 1;
+        }
+    }
+    assert_eq!(tries.into_values().collect::<Vec<_>>(), [2, 2, 2]);
+    // One that time ends, and then one that is given up, waits for none of those.
+    let old = begun(&bed, person, "d", 5).await;
+    let over = bed.over_uploads(later(DAY), 1).await.unwrap();
+    assert_eq!(over.iter().map(|upload| upload.id).collect::<Vec<_>>(), [old.id]);
+    bed.remove_upload(person.id, old.id, later(DAY)).await.unwrap();
+    let cancelled = begun(&bed, person, "e", 5).await;
+    bed.cancel_upload(person.id, cancelled.id, &by(person)).await.unwrap();
+    let over = bed.over_uploads(NOW, 1).await.unwrap();
+    assert_eq!(over.iter().map(|upload| upload.id).collect::<Vec<_>>(), [cancelled.id]);
+    assert_eq!(bed.over_uploads(NOW, 10).await.unwrap().len(), 4);
     bed.is_well().await;
 }
 

@@ -8,9 +8,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
+use drive::end_over;
 use drive_core::ports::{BlobError, BlobKey, BlobStore, ByteSource, Later, PartialBlob};
-use drive_core::{ByteCount, Part, Problem, UnixMillis};
+use drive_core::{AccountId, ByteCount, Part, Problem, UnixMillis, UploadId};
 use net::StopSource;
+use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 use testkit::wait;
 
@@ -28,6 +30,8 @@ struct Store {
     asked: AtomicU64,
     /// Held by a test, it holds what is answered to who asks for one of these.
     answers: tokio::sync::Mutex<()>,
+    /// The same to who appends.
+    pieces: tokio::sync::Mutex<()>,
 }
 
 impl Store {
@@ -91,10 +95,14 @@ impl BlobStore for Store {
     ) -> Later<'a, Result<PartialBlob, BlobError>> {
         Box::pin(async move {
             let state = to.map_or_else(|| self.make(BytesMut::new()), |to| to.state.clone());
-            let mut blobs = self.blobs();
-            let bytes = blobs.get_mut(&state).ok_or(BlobError::Missing)?;
-            bytes.extend_from_slice(&piece);
-            Ok(PartialBlob { state, length: ByteCount::new(bytes.len() as u64).unwrap() })
+            let length = {
+                let mut blobs = self.blobs();
+                let bytes = blobs.get_mut(&state).ok_or(BlobError::Missing)?;
+                bytes.extend_from_slice(&piece);
+                ByteCount::new(bytes.len() as u64).unwrap()
+            };
+            drop(self.pieces.lock().await);
+            Ok(PartialBlob { state, length })
         })
     }
 
@@ -151,16 +159,31 @@ async fn world() -> (World, Arc<Store>) {
     (world.await, store)
 }
 
-/// An upload with all its bytes that becomes no file, since the store is away: where it is.
-async fn left(alice: &Client, name: &str) -> String {
-    let alice = alice.with("tus-resumable", "1.0.0");
+/// Begins an upload of four bytes: where it is.
+async fn begun(alice: &Client, name: &str) -> String {
     let name = STANDARD.encode(name);
-    let asking = alice.with("upload-length", "4").with("upload-metadata", &format!("filename {name}"));
+    let asking = alice.with("tus-resumable", "1.0.0").with("upload-length", "4");
+    let asking = asking.with("upload-metadata", &format!("filename {name}"));
     let (status, headers, _) = asking.raw(Method::POST, "/uploads", "").await;
     assert_eq!(status, StatusCode::CREATED);
-    let place = headers["location"].to_str().unwrap().strip_prefix("/api/v1").unwrap().to_owned();
-    let bringing = alice.with("upload-offset", "0").with("content-type", "application/offset+octet-stream");
-    bringing.upload(Method::PATCH, &place, "left").await.expect(StatusCode::SERVICE_UNAVAILABLE);
+    headers["location"].to_str().unwrap().strip_prefix("/api/v1").unwrap().to_owned()
+}
+
+/// Brings first bytes of an upload.
+async fn bring(alice: &Client, place: &str, bytes: &'static str) -> (StatusCode, HeaderMap, Vec<u8>) {
+    let bringing = alice.with("tus-resumable", "1.0.0").with("upload-offset", "0");
+    bringing.with("content-type", "application/offset+octet-stream").raw(Method::PATCH, place, bytes).await
+}
+
+async fn give_up(alice: &Client, place: &str) {
+    let (status, ..) = alice.with("tus-resumable", "1.0.0").raw(Method::DELETE, place, "").await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+}
+
+/// An upload with all its bytes that becomes no file, since the store is away: where it is.
+async fn left(alice: &Client, name: &str) -> String {
+    let place = begun(alice, name).await;
+    assert_eq!(bring(alice, &place, "left").await.0, StatusCode::SERVICE_UNAVAILABLE);
     place
 }
 
@@ -227,9 +250,7 @@ async fn a_store_that_does_not_answer_is_not_asked_for_each_of_many_blobs() {
     assert_eq!(dropped(&world, in_an_hour).await, 12);
 
     for upload in &uploads {
-        let alice = alice.with("tus-resumable", "1.0.0");
-        let (status, ..) = alice.raw(Method::DELETE, upload, "").await;
-        assert_eq!(status, StatusCode::NO_CONTENT);
+        give_up(&alice, upload).await;
     }
     store.asked();
     assert_eq!(world.drive.sweep_now().await, away);
@@ -255,4 +276,62 @@ async fn a_stop_waits_for_no_more_than_what_the_store_was_asked() {
     tokio::time::timeout(wait::STOP, working).await.unwrap().unwrap();
     assert_eq!(store.asked(), 1);
     assert_eq!(dropped(&world, now()).await, 19);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_piece_of_an_upload_that_was_lost_meanwhile_does_not_stay_in_the_store() {
+    let (world, store) = world().await;
+    let alice = world.user("alice").await;
+    let me = AccountId::try_from(alice.get("/me").await.text("/id").parse::<i64>().unwrap()).unwrap();
+    for (given_up, told) in [(true, StatusCode::NOT_FOUND), (false, StatusCode::LOCKED)] {
+        let place = begun(&alice, "a").await;
+        let upload = place.strip_prefix("/uploads/").unwrap().parse::<i64>().unwrap();
+        let upload = UploadId::try_from(upload).unwrap();
+        let pieces = store.pieces.lock().await;
+        let (bringing, there) = (alice.clone(), place.clone());
+        let brought = tokio::spawn(async move { bring(&bringing, &there, "lost").await.0 });
+        until("a piece is in the store", async || (store.blobs().len() == 1).then_some(())).await;
+        if given_up {
+            give_up(&alice, &place).await;
+        } else {
+            // As if the writer had been asleep for two minutes, and another taken it over.
+            let later = UnixMillis(now().0 + 120_000);
+            let nothing = ByteCount::ZERO;
+            world.database().await.take_upload(me, upload, 7, nothing, later).await.unwrap();
+        }
+        drop(pieces);
+        assert_eq!(brought.await.unwrap(), told);
+        assert!(store.blobs().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_whose_group_never_answers_keep_no_others_from_being_ended() {
+    let (world, store) = world().await;
+    let (_source, stop) = StopSource::new();
+    let alice = world.user("alice").await;
+    let brought = async |name: &str| {
+        let place = begun(&alice, name).await;
+        assert_eq!(bring(&alice, &place, "all").await.0, StatusCode::NO_CONTENT);
+        place
+    };
+    for number in 0..6 {
+        store.away.lock().unwrap().insert(format!("blob-{number}"));
+        give_up(&alice, &brought(&number.to_string()).await).await;
+    }
+    brought("b").await;
+    // Of the seven only three are looked for at once.
+    let (in_two_days, limit) = (UnixMillis(now().0 + 2 * 86_400_000), 3);
+    let away = Err(Problem::Unavailable(Part::BlobStore));
+    assert_eq!(end_over(&world.drive, in_two_days, limit, &stop).await, away);
+    assert!(!store.blobs().contains_key("blob-6"));
+    assert_eq!(store.blobs().len(), 6);
+
+    // All of them are tried, each in its turn.
+    store.away.lock().unwrap().remove("blob-3");
+    for _ in 0..2 {
+        assert_eq!(end_over(&world.drive, in_two_days, limit, &stop).await, away);
+    }
+    assert!(!store.blobs().contains_key("blob-3"));
+    assert_eq!(store.blobs().len(), 5);
 }
