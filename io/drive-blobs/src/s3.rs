@@ -12,7 +12,9 @@
 //! an index, which has 40 bytes for 4 MiB of the blob.
 //!
 //! An answer that is lost or late says nothing of the object. Whether it is there is asked, if there is time for it;
-//! otherwise it is removed in the background, as nobody knows its name.
+//! otherwise it is removed in the background, as nobody knows its name: at once, and again when the store may have made it
+//! since ([`REMOVED_AGAIN`], [`LONG_REMOVED_AGAIN`]). What comes later still, or when this process is gone, stays; a long
+//! object may be large, so its name is in the log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +25,7 @@ use opendal::layers::RetryLayer;
 use opendal::{Buffer, ErrorKind, Operator, Writer};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep_until};
 
 use crate::blobs::within;
 use crate::exact::Exact;
@@ -48,6 +51,10 @@ const RETRY_PAUSE: Duration = Duration::from_millis(50);
 /// Deadlines that the end of a long object may take: its last parts are sent with it, and some stores copy all of them
 /// then.
 const END_DEADLINES: u32 = 4;
+/// Deadlines after which an object is removed again of which nobody knows whether the store makes it still.
+const REMOVED_AGAIN: [u32; 1] = [1];
+/// The same of a long one, whose end may take a store minutes.
+const LONG_REMOVED_AGAIN: [u32; 3] = [1, 4, 16];
 /// Objects that are removed in the background at once at most. What there is no room for stays as an orphan.
 const REMOVALS_MAX: usize = 256;
 
@@ -110,7 +117,7 @@ impl S3 {
     async fn store(&self, bytes: impl Into<Buffer>) -> Result<String, BlobError> {
         let bytes = bytes.into();
         let extent = Extent { name: new_name(), length: bytes.len() as u64 };
-        let mut unknown = Unknown { s3: self, name: &extent.name, is_known: false };
+        let mut unknown = Unknown { s3: self, name: &extent.name, is_long: false, is_known: false };
         if let Err(error) = self.operator.write(&extent.name, bytes).await {
             self.probe(&extent).await.map_err(|_| told_of_write(error))?;
         }
@@ -140,7 +147,8 @@ impl S3 {
     /// Ends an object. When a proxy loses the store's answer, a repetition finds nothing to end: what counts is whether
     /// the object is there.
     async fn end(&self, writer: &mut Writer, extent: Extent) -> Result<Extent, BlobError> {
-        let mut unknown = Unknown { s3: self, name: &extent.name, is_known: false };
+        let is_long = extent.length > PART_BYTES as u64;
+        let mut unknown = Unknown { s3: self, name: &extent.name, is_long, is_known: false };
         let ended = async |writer: &mut Writer, limit| {
             let close = async { writer.close().await.map_err(told_of_write) };
             match within(limit, close).await {
@@ -148,7 +156,7 @@ impl S3 {
                 Err(error) => within(self.deadline, self.probe(&extent)).await.map_err(|_| error),
             }
         };
-        if extent.length > PART_BYTES as u64 {
+        if is_long {
             ended(writer, self.deadline.saturating_mul(END_DEADLINES)).await?;
         } else {
             // One request, and no time to ask when that is late.
@@ -327,6 +335,8 @@ impl Objects for S3 {
 struct Unknown<'a> {
     s3: &'a S3,
     name: &'a str,
+    /// It is made by a multipart upload, whose end may take long.
+    is_long: bool,
     is_known: bool,
 }
 
@@ -341,14 +351,25 @@ impl Drop for Unknown<'_> {
             tracing::warn!(name, "an object that is no blob may stay in the store");
             return;
         };
+        let again: &[u32] = if self.is_long { &LONG_REMOVED_AGAIN } else { &REMOVED_AGAIN };
+        if self.is_long {
+            tracing::warn!(
+                name,
+                "a long object that is no blob may come to the store still; it is removed for a while"
+            );
+        }
         let (operator, deadline) = (self.s3.operator.clone(), self.s3.deadline);
         runtime.spawn(async move {
             let _permit = permit;
             let remove = || within(deadline, async { operator.delete(&name).await.map_err(told) });
             // What is there already, and then what the store was still doing.
-            let _ = remove().await;
-            tokio::time::sleep(deadline).await;
-            if let Err(error) = remove().await {
+            let begun = Instant::now();
+            let mut removed = remove().await;
+            for times in again {
+                sleep_until(begun + deadline.saturating_mul(*times)).await;
+                removed = remove().await;
+            }
+            if let Err(error) = removed {
                 tracing::warn!(%error, name, "an object that is no blob may stay in the store");
             }
         });
@@ -441,6 +462,23 @@ mod tests {
         fn next(&mut self) -> Later<'_, Result<Option<Bytes>, BlobError>> {
             let piece = self.0.split_to(self.0.len().min(3));
             Box::pin(async move { Ok(Some(piece).filter(|piece| !piece.is_empty())) })
+        }
+    }
+
+    // The clock stands still but for what waits for it.
+    #[tokio::test(start_paused = true)]
+    async fn a_long_object_is_removed_also_when_it_comes_many_deadlines_late() {
+        let operator = Operator::new(opendal::services::Memory::default()).unwrap();
+        let deadline = Duration::from_secs(10);
+        let s3 = S3::over(operator.clone(), deadline, 10);
+        let name = new_name();
+        drop(Unknown { s3: &s3, name: &name, is_long: true, is_known: false });
+        let begun = Instant::now();
+        for (comes, is_gone) in [(2, 5), (15, 17)] {
+            sleep_until(begun + deadline * comes).await;
+            operator.write(&name, "late").await.unwrap();
+            sleep_until(begun + deadline * is_gone).await;
+            assert!(!operator.exists(&name).await.unwrap(), "after {comes} deadlines");
         }
     }
 
