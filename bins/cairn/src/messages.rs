@@ -86,7 +86,7 @@ pub(crate) enum Say<'a> {
     GetIncomplete { report: &'a GetReport },
     /// Files were deleted.
     Removed { report: &'a RemoveReport },
-    /// What is being deleted is listed by the manifest of the same folder here, too.
+    /// Nothing is deleted, as the manifest of the same folder here lists some of it, too.
     RemoveShares { manifest: &'a Path, files: usize },
     /// A manifest was to be removed as if it were one file.
     RemoveNeedsRecursive { source: &'a str },
@@ -239,8 +239,8 @@ impl Say<'_> {
                 }
             ),
             Self::RemoveShares { manifest, files } => format!(
-                "{} lists {files} of these files too, and they are deleted with the rest: put the folder again with \
-                 --check to send them anew; --except {} would leave them",
+                "{} lists {files} of these files too, so nothing was deleted: --except {} keeps them; --shared-too \
+                 deletes them as well, and a put of the folder with --check sends them anew",
                 manifest.display(),
                 shell::path(manifest)
             ),
@@ -429,8 +429,8 @@ impl Say<'_> {
                 )
             }
             Self::RemoveShares { manifest, files } => format!(
-                "{} 也列出了其中的 {files} 个文件，它们会一并删除：要重新上传，请带 --check 再次 put 该目录；\
-                 加上 --except {} 则会保留它们",
+                "{} 也列出了其中的 {files} 个文件，因此没有删除任何文件：加上 --except {} 会保留它们；\
+                 加上 --shared-too 则一并删除，之后带 --check 再次 put 该目录会重新上传",
                 manifest.display(),
                 shell::path(manifest)
             ),

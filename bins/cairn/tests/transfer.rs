@@ -137,15 +137,34 @@ fn an_old_version_goes_without_the_files_that_a_newer_one_lists() {
     );
     assert_eq!(place.cairn(&["rm", "-c", &conf, &second, "--except", &first]).0, 2, "only with -r");
 
-    // Without it the manifest here says what will be missing.
+    // Without it nothing is deleted that the manifest here lists, whatever else is excepted.
     place.write("tree/changed", "newer still");
     place.done(&["put", "-c", &conf, "tree"]);
-    let (_, told) = place.done(&["rm", "-r", "-c", &conf, &second]);
-    assert!(told.contains("tree.cairn lists 1 of these files too"), "{told}");
+    place.write("other/file", "of another folder");
+    place.done(&["put", "-c", &conf, "other"]);
+    for more in [&[][..], &["--json"], &["--except", "other.cairn"]] {
+        let (code, out, err) = place.cairn(&[&["rm", "-r", "-c", &conf, &second], more].concat());
+        assert_eq!((code, out.as_str()), (1, ""), "{more:?}: {err}");
+        assert!(err.contains("tree.cairn lists 1 of these files too, so nothing was deleted"), "{err}");
+        assert!(err.contains("--except tree.cairn") && err.contains("--shared-too"), "{err}");
+    }
+    place.done(&["get", "-c", &conf, &second, "still-here"]);
+    assert_eq!(place.read("still-here/changed"), "new and longer");
+    // Who means it says so.
+    assert_eq!(place.cairn(&["rm", "-c", &conf, &second, "--shared-too"]).0, 2, "only with -r");
+    let (_, told) = place.done(&["rm", "-r", "-c", &conf, &second, "--shared-too"]);
+    assert!(told.starts_with("2 files deleted"), "{told}");
     let (_, told) = place.done(&["put", "-c", &conf, "tree", "--check"]);
     assert!(told.contains("(1 sent now, 1 had been sent before)"), "{told}");
+    // The manifest here may be excepted, too, and it may be what goes.
+    let before = place.read("tree.cairn");
+    place.write("old.cairn", &before);
+    place.write("tree/changed", "newest of all");
+    place.done(&["put", "-c", &conf, "tree"]);
+    let (_, told) = place.done(&["rm", "-r", "-c", &conf, "old.cairn", "--except", "./tree.cairn"]);
+    assert!(told.starts_with("1 files deleted") && told.contains("1 stay"), "{told}");
     let (_, told) = place.done(&["rm", "-r", "-c", &conf, "tree.cairn"]);
-    assert!(!told.contains("lists"), "{told}");
+    assert!(told.starts_with("2 files deleted"), "{told}");
     // A lone file lists nothing.
     let (id, _) = place.done(&["put", "-c", &conf, "tree/same"]);
     place.done(&["rm", "-r", "-c", &conf, &id]);
@@ -184,12 +203,71 @@ fn the_first_ctrl_c_ends_what_waits_for_the_cluster() {
     }
 }
 
+/// Makes a named pipe.
+fn make_pipe(path: &Path) {
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).unwrap();
+}
+
+/// Whether Ctrl-C is heard by the process instead of ending it.
+fn hears_ctrl_c(server: &Server) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() & 1 << (Signal::INT.as_raw() - 1) != 0
+}
+
+#[test]
+fn what_comes_out_of_a_pipe_is_the_content_and_nothing_else() {
+    let place = Place::new();
+    let _server = place.up();
+    let conf = place.conf();
+    place.write("file.txt", "content");
+    let (id, _) = place.done(&["put", "-c", &conf, "file.txt"]);
+    for more in [&[][..], &["--json"]] {
+        let args = [&["get", "-c", &conf, &id, "/dev/stdout"], more].concat();
+        let (code, out, err) = place.cairn(&args);
+        assert_eq!((code, out.as_str()), (0, "content"), "{err}");
+        assert!(err.contains("/dev/stdout"), "{err}");
+    }
+    // Where a file is now is what was asked for.
+    assert_eq!(place.done(&["get", "-c", &conf, &id, "back.txt"]).0, "back.txt");
+}
+
+#[test]
+fn ctrl_c_ends_a_get_into_a_pipe_that_nobody_reads() {
+    let place = Place::new();
+    let _server = place.up();
+    let conf = place.conf();
+    let pipe = place.path("pipe");
+    make_pipe(&pipe);
+    // More than a pipe takes.
+    place.write("file.txt", &"content ".repeat(100_000));
+    let (id, _) = place.done(&["put", "-c", &conf, "file.txt"]);
+    let args = ["get", "-c", &conf, &id, pipe.to_str().unwrap()];
+
+    // It waits for somebody who opens it.
+    let mut get = place.start("unopened", &args);
+    wait::until("it hears Ctrl-C", wait::READY, || hears_ctrl_c(&get).then_some(())).unwrap();
+    get.signal(Signal::INT).unwrap();
+    assert_eq!(ended(&mut get).code(), Some(130), "{}", get.output());
+
+    // It waits for room.
+    let reader = fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    // A pipe may be full before it has so many bytes, as its pages are not filled up.
+    let half = rustix::pipe::fcntl_getpipe_size(&reader).unwrap() as u64 / 2;
+    let mut get = place.start("unread", &args);
+    let fills = || (rustix::io::ioctl_fionread(&reader).unwrap() > half).then_some(());
+    wait::until("the pipe fills", wait::READY, fills).unwrap();
+    get.signal(Signal::INT).unwrap();
+    assert_eq!(ended(&mut get).code(), Some(130), "{}", get.output());
+}
+
 #[test]
 fn a_named_pipe_is_refused_and_not_waited_for() {
     let place = Place::new();
     let conf = place.conf_without_a_cluster();
     let pipe = place.path("pipe");
-    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+    make_pipe(&pipe);
     let pipe = pipe.display().to_string();
     for (name, args, code, said) in [
         ("put", &["put", "-c", &conf, &pipe][..], 1, "not a regular file"),

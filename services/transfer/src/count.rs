@@ -24,6 +24,11 @@ impl<'a, T> Counting<'a, T> {
         self.progress.bytes(bytes);
     }
 
+    /// Something went through.
+    pub(crate) fn has_any(&self) -> bool {
+        self.counted != 0
+    }
+
     /// The bytes did not count after all.
     pub(crate) fn take_back(&mut self) {
         if self.counted != 0 {

@@ -8,7 +8,7 @@ use crate::beneath::{OpenError, Tree};
 use crate::count::Counting;
 use crate::error::TransferError;
 use crate::manifest::{Entry, EntryKind, Mtime};
-use crate::progress::{Outcome, Problem, Progress, Trouble};
+use crate::progress::{Outcome, Problem, Progress, Silent, Trouble};
 use crate::rel_path::RelPath;
 use crate::retry::{Attempts, GIVE_UP_AFTER, may_pass};
 use crate::source::{Manifest, Source, Survey};
@@ -136,9 +136,11 @@ pub async fn get(
 
 /// Fetches one file to `target`, or into it if that is a folder. Gives where it is now.
 ///
+/// A pipe or a device cannot be emptied again: once it got something, there is no further attempt.
+///
 /// # Errors
 /// [`TransferError::Cluster`] when the cluster did not give it after so many attempts, or gave something else than the
-/// id promises.
+/// id promises; [`TransferError::Local`] when a pipe or a device cannot be opened.
 pub async fn get_file(
     client: &Client,
     id: &FileId,
@@ -147,11 +149,36 @@ pub async fn get_file(
 ) -> Result<(PathBuf, Downloaded), TransferError> {
     let is_dir = tokio::fs::metadata(target).await.is_ok_and(|metadata| metadata.is_dir());
     let target = if is_dir { target.join(id.name.base()) } else { target.to_owned() };
+    let there = tokio::fs::metadata(&target).await;
+    if there.is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let downloaded = get_into_pipe(client, id, &target, options).await?;
+        return Ok((target, downloaded));
+    }
     let mut attempts = Attempts::new(options.attempts);
     loop {
         match client.download_to_file(id, &DownloadOptions::default(), &target).await {
             Ok(downloaded) => return Ok((target, downloaded)),
             Err(error) if may_pass(&error) && attempts.again().await => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Fetches one file into a pipe or a device, which is opened once: whoever reads would take its being closed for the end.
+async fn get_into_pipe(
+    client: &Client,
+    id: &FileId,
+    target: &Path,
+    options: &GetOptions,
+) -> Result<Downloaded, TransferError> {
+    let local = |error| TransferError::Local { path: target.to_owned(), error };
+    let pipe = tokio::fs::OpenOptions::new().write(true).open(target).await.map_err(local)?;
+    let mut writer = Counting::new(pipe, &Silent);
+    let mut attempts = Attempts::new(options.attempts);
+    loop {
+        match client.download_to_writer(id, &DownloadOptions::default(), &mut writer).await {
+            Ok(downloaded) => return Ok(downloaded),
+            Err(error) if may_pass(&error) && !writer.has_any() && attempts.again().await => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -91,7 +91,9 @@ pub async fn remove(
         return Ok(report);
     };
     let stored = remove_listed(client, manifest, &kept, options, &progress, stop, &mut report).await?;
-    let is_kept = options.except.contains(source) || stored.as_ref().is_some_and(|id| kept.contains(id));
+    // The only list of the files of a put that did not finish is the local one, so how it is spelled must not matter.
+    let is_kept = options.except.iter().any(|other| other.is_same_as(source))
+        || stored.as_ref().is_some_and(|id| kept.contains(id));
     if !report.is_complete() || is_kept {
         return Ok(report);
     }

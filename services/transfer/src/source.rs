@@ -38,6 +38,18 @@ impl Source {
             None => Err(TransferError::NoSource(text.to_string_lossy().into_owned())),
         }
     }
+
+    /// Whether `other` is the same thing, also where the paths of a local manifest are spelled differently or lead there
+    /// through a link. Blocks.
+    pub fn is_same_as(&self, other: &Source) -> bool {
+        match (self, other) {
+            (Source::LocalManifest(one), Source::LocalManifest(other)) => {
+                one == other
+                    || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+            }
+            _ => self == other,
+        }
+    }
 }
 
 /// Whether an id is that of a manifest, by its extension.

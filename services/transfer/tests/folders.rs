@@ -8,8 +8,9 @@ use fake::Fake;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -712,6 +713,33 @@ async fn a_manifest_that_is_excepted_from_its_own_removal_stays() {
 }
 
 #[tokio::test]
+async fn an_unfinished_manifest_stays_however_the_exception_spells_it() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    for name in ["a", "b", "c"] {
+        place.write(name, name);
+    }
+    fake.break_after(Some(2));
+    assert!(place.put(&fake).await.manifest.is_none());
+    fake.break_after(None);
+    symlink(place.at("manifest"), place.at("link")).unwrap();
+    let local = Source::LocalManifest(place.at("manifest"));
+    for other in ["tree/../manifest", "link"] {
+        let except = vec![Source::LocalManifest(place.at(other))];
+        let (client, options) = (fake.client(), RemoveOptions { except, ..RemoveOptions::default() });
+        let removed = remove(&client, &local, &options, Arc::new(Silent), &Stop::new()).await.unwrap();
+        assert_eq!((removed.deleted, removed.kept, removed.is_complete()), (0, 2, true), "{other}");
+        assert!(place.at("manifest").exists(), "{other}");
+    }
+    // Another one with the same files in it is another manifest.
+    fs::copy(place.at("manifest"), place.at("copy-of-it")).unwrap();
+    let except = vec![Source::LocalManifest(place.at("copy-of-it"))];
+    let (client, options) = (fake.client(), RemoveOptions { except, ..RemoveOptions::default() });
+    let removed = remove(&client, &local, &options, Arc::new(Silent), &Stop::new()).await.unwrap();
+    assert_eq!((removed.deleted, removed.kept), (0, 2));
+    assert!(!place.at("manifest").exists());
+}
+
+#[tokio::test]
 async fn an_excepted_manifest_that_cannot_be_read_keeps_everything() {
     let (fake, place) = (Fake::start().await, Place::new());
     place.write("a", "a");
@@ -818,6 +846,48 @@ async fn a_single_file_goes_up_and_down() {
     let options = RemoveOptions::default();
     let removed = remove(&client, &source, &options, Arc::new(Silent), &Stop::new()).await.unwrap();
     assert_eq!((removed.deleted, fake.ids().len()), (1, 0));
+}
+
+/// A pipe, and its end for reading, which is there until the test is over.
+fn pipe(path: &Path) -> fs::File {
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, path, mode).unwrap();
+    let flags = rustix::fs::OFlags::NONBLOCK.bits();
+    // To write as well: so neither end waits for the other.
+    fs::File::options().read(true).write(true).custom_flags(flags.try_into().unwrap()).open(path).unwrap()
+}
+
+/// What is in a pipe now.
+fn contents(mut pipe: &fs::File) -> Vec<u8> {
+    let mut got = Vec::new();
+    assert_eq!(pipe.read_to_end(&mut got).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    got
+}
+
+#[tokio::test]
+async fn what_went_into_a_pipe_is_not_sent_again() {
+    let (fake, place) = (Fake::start().await, Place::new());
+    place.write("a.txt", "hello, pipe");
+    let client = fake.client();
+    let file = place.tree().join("a.txt");
+    let uploaded = put_file(&client, &file, &place.options(), Arc::new(Silent)).await.unwrap();
+    let (path, options) = (place.at("pipe"), GetOptions::default());
+    let pipe = pipe(&path);
+
+    fake.cut_downloads(&[5]);
+    let got = get_file(&client, &uploaded.id, &path, &options).await;
+    assert_eq!(contents(&pipe), b"hello");
+    assert!(matches!(got, Err(TransferError::Cluster(_))), "{got:?}");
+    // As long as nothing went in it is tried again.
+    fake.cut_downloads(&[0, 0]);
+    let (at, downloaded) = get_file(&client, &uploaded.id, &path, &options).await.unwrap();
+    assert_eq!(contents(&pipe), b"hello, pipe");
+    assert_eq!((at, downloaded.size, downloaded.verified), (path.clone(), 11, true));
+    assert!(!path.is_file(), "it is a pipe still");
+    // A file is begun anew.
+    fake.cut_downloads(&[5]);
+    let (at, _) = get_file(&client, &uploaded.id, &place.at("b.txt"), &options).await.unwrap();
+    assert_eq!(fs::read(at).unwrap(), b"hello, pipe");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(crate) struct Args {
     cluster: ClusterArgs,
     /// A manifest (its file, or its id) or a file id
     source: OsString,
-    /// Where to; what is there and differs is replaced [default: for a folder its old name, and what is newer there stays; for a file the last part of its id]
+    /// Where to; what is there and differs is replaced, and a pipe (/dev/stdout too) gets the content of a file [default: for a folder its old name, and what is newer there stays; for a file the last part of its id]
     target: Option<PathBuf>,
     /// Files fetched at once
     #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -50,7 +50,12 @@ pub(crate) fn run(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
         } else {
             path.display().to_string()
         };
-        writeln!(io::stdout(), "{line}")?;
+        if path.is_file() {
+            writeln!(io::stdout(), "{line}")?;
+        } else {
+            // A pipe or a device, and that may be where standard output goes: nothing may follow the content there.
+            writeln!(io::stderr(), "{line}")?;
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let view = View::new(args.json);

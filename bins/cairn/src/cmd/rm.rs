@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// Leave what this manifest (its file, or its id) lists; may be given several times
     #[arg(long, value_name = "MANIFEST", requires = "recursive")]
     except: Vec<OsString>,
+    /// Delete also what FOLDER.cairn in the current folder lists, the manifest that a put of the same folder goes on with; otherwise nothing is deleted then
+    #[arg(long, requires = "recursive")]
+    shared_too: bool,
     /// Files deleted at once
     #[arg(short, long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
@@ -48,10 +51,10 @@ pub(crate) fn run(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
     let view = View::new(args.json);
     let stop = Stop::new();
     let work = async {
-        if !matches!(source, Source::File(_)) && options.except.is_empty() {
-            let shared = stop.unless_requested(shared_with_usual(&client, &source)).await.transpose()?;
-            if let Some((manifest, files)) = shared.flatten() {
-                view.say(Say::RemoveShares { manifest: &manifest, files }.in_language(language));
+        if !matches!(source, Source::File(_)) && !args.shared_too {
+            let shared = shared_with_usual(&client, &source, &options.except);
+            if let Some((manifest, files)) = stop.unless_requested(shared).await.transpose()?.flatten() {
+                bail!(Say::RemoveShares { manifest: &manifest, files }.in_language(language));
             }
         }
         Ok(transfer::remove(&client, &source, &options, view.clone(), &stop).await?)
@@ -82,27 +85,39 @@ pub(crate) fn run(args: &Args, language: Language) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The manifest in the current folder that a put of the same folder goes on with, and how many files of `source` it
-/// lists too. Nothing when it lists none, or is `source` itself.
-async fn shared_with_usual(client: &Client, source: &Source) -> anyhow::Result<Option<(PathBuf, usize)>> {
+/// The manifest in the current folder that a put of the same folder goes on with, and how many files that would be deleted
+/// it lists too. Nothing when it lists none, or is `source` itself.
+async fn shared_with_usual(
+    client: &Client,
+    source: &Source,
+    except: &[Source],
+) -> anyhow::Result<Option<(PathBuf, usize)>> {
     let manifest = source.manifest(client).await?;
     let root = OsString::from_vec(manifest.header()?.root);
     let usual = usual_manifest(Path::new(&root));
     let Ok(here) = Manifest::open(&usual) else { return Ok(None) };
+    let mut excepted = Vec::new();
+    for other in except {
+        excepted.push(other.manifest(client).await?);
+    }
     let source = source.clone();
     let look = move || {
         // What cannot be read is no manifest of anything.
         let listed_here = here.ids().unwrap_or_default();
         let is_itself = match &source {
-            Source::LocalManifest(path) => same_file(path, &usual),
+            Source::LocalManifest(_) => source.is_same_as(&Source::LocalManifest(usual.clone())),
             Source::StoredManifest(id) | Source::File(id) => listed_here.contains(id),
         };
-        let files = if is_itself { 0 } else { manifest.ids()?.intersection(&listed_here).count() };
-        Ok((files > 0).then_some((usual, files)))
+        if is_itself {
+            return Ok(None);
+        }
+        let mut shared = manifest.ids()?;
+        shared.retain(|id| listed_here.contains(id));
+        for other in excepted {
+            let kept = other.ids()?;
+            shared.retain(|id| !kept.contains(id));
+        }
+        Ok((!shared.is_empty()).then_some((usual, shared.len())))
     };
     tokio::task::spawn_blocking(look).await?
-}
-
-fn same_file(one: &Path, other: &Path) -> bool {
-    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }

@@ -13,6 +13,10 @@ use transfer::{Outcome, Problem, Progress, RelPath, Stop};
 /// Exit status after Ctrl-C, as shells have it.
 pub(super) const EXIT_INTERRUPTED: u8 = 130;
 
+/// How long the end of a transfer waits for calls of the system that cannot be broken off, such as the opening of a pipe
+/// that nobody reads. They end with the process.
+const STUCK_CALLS_WAIT: Duration = Duration::from_secs(1);
+
 const TICK: Duration = Duration::from_millis(120);
 const BAR: &str =
     "{spinner} {bytes}/{total_bytes} {bar:24} {binary_bytes_per_sec} {files_done} files, {eta} left";
@@ -93,11 +97,11 @@ impl Progress for View {
 /// Waits for `work`, which looks at `stop`. The first Ctrl-C asks it to end in order, the second ends the process.
 pub(super) fn until_done<T>(work: impl Future<Output = anyhow::Result<T>>, stop: &Stop) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         // Before the work begins: from here on Ctrl-C does not end the process by itself.
         let mut interrupts = signal(SignalKind::interrupt())?;
         let stop = stop.clone();
-        let watching = tokio::spawn(async move {
+        tokio::spawn(async move {
             if interrupts.recv().await.is_some() {
                 stop.request();
                 if interrupts.recv().await.is_some() {
@@ -105,10 +109,11 @@ pub(super) fn until_done<T>(work: impl Future<Output = anyhow::Result<T>>, stop:
                 }
             }
         });
-        let result = work.await;
-        watching.abort();
-        result
-    })
+        work.await
+    });
+    // Nobody hears Ctrl-C any more, so this must not wait for long.
+    runtime.shutdown_timeout(STUCK_CALLS_WAIT);
+    result
 }
 
 /// Waits for `work`. Ctrl-C breaks it off, and then there is no result.

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
@@ -33,6 +33,8 @@ struct State {
     uploads_left: Option<u32>,
     uploads: u32,
     downloads: u32,
+    /// How much of its answer each of the next downloads sends before its connection ends, in bytes.
+    cut_downloads: VecDeque<usize>,
     /// A command that is not answered, and who is told when it comes.
     silent_to: Option<(u8, Arc<Notify>)>,
 }
@@ -61,6 +63,12 @@ impl Fake {
     /// The next uploads get no answer.
     pub(crate) fn break_uploads(&self, count: u32) {
         self.state.lock().unwrap().break_uploads = count;
+    }
+
+    /// Each of the next downloads ends with its connection when so many bytes of the content were sent; 0: before
+    /// anything was.
+    pub(crate) fn cut_downloads(&self, lens: &[usize]) {
+        self.state.lock().unwrap().cut_downloads.extend(lens);
     }
 
     /// After so many uploads no more are answered.
@@ -133,7 +141,13 @@ async fn serve(mut stream: TcpStream, address: SocketAddr, state: Arc<Mutex<Stat
         }
         let answer = answer(header, &body, address, &mut state.lock().unwrap());
         let Some(answer) = answer else { return };
-        if stream.write_all(&answer).await.is_err() {
+        let cut = (header.command == 14).then(|| state.lock().unwrap().cut_downloads.pop_front()).flatten();
+        let sent = match cut {
+            None => &answer[..],
+            Some(0) => return,
+            Some(len) => &answer[..HEADER_LEN + len],
+        };
+        if stream.write_all(sent).await.is_err() || cut.is_some() {
             return;
         }
     }
