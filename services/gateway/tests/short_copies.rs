@@ -16,22 +16,13 @@ use fdfs_fileid::{
 };
 use gateway::{Local, Running};
 use store::{Content, Durability, NewName, Packing, Store, StoreSettings};
+use testkit::address::{HTTP_PORT, Loopback, STORAGE_PORT};
 
 /// How long an answer may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of the file: more than is fetched at a time in any of the ways that there are.
 const LEN: usize = 3_000_000;
 const TIME: u32 = 1_751_328_000;
-
-/// An address that no other test process uses: ports of it that were free a moment ago still are.
-fn own_ip() -> Ipv4Addr {
-    let id = std::process::id();
-    Ipv4Addr::new(127, 64 | (id >> 16 & 63) as u8, (id >> 8) as u8, id as u8 | 1)
-}
-
-fn listen() -> TcpListener {
-    TcpListener::bind((own_ip(), 0)).unwrap()
-}
 
 /// Text, so that it is compressed for those who take it.
 fn content() -> Vec<u8> {
@@ -62,8 +53,8 @@ struct File {
 }
 
 impl Peer {
-    fn start() -> Peer {
-        let listener = listen();
+    fn start(place: &Loopback) -> Peer {
+        let listener = TcpListener::bind(place.port(STORAGE_PORT)).unwrap();
         let address = listener.local_addr().unwrap();
         let (left, told) = (AtomicUsize::new(LEN), AtomicBool::new(false));
         let file = Arc::new(File { content: content(), left, told });
@@ -136,10 +127,9 @@ fn talk(mut stream: TcpStream, address: SocketAddr, file: &File) -> Option<()> {
     }
 }
 
-fn gateway(tracker: Option<SocketAddr>, local: Option<Local>) -> Running {
-    let free = listen().local_addr().unwrap();
+fn gateway(place: &Loopback, tracker: Option<SocketAddr>, local: Option<Local>) -> Running {
     let tracker = tracker.map(|tracker| format!("tracker_server={tracker}\n")).unwrap_or_default();
-    let text = format!("bind_addr={}\nport={}\nurl_have_group_name=true\n{tracker}", free.ip(), free.port());
+    let text = format!("bind_addr={}\nport={HTTP_PORT}\nurl_have_group_name=true\n{tracker}", place.ip());
     let mut read = |path: &str| if path == "m.conf" { Ok(text.clone()) } else { Err(LoadError::NotFound) };
     let (conf, _) = GatewayConf::load("m.conf", &mut read).unwrap();
     gateway::start(&conf, local).unwrap()
@@ -204,8 +194,9 @@ fn lines() -> [&'static str; 6] {
 
 #[test]
 fn a_storage_that_sends_less_of_a_file_than_there_is_gives_no_complete_answer() {
-    let peer = Peer::start();
-    let gateway = gateway(Some(peer.address), None);
+    let place = Loopback::claim().unwrap();
+    let peer = Peer::start(&place);
+    let gateway = gateway(&place, Some(peer.address), None);
     for appender in [false, true] {
         let target = format!("/group1/{}", name(appender));
         for line in lines() {
@@ -236,8 +227,9 @@ fn a_storage_that_sends_less_of_a_file_than_there_is_gives_no_complete_answer() 
 
 #[test]
 fn what_follows_on_a_connection_is_not_taken_for_the_rest_of_a_short_copy() {
-    let peer = Peer::start();
-    let gateway = gateway(Some(peer.address), None);
+    let place = Loopback::claim().unwrap();
+    let peer = Peer::start(&place);
+    let gateway = gateway(&place, Some(peer.address), None);
     peer.cut(100_000);
     let mut stream = TcpStream::connect(gateway.addresses()[0]).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -278,8 +270,9 @@ async fn a_file_of_the_own_store_that_is_shorter_than_its_name_says_comes_from_e
         }
     };
     let target = format!("/{id}");
+    let place = Loopback::claim().unwrap();
     let ask = async |tracker: Option<SocketAddr>| {
-        let (gateway, target) = (gateway(tracker, Some(local())), target.clone());
+        let (gateway, target) = (gateway(&place, tracker, Some(local())), target.clone());
         let asked = move || {
             let came = ask(&gateway, &target, "");
             gateway.stop();
@@ -287,7 +280,7 @@ async fn a_file_of_the_own_store_that_is_shorter_than_its_name_says_comes_from_e
         };
         tokio::task::spawn_blocking(asked).await.unwrap()
     };
-    let peer = Peer::start();
+    let peer = Peer::start(&place);
     assert!(ask(Some(peer.address)).await == Came::Whole { status: 200, content: content() });
     assert!(suspected.load(Ordering::Relaxed));
     assert!(matches!(ask(None).await, Came::Whole { status: 404, .. }));
