@@ -179,6 +179,24 @@ impl<O: Objects> BlobStore for Blobs<O> {
         })
     }
 
+    fn take_back<'a>(
+        &'a self,
+        before: Option<&'a PartialBlob>,
+        after: &'a PartialBlob,
+    ) -> Later<'a, Result<(), BlobError>> {
+        Box::pin(async move {
+            let before = before.map(State::parse).transpose()?;
+            let kept: Vec<_> = before.iter().flat_map(State::names).collect();
+            let after = State::parse(after)?;
+            // What is new has a name that nobody else was told.
+            let new: Vec<_> = after.names().filter(|name| !kept.contains(name)).map(str::to_owned).collect();
+            for some in new.chunks(REMOVED_AT_ONCE) {
+                self.within(self.objects.remove(some)).await?;
+            }
+            Ok(())
+        })
+    }
+
     fn discard<'a>(&'a self, partial: &'a PartialBlob) -> Later<'a, Result<(), BlobError>> {
         Box::pin(async move {
             let State { extents, mut stale, .. } = State::parse(partial)?;

@@ -110,6 +110,12 @@ impl State {
         Ok(State { extents, place: place.to_owned(), stale })
     }
 
+    /// The objects that it names. An index names more.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let extents = self.extents.index.iter().chain(&self.extents.tail);
+        extents.map(|extent| extent.name.as_str()).chain(self.stale.iter().map(String::as_str))
+    }
+
     pub(crate) fn partial(&self) -> Result<PartialBlob, BlobError> {
         let state = format!("{}|{}|{}", self.extents.text(), self.place, self.stale.join(","));
         let length = self.extents.checked_length().and_then(ByteCount::new);

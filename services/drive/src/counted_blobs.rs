@@ -135,6 +135,14 @@ impl BlobStore for CountedBlobs {
         })
     }
 
+    fn take_back<'a>(
+        &'a self,
+        before: Option<&'a PartialBlob>,
+        after: &'a PartialBlob,
+    ) -> Later<'a, Result<(), BlobError>> {
+        self.inner.take_back(before, after)
+    }
+
     fn discard<'a>(&'a self, partial: &'a PartialBlob) -> Later<'a, Result<(), BlobError>> {
         self.inner.discard(partial)
     }

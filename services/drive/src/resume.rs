@@ -319,13 +319,12 @@ impl<'d> Writing<'d> {
         let hash_state = self.hashes.as_ref().map(Hashes::to_state).unwrap_or_default();
         let piece = Piece { bytes, partial, hash_state };
         let advanced = drive.database.advance_upload(self.owner, id, self.holder, &piece, drive.now()).await;
-        // Given up, or taken over, meanwhile. Only this request knows what was made for a first piece; what came behind others
-        // shares bytes with those, which another may have made a file of.
-        if let (Err(problem), None) = (&advanced, &self.upload.partial)
+        // Given up, or taken over, meanwhile: only this request knows what was made for the piece.
+        if let Err(problem) = &advanced
             && !matches!(problem, Problem::Unavailable(_))
-            && let Err(error) = drive.blobs.discard(&piece.partial).await
+            && let Err(error) = drive.blobs.take_back(self.upload.partial.as_ref(), &piece.partial).await
         {
-            tracing::warn!(upload = %id, %error, "the first bytes of an upload that was given up stay in the store");
+            tracing::warn!(upload = %id, %error, "a piece of an upload that was given up stays in the store");
         }
         self.upload = advanced?;
         Ok(())

@@ -51,6 +51,7 @@ pub(crate) async fn conforms(subject: &Subject<'_>) {
     step("late appends", no_append_changes_what_is_sealed(store, other)).await;
     step("constant seal", sealing_moves_no_more_for_a_long_blob(subject)).await;
     step("discarding", what_was_discarded_may_be_discarded_again(subject)).await;
+    step("taking back", what_is_taken_back_leaves_what_was_before_it(subject)).await;
     step("independence", calls_about_different_blobs_do_not_wait_for_each_other(store)).await;
     step("many at once", many_at_once_do_not_mix(store)).await;
 }
@@ -319,6 +320,26 @@ async fn what_was_discarded_may_be_discarded_again(subject: &Subject<'_>) {
         store.discard(&partial).await.unwrap();
         other.discard(&partial).await.unwrap();
         assert_eq!(store.seal(&partial).await, Err(BlobError::Missing));
+    }
+    has_objects(subject, before);
+}
+
+async fn what_is_taken_back_leaves_what_was_before_it(subject: &Subject<'_>) {
+    let Subject { store, other, .. } = *subject;
+    let before = (subject.objects)();
+    let first = append(store, None, b"first").await;
+    store.take_back(None, &first).await.unwrap();
+    let content = bytes(21, 40 * MIB);
+    for pieces in [&[5 * MIB / 2; 2][..], &[300, 500, 700, 5], &[PIECE_BYTES_MAX; 10]] {
+        let partial = append_all(store, other, None, &content, pieces).await;
+        for piece in [5, PIECE_BYTES_MAX, 1000] {
+            let lost = append(store, Some(&partial), &bytes(22, piece)).await;
+            store.take_back(Some(&partial), &lost).await.unwrap();
+            other.take_back(Some(&partial), &lost).await.unwrap();
+        }
+        let key = seal(store, &partial).await;
+        expect(other, &key, &content[..length(&partial)]).await;
+        store.delete(&key).await.unwrap();
     }
     has_objects(subject, before);
 }

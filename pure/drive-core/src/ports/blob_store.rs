@@ -140,6 +140,14 @@ pub trait BlobStore: Send + Sync {
     /// be discarded, nor another blob to be made of it and deleted.
     fn seal<'a>(&'a self, partial: &'a PartialBlob) -> Later<'a, Result<BlobKey, BlobError>>;
 
+    /// Gives up what one append answered for which nobody else goes on, and which is kept nowhere: `after` came of an append
+    /// to `before`, of which another may go on or have made a blob. That stays as it is.
+    fn take_back<'a>(
+        &'a self,
+        before: Option<&'a PartialBlob>,
+        after: &'a PartialBlob,
+    ) -> Later<'a, Result<(), BlobError>>;
+
     /// Gives up what was appended. What is not there (any more) is success.
     fn discard<'a>(&'a self, partial: &'a PartialBlob) -> Later<'a, Result<(), BlobError>>;
 

@@ -113,6 +113,20 @@ impl BlobStore for Store {
         })
     }
 
+    fn take_back<'a>(
+        &'a self,
+        before: Option<&'a PartialBlob>,
+        after: &'a PartialBlob,
+    ) -> Later<'a, Result<(), BlobError>> {
+        Box::pin(async move {
+            // It grows in its place.
+            if before.is_none() {
+                self.blobs().remove(&after.state);
+            }
+            Ok(())
+        })
+    }
+
     fn discard<'a>(&'a self, partial: &'a PartialBlob) -> Later<'a, Result<(), BlobError>> {
         Box::pin(async move {
             self.does(&partial.state).await?;
