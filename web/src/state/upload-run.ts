@@ -813,6 +813,7 @@ export function giveFile(id: number, file: File): boolean {
       // It may have changed since another browser began it, and nobody would notice: from its beginning, then.
       // The new one begins when the place of the old one is free.
       endUpload(work.upload).finally(() => {
+        if (queue.get(id)?.state !== "lost") return;
         happen(id, { what: "go" });
         pump();
       });
