@@ -109,7 +109,11 @@ impl PeerTask {
                 Ok(Ok(kept)) => {
                     match kept {
                         KeptMark::Nothing => {}
-                        KeptMark::Newest(mark) | KeptMark::Older(mark) => self.mark = Some(mark),
+                        KeptMark::Newest(mark) | KeptMark::Older(mark) => {
+                            self.mark = Some(mark);
+                            // Whoever asks before the first record is sent is not told that the peer lacks all of the log.
+                            self.progress.send_modify(|now| now.acknowledged = Some(position(&mark)));
+                        }
                         KeptMark::Broken => self.broken = true,
                     }
                     return true;
