@@ -123,7 +123,9 @@ impl Report {
             verdict.queue_set_aside,
             figures.given_up()
         )?;
-        let alerts = if verdict.alerts.is_empty() { "none".to_owned() } else { verdict.alerts.join(", ") };
+        let alerts: Vec<_> =
+            verdict.alerts.iter().map(|(name, times)| format!("{name} of {times}")).collect();
+        let alerts = if alerts.is_empty() { "none".to_owned() } else { alerts.join(", ") };
         writeln!(text, "| Prometheus: members up, alerts in the end | {}, {alerts} |", verdict.scraped)?;
         writeln!(text, "| on disk in the end | {:.1} GB |", verdict.disk as f64 / 1e9)?;
         self.write_requests(text)?;

@@ -53,9 +53,9 @@ pub(crate) struct Verdict {
     pub(crate) fsck: Vec<(String, Option<String>)>,
     /// What the drive's checker found.
     pub(crate) differences: Vec<String>,
-    /// Members that Prometheus sees up, and alerts that it has at work.
+    /// Members that Prometheus sees up, and alerts that it has at work, each with how often.
     pub(crate) scraped: u64,
-    pub(crate) alerts: Vec<String>,
+    pub(crate) alerts: BTreeMap<String, usize>,
     /// Bytes of everything on disk.
     pub(crate) disk: u64,
 }
@@ -136,8 +136,10 @@ impl Site {
         });
         verdict.scraped = up.map_or(0, |up| up as u64);
         let alerts = self.prometheus.ask("ALERTS{alertstate=\"firing\"}")?;
-        let name = |labels: &Value| labels["alertname"].as_str().unwrap_or_default().to_owned();
-        verdict.alerts = alerts.iter().map(|(labels, _)| name(labels)).collect();
+        for (labels, _) in &alerts {
+            let name = labels["alertname"].as_str().unwrap_or_default();
+            *verdict.alerts.entry(name.to_owned()).or_default() += 1;
+        }
         Ok(())
     }
 
