@@ -68,7 +68,7 @@ pub(crate) const EXPECTED: &[Expected] = &[
     },
     // Of a file whose extension ends so.
     Expected {
-        commands: &[13, 21],
+        commands: &[13, 21, 22],
         cases: &["no base64"],
         field: "status",
         ours: "22",
