@@ -87,6 +87,14 @@ impl Drop for Disk {
     }
 }
 
+/// A place for a store one of whose folders is on another disk.
+fn beside(disk: &Disk) -> TempDir {
+    let dir = TempDir::new().unwrap();
+    fs::create_dir(dir.path().join("data")).unwrap();
+    symlink(&disk.point, dir.path().join("data/07")).unwrap();
+    dir
+}
+
 fn settings(dir: &Path) -> StoreSettings {
     StoreSettings {
         binlog_dir: dir.join("data/sync"),
@@ -173,9 +181,7 @@ async fn what_the_disk_did_not_take_is_written_once_more_by_the_next_start_thoug
 #[tokio::test]
 async fn a_full_disk_without_room_for_what_it_has_already_does_not_keep_the_store_from_opening() {
     let Some(disk) = Disk::in_memory() else { return };
-    let dir = TempDir::new().unwrap();
-    fs::create_dir(dir.path().join("data")).unwrap();
-    symlink(&disk.point, dir.path().join("data/07")).unwrap();
+    let dir = beside(&disk);
     let (store, _) = open(dir.path());
     let file = name((7, 1), 1);
     put(&store, &file, &[0; 60_000]).await;
@@ -194,9 +200,7 @@ async fn a_full_disk_without_room_for_what_it_has_already_does_not_keep_the_stor
 #[tokio::test]
 async fn an_upload_that_a_read_only_disk_refused_does_not_keep_the_store_from_opening() {
     let Some(disk) = Disk::in_memory() else { return };
-    let dir = TempDir::new().unwrap();
-    fs::create_dir(dir.path().join("data")).unwrap();
-    symlink(&disk.point, dir.path().join("data/07")).unwrap();
+    let dir = beside(&disk);
     let (store, _) = open(dir.path());
     put(&store, &name((7, 1), 1), b"hello").await;
     store.close().unwrap();
@@ -227,9 +231,7 @@ async fn an_upload_that_a_read_only_disk_refused_does_not_keep_the_store_from_op
 #[tokio::test]
 async fn what_a_read_only_disk_still_has_to_take_is_named_by_the_start_that_it_stops() {
     let Some(disk) = Disk::in_memory() else { return };
-    let dir = TempDir::new().unwrap();
-    fs::create_dir(dir.path().join("data")).unwrap();
-    symlink(&disk.point, dir.path().join("data/07")).unwrap();
+    let dir = beside(&disk);
     let (store, _) = open(dir.path());
     put(&store, &name((7, 1), 1), b"hello").await;
     drop(store);
