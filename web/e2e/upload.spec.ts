@@ -632,6 +632,27 @@ onDesktops((face) => {
     expect(await namesIn(person, person.root)).toEqual(["dropped.txt"]);
   });
 
+  test("uploads that begin behind a dialog are behind it for screen readers, too", async ({
+    drive,
+  }) => {
+    await openFiles(drive);
+    await expect(drive.getByRole("heading", { name: t("files.empty.title") })).toBeVisible();
+    const [chooser] = await Promise.all([
+      drive.waitForEvent("filechooser"),
+      drive.keyboard.press("u"),
+    ]);
+    await drive.keyboard.press("n");
+    const dialog = drive.getByRole("dialog");
+    await expect(dialog).toBeVisible();
+    await chooser.setFiles(write("behind.txt", "behind"));
+    await expect(drive.getByText(t("upload.over", { count: 1 }))).not.toHaveCount(0);
+    await expect(trayOf(drive, face)).toHaveCount(0);
+    await expectAccessible(drive);
+    await drive.keyboard.press("Escape");
+    await expect(dialog).toHaveCount(0);
+    await expect(lineOf(drive, face)).toHaveText(t("upload.over", { count: 1 }));
+  });
+
   test("a picture that is pasted is called after the time", async ({ drive, person }) => {
     await openFiles(drive);
     await drive.evaluate(() => {
