@@ -356,6 +356,15 @@ export async function choose(
 
 /** Nothing on the screen stands in the way of anybody, as far as axe can see. */
 export async function expectAccessible(page: Page): Promise<void> {
+  // What fades in is paler than it is going to be.
+  await page.evaluate(() =>
+    Promise.allSettled(
+      document
+        .getAnimations()
+        .filter((one) => one.effect?.getComputedTiming().endTime !== Number.POSITIVE_INFINITY)
+        .map((one) => one.finished),
+    ),
+  );
   const found = await new AxeBuilder({ page })
     .withTags(["wcag2a", "wcag2aa", "wcag21aa"])
     // There are no frames here: without the page that their results are put together in it takes half the time.
