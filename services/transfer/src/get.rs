@@ -21,6 +21,7 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -179,7 +180,12 @@ async fn get_into_pipe(
         match client.download_to_writer(id, &DownloadOptions::default(), &mut writer).await {
             Ok(downloaded) => return Ok(downloaded),
             Err(error) if may_pass(&error) && !writer.has_any() && attempts.again().await => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                // Bytes are written by another thread. What came is in the pipe when this returns, or the pipe is closed:
+                // of the two failures the first is told.
+                let _ = writer.flush().await;
+                return Err(error.into());
+            }
         }
     }
 }
