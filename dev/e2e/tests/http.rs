@@ -408,7 +408,10 @@ fn d21_a_copy_that_is_damaged_here_is_answered_from_another_member_and_mended() 
     let cluster = plan.http(&[]).start().unwrap();
     serving(&cluster, &["group1"], 2);
     let content = noise(5_000);
-    let id = upload(&cluster, "group1", &content, "bin");
+    // By the other member: of a file this new the trackers name the maker alone, for minutes in a group at rest.
+    let maker = cluster.storages[1].address();
+    let maker = client(&cluster).storage(ServerAddr::new(maker.ip(), maker.port()));
+    let id = run(maker.upload((&content).into(), None, &UploadOptions::default())).unwrap().id;
     // The header of its record, which is looked at before anything is given out.
     let packs = cluster.storages[0].store_paths[0].join("data/.cairn/packs");
     let damaged = std::fs::read_dir(&packs).unwrap().any(|entry| {
