@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use fdfs_client::{Client, ClientConfig, ExtName, FileId, GroupName, ServerAddr, UploadOptions};
+use fdfs_client::{Client, ClientConfig, ExtName, FileId, GroupName, ServerAddr, Storage, UploadOptions};
 use testkit::cluster::Cluster;
 use testkit::nginx::Nginx;
 use testkit::wait;
@@ -23,6 +23,13 @@ pub fn client(cluster: &Cluster) -> Client {
     let trackers =
         cluster.trackers.iter().map(|node| ServerAddr::new(node.address().ip(), node.address().port()));
     Client::new(ClientConfig::new(trackers))
+}
+
+/// One of its storages, asked by itself.
+#[must_use]
+pub fn member(cluster: &Cluster, index: usize) -> Storage {
+    let address = cluster.storages[index].address();
+    client(cluster).storage(ServerAddr::new(address.ip(), address.port()))
 }
 
 /// Stores a file in a group, perhaps as an appender.
@@ -59,10 +66,9 @@ pub fn noise(len: usize) -> Vec<u8> {
 /// Waits until every group takes files, and each of its storages knows of so many members: from then on a file is on all of
 /// them before its upload is answered.
 pub fn serving(cluster: &Cluster, groups: &[&str], members: u64) {
-    for storage in &cluster.storages {
-        let address = ServerAddr::new(storage.address().ip(), storage.address().port());
+    for index in 0..cluster.storages.len() {
         wait::until("all members serve", PATIENCE, || {
-            let figures = run(client(cluster).storage(address.clone()).figures()).unwrap_or_default();
+            let figures = run(member(cluster, index).figures()).unwrap_or_default();
             figures.contains(&("copies_possible".to_owned(), members)).then_some(())
         })
         .unwrap();

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
-use e2e::files::{client, entry, noise, run, serving, upload, upload_as};
+use e2e::files::{client, entry, member, noise, run, serving, upload, upload_as};
 use e2e::http::{Answer, Http, ask};
-use fdfs_client::{GroupName, Metadata, ServerAddr, StorageStatus, UploadOptions};
+use fdfs_client::{GroupName, Metadata, StorageStatus, UploadOptions};
 use testkit::cluster::{Cluster, Plan};
 use testkit::wait;
 
@@ -409,8 +409,7 @@ fn d21_a_copy_that_is_damaged_here_is_answered_from_another_member_and_mended() 
     serving(&cluster, &["group1"], 2);
     let content = noise(5_000);
     // By the other member: of a file this new the trackers name the maker alone, for minutes in a group at rest.
-    let maker = cluster.storages[1].address();
-    let maker = client(&cluster).storage(ServerAddr::new(maker.ip(), maker.port()));
+    let maker = member(&cluster, 1);
     let id = run(maker.upload((&content).into(), None, &UploadOptions::default())).unwrap().id;
     // The header of its record, which is looked at before anything is given out.
     let packs = cluster.storages[0].store_paths[0].join("data/.cairn/packs");
@@ -428,8 +427,7 @@ fn d21_a_copy_that_is_damaged_here_is_answered_from_another_member_and_mended() 
         assert_eq!((answer.status, answer.content == content), (200, true));
     }
     let mended = || {
-        let address = cluster.storages[0].address();
-        let storage = client(&cluster).storage(ServerAddr::new(address.ip(), address.port()));
+        let storage = member(&cluster, 0);
         let figures = run(storage.figures()).unwrap_or_default();
         figures.contains(&("scrub_mended_total".to_owned(), 1)).then_some(())
     };
@@ -443,8 +441,7 @@ fn a_file_whose_maker_dies_at_once_is_found_on_the_other_member() {
         Plan::new().groups(&[("group1", 2)]).storage_key("heart_beat_interval", 1).http(&[]).start().unwrap();
     serving(&cluster, &["group1"], 2);
     let mut gateway = cluster.gateway(&[]).unwrap();
-    let maker = cluster.storages[1].address();
-    let storage = client(&cluster).storage(ServerAddr::new(maker.ip(), maker.port()));
+    let storage = member(&cluster, 1);
     let content: &[u8] = b"made in the last second";
     let id = run(storage.upload(content.into(), None, &UploadOptions::default())).unwrap().id;
     cluster.storages[1].kill().unwrap();
@@ -473,8 +470,7 @@ fn what_a_member_lacks_comes_from_the_maker_also_when_a_tracker_is_gone() {
     cluster.storages[0].configure("sync_start_time", far("+11 hours")).unwrap();
     cluster.storages[0].configure("sync_end_time", far("+12 hours")).unwrap();
     cluster.restart_storage(0).unwrap();
-    let maker = cluster.storages[0].address();
-    let storage = client(&cluster).storage(ServerAddr::new(maker.ip(), maker.port()));
+    let storage = member(&cluster, 0);
     let content = noise(300_000);
     let id = wait::until("the maker takes files", PATIENCE, || {
         let stored = run(storage.upload((&content).into(), None, &UploadOptions::default()));
