@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use fdfs_client::{Client, ClientConfig, DownloadOptions, FileId, ServerAddr, UploadOptions};
+use e2e::files::{client, member, run};
+use fdfs_client::{DownloadOptions, FileId, UploadOptions};
 use testkit::cluster::{Cluster, Plan};
 use testkit::wait;
 
@@ -41,15 +42,6 @@ fn figure(cluster: &Cluster, storage: usize, name: &str) -> Option<u64> {
     storages.iter().find(|storage| storage["ip"] == ip.as_str())?["figures"][name].as_u64()
 }
 
-fn run<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
-}
-
-fn client(cluster: &Cluster) -> Client {
-    let tracker = cluster.tracker();
-    Client::new(ClientConfig::new([ServerAddr::new(tracker.ip(), tracker.port())]))
-}
-
 fn upload(cluster: &Cluster, content: &'static str) -> FileId {
     run(client(cluster).upload(content.into(), &UploadOptions::default())).unwrap().id
 }
@@ -76,9 +68,7 @@ fn d21_a_flipped_bit_on_one_member_is_mended_by_itself_and_shown_by_the_monitor(
     })
     .unwrap();
     assert_eq!(fs::read_to_string(on_disk(&cluster, 1, &id)).unwrap(), "one of two copies");
-    let address = cluster.storages[1].address();
-    let storage = client(&cluster).storage(ServerAddr::new(address.ip(), address.port()));
-    let got = run(storage.download(&id, &DownloadOptions::default())).unwrap();
+    let got = run(member(&cluster, 1).download(&id, &DownloadOptions::default())).unwrap();
     assert_eq!(got, b"one of two copies");
     // Counted at the end of each round.
     wait::until("the bad copy is counted", PATIENCE, || {
