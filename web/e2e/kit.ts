@@ -354,9 +354,8 @@ export async function choose(
   }, wanted);
 }
 
-/** Nothing on the screen stands in the way of anybody, as far as axe can see. */
-export async function expectAccessible(page: Page): Promise<void> {
-  // What fades in is paler than it is going to be.
+/** What comes in is where it is going to stay, and as strong as it is going to be. */
+export async function expectStill(page: Page): Promise<void> {
   await page.evaluate(() =>
     Promise.allSettled(
       document
@@ -365,6 +364,11 @@ export async function expectAccessible(page: Page): Promise<void> {
         .map((one) => one.finished),
     ),
   );
+}
+
+/** Nothing on the screen stands in the way of anybody, as far as axe can see. */
+export async function expectAccessible(page: Page): Promise<void> {
+  await expectStill(page);
   const found = await new AxeBuilder({ page })
     .withTags(["wcag2a", "wcag2aa", "wcag21aa"])
     // There are no frames here: without the page that their results are put together in it takes half the time.

@@ -4,6 +4,7 @@ import {
   expect,
   expectAccessible,
   expectNoSideways,
+  expectStill,
   type Face,
   makeFolder,
   onDesktops,
@@ -172,6 +173,7 @@ onFaces("zh-CN", (face) => {
     const small = preview.locator("img[src*=thumbnail]");
     await expect(small).toHaveJSProperty("naturalWidth", 1280);
     await expect(small).toBeVisible();
+    await expectStill(drive);
     const before = await small.boundingBox();
     come();
     await expect(small).toHaveCount(0);
@@ -190,7 +192,8 @@ onFaces("zh-CN", (face) => {
     const preview = await look(face, drive, "drawing.svg");
     const picture = preview.getByRole("img", { name: "drawing.svg" });
     await expect(picture).toHaveJSProperty("naturalWidth", 20);
-    expect((await picture.boundingBox())?.width).toBeGreaterThan(phone ? 300 : 500);
+    const width = expect.poll(async () => (await picture.boundingBox())?.width);
+    await width.toBeGreaterThan(phone ? 300 : 500);
     await expect(drive).not.toHaveTitle("run");
   });
 
@@ -448,9 +451,12 @@ onPhone("en", (face) => {
     await drag([at(130), at(230)], [at(80), at(280)]);
     await expect(zoom).toHaveText("50%");
     const picture = preview.getByRole("img", { name: "a.png" });
-    const before = await picture.boundingBox();
+    // It is drawn as it is said to be with the next frame.
+    const drawn = async () => (await picture.boundingBox()) ?? { x: 0, width: 0 };
+    await expect.poll(async () => (await drawn()).width).toBeCloseTo(720, 0);
+    const { x: before } = await drawn();
     await drag([at(200)], [at(100)]);
-    expect((before?.x ?? 0) - ((await picture.boundingBox())?.x ?? 0)).toBeCloseTo(100, 0);
+    await expect.poll(async () => before - (await drawn()).x).toBeCloseTo(100, 0);
     await expect(preview).toContainText("a.png");
     await drag([at(80), at(280)], [at(130), at(230)]);
     await expect(zoom).toHaveText("25%");
