@@ -1,4 +1,14 @@
-import { expect, expectAccessible, expectNoSideways, makeFolder, onFaces, shot, test } from "./kit";
+import type { Locator } from "@playwright/test";
+import {
+  expect,
+  expectAccessible,
+  expectNoSideways,
+  expectStill,
+  makeFolder,
+  onFaces,
+  shot,
+  test,
+} from "./kit";
 
 /** Places that the frame leads to; the last three are in the menu of a phone's bar. */
 const PLACES = ["files", "recent", "shares", "popular", "pictures", "trash"];
@@ -41,6 +51,31 @@ onFaces("en", ({ locale, phone, press, t }) => {
     await expect(title).toHaveCSS("font-size", "16px");
     await drive.goto("/search?q=a");
     await expect(title).toHaveCSS("font-size", "16px");
+  });
+
+  test("what floats comes from where it is going to be", async ({ drive }) => {
+    const browser = await drive.context().newCDPSession(drive);
+    await browser.send("Animation.enable");
+    /** Where it is in the first moment, and in the end. */
+    const comes = async (what: Locator): Promise<void> => {
+      await expect(what).toBeVisible();
+      const first = await what.boundingBox();
+      await browser.send("Animation.setPlaybackRate", { playbackRate: 1 });
+      await expectStill(drive);
+      const last = await what.boundingBox();
+      await browser.send("Animation.setPlaybackRate", { playbackRate: 0 });
+      // A few pixels up.
+      expect(first?.x).toBe(last?.x);
+      expect((first?.y ?? 0) - (last?.y ?? 0)).toBeCloseTo(4, 0);
+    };
+    await drive.goto("/account");
+    const mine = drive.getByRole("button", { name: t("frame.me.label") });
+    await expect(drive.getByRole("main")).toBeVisible();
+    await browser.send("Animation.setPlaybackRate", { playbackRate: 0 });
+    await press(mine);
+    await comes(drive.getByRole("menu"));
+    await press(drive.getByRole("menuitem", { name: t("frame.me.keys") }));
+    await comes(drive.getByRole("dialog"));
   });
 
   test("language and theme are chosen, and kept", async ({ drive }) => {
